@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report.h - kind `report`: told of events and statistics; and the one table of both.
+ *
+ * Callbacks, JSON, the management protocol, logs and every report plugin are made from the tables here, so they
+ * cannot disagree.  Reports run on a thread of their own, fed by a bounded ring with a drop counter: a slow report
+ * never slows a transfer.  ABI history: 1.0 first.
+ */
+#ifndef SLUICE_REPORT_H
+#define SLUICE_REPORT_H
+
+#include <sluice/plugin.h>
+
+#define SLUICE_REPORT_ABI SLUICE_ABI(1, 0)
+
+/* X(NAME, word, help).  `word` is the JSON event. */
+#define SLUICE_EVENT_MAP(X)                                                                         \
+    X(CONNECTING, "connecting", "The set-up connection is being made.")                             \
+    X(SESSION, "session", "A session is established: all of it is negotiated.")                     \
+    X(SCAN, "scan", "The source has been listed: totals are known.")                                \
+    X(PROGRESS, "progress", "Statistics, about once a second.")                                     \
+    X(FILE_START, "file-start", "The first byte of a file is on its way.")                          \
+    X(FILE, "file", "A file is done, skipped or failed.")                                           \
+    X(RATE, "rate", "Target, minimum or policy changed.")                                           \
+    X(WARNING, "warning", "Something that the user should know.")                                   \
+    X(ERROR, "error", "Something failed.")                                                          \
+    X(DONE, "done", "The last event of a session, on failure too.")
+
+typedef enum sluice_event_type {
+#define SLUICE_EVENT_ENUM(name, word, help) SLUICE_EVENT_##name,
+    SLUICE_EVENT_MAP(SLUICE_EVENT_ENUM)
+#undef SLUICE_EVENT_ENUM
+} sluice_event_type;
+
+/* X(ctype, name, JSON key, format, unit, help).  Formats: u (unsigned), s (seconds from ns, 3 decimals), ms
+ * (milliseconds from ns, 3 decimals), text (string or null).  The order is the order of output.  In `done` after
+ * "message"; "progress" has the same keys.  All figures are of the whole session so far but those marked "now". */
+#define SLUICE_STATISTICS_MAP(X)                                                                                      \
+    X(uint64_t, files, "files", u, "files", "Files verified and in place.")                                           \
+    X(uint64_t, failed, "failed", u, "files", "Files that failed.")                                                   \
+    X(uint64_t, skipped, "skipped", u, "files", "Files that were there already.")                                     \
+    X(uint64_t, bytes, "bytes", u, "bytes", "Payload that the receiver verified.")                                    \
+    X(uint64_t, duration_ns, "seconds", s, "s", "From start to success or failure.")                                  \
+    X(uint64_t, setup_ns, "setup_seconds", s, "s", "From start to the first packet with object data.")                \
+    X(uint64_t, goodput_bps, "goodput_bps", u, "bit/s", "Payload per time since the first data packet.")              \
+    X(uint64_t, wire_bytes, "wire_bytes", u, "bytes", "IP bytes sent by the side that sends the data.")               \
+    X(uint64_t, resent_bytes, "resent_bytes", u, "bytes", "Payload sent again.")                                      \
+    X(uint64_t, redundant_bytes, "redundant_bytes", u, "bytes", "Payload received twice.")                            \
+    X(uint64_t, lost_packets, "lost_packets", u, "packets", "Packets declared lost.")                                 \
+    X(uint64_t, min_rtt_ns, "min_rtt_ms", ms, "ms", "Least round trip.")                                              \
+    X(uint64_t, srtt_ns, "srtt_ms", ms, "ms", "Smoothed round trip, now.")                                            \
+    X(uint64_t, mtu, "mtu", u, "bytes", "IP packet size in use, now.")                                                \
+    X(const char *, cipher, "cipher", text, "", "Cipher of the data.")                                                \
+    X(const char *, crypto, "crypto", text, "", "Plugin that carries it.")                                            \
+    X(const char *, transport, "transport", text, "", "Transport plugin.")                                            \
+    X(const char *, congestion, "congestion", text, "", "Congestion plugin of the sending side.")                     \
+    X(uint64_t, lanes, "lanes", u, "lanes", "UDP flows of the session.")                                              \
+    X(const char *, limited_by, "limited_by", text, "", "What limits: target network loss source sink ... or null.")  \
+    X(uint64_t, data_packets, "data_packets", u, "packets", "Data packets sent, repeats included.")                   \
+    X(uint64_t, resent_packets, "resent_packets", u, "packets", "Data packets that repeat something.")                \
+    X(uint64_t, rate_bps, "rate_bps", u, "bit/s", "IP bits sent in the last interval, now.")                          \
+    X(uint64_t, target_bps, "target_bps", u, "bit/s", "Target rate in force; 0: none.")                               \
+    X(uint64_t, minimum_bps, "minimum_bps", u, "bit/s", "Minimum rate in force.")                                     \
+    X(uint64_t, queue_ns, "queue_ms", ms, "ms", "Queueing delay on the way out, now.")                                \
+    X(uint64_t, total_files, "total_files", u, "files", "Files listed so far.")                                       \
+    X(uint64_t, total_bytes, "total_bytes", u, "bytes", "Bytes listed so far.")                                       \
+    X(uint64_t, moved_bytes, "moved_bytes", u, "bytes", "Payload acknowledged or found in place, now.")               \
+    X(uint64_t, receiver_drops, "receiver_drops", u, "packets", "Packets dropped by the receiver's socket.")
+
+typedef struct sluice_statistics {
+    uint32_t size;
+#define SLUICE_STATISTICS_FIELD(ctype, name, key, format, unit, help) ctype name;
+    SLUICE_STATISTICS_MAP(SLUICE_STATISTICS_FIELD)
+#undef SLUICE_STATISTICS_FIELD
+    bool scan_complete; /* totals are final */
+} sluice_statistics;
+
+/* Strings are valid during the call only.  NULL and 0 where an event has nothing to say. */
+typedef struct sluice_event {
+    uint32_t size;
+    sluice_event_type type;
+    sluice_time now;
+    const char *session;   /* id, 32 hex digits */
+    const char *name;      /* of a job or of the INI's session; may be NULL */
+    const char *direction; /* "push" or "pull" as seen by the client, "send" or "receive" by a server; or NULL */
+    const char *peer;      /* host:port or [v6]:port */
+    const char *path;      /* FILE events: bytes of the name, not necessarily UTF-8 */
+    const char *state;     /* FILE: done, skipped, failed; DONE: ok, failed */
+    uint64_t file_bytes;   /* FILE events: size */
+    uint64_t resumed_bytes; /* FILE events: bytes of it that were there already */
+    const char *digest;    /* FILE done: algorithm:hex; or NULL */
+    int status;            /* SLUICE_OK or why */
+    int exit_status;       /* DONE */
+    const char *message;   /* the sentence, "" if none */
+    const sluice_statistics *statistics; /* of PROGRESS, RATE, SCAN and DONE; may be NULL elsewhere */
+} sluice_event;
+
+typedef struct sluice_report_spec {
+    uint32_t size;
+    int output;          /* descriptor that user-facing output goes to: stdout, or stderr when stdout carries data */
+    bool terminal;       /* output is a terminal and may be redrawn */
+    bool quiet, verbose;
+    int columns;         /* of the terminal; 0: unknown */
+} sluice_report_spec;
+
+typedef struct sluice_report_ops {
+    /* Required. */
+    int (*init)(void *state, const void *config, const sluice_host *host, const sluice_report_spec *spec);
+    /* Optional.  Called after the last event; writes what is left. */
+    void (*fini)(void *state);
+    /* Required.  On the report thread; may block. */
+    void (*event)(void *state, const sluice_event *event);
+    /* Optional.  About ten times a second while nothing else comes, for those who draw. */
+    void (*tick)(void *state, sluice_time now);
+} sluice_report_ops;
+
+#endif

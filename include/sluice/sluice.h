@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sluice.h - the library: configuration, plugins, transfers, servers.
+ *
+ * The library has no globals, installs no signal handlers, never exits and prints nothing to stdout.  Several
+ * instances live side by side.  Outputs by pointer are untouched on failure.  error arguments may be NULL.
+ */
+#ifndef SLUICE_SLUICE_H
+#define SLUICE_SLUICE_H
+
+#include <sluice/option.h>
+#include <sluice/plugin.h>
+#include <sluice/report.h>
+#include <sluice/status.h>
+#include <sluice/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+SLUICE_API const char *sluice_version(void); /* any thread */
+
+/* ---- one configuration and its plugins ---- */
+
+/* Plugins, the INI file and --set values.  One thread at a time; transfers and servers made from it borrow it. */
+typedef struct sluice sluice;
+
+SLUICE_API int sluice_new(sluice **out, sluice_error *error);
+SLUICE_API void sluice_free(sluice *instance);
+
+/* Searched before the built-in directory, in the order given.  Never the current directory. */
+SLUICE_API int sluice_plugin_dir(sluice *instance, const char *directory, sluice_error *error);
+/* A colon-separated list, as in SLUICE_PLUGIN_PATH; NULL and "" do nothing. */
+SLUICE_API int sluice_plugin_path(sluice *instance, const char *list, sluice_error *error);
+
+/* Where log lines go; NULL: nowhere.  Any thread may call write. Level: [log] level of the configuration, or set. */
+typedef void sluice_log_write(void *user, sluice_log_level level, const char *line);
+SLUICE_API void sluice_log_to(sluice *instance, sluice_log_write *write, void *user);
+SLUICE_API void sluice_log_level_set(sluice *instance, sluice_log_level level);
+
+/* Reads an INI file.  All errors of the file are told, one call of `each` for each ("file:line: sentence"); then
+ * ECONFIG (and nothing of the file is taken).  each may be NULL: error has the first one and how many more. */
+SLUICE_API int sluice_config_read(sluice *instance, const char *path, void (*each)(void *user, const char *sentence),
+                                  void *user, sluice_error *error);
+/* One value over the file's: "transfer.rate=500m", "congestion.fair.target-queue=5ms". */
+SLUICE_API int sluice_config_set(sluice *instance, const char *assignment, sluice_error *error);
+
+/* The effective configuration as a commented INI text that reads back the same; secrets as "(secret)". */
+SLUICE_API int sluice_config_print(sluice *instance, void (*write)(void *user, const char *text, size_t bytes),
+                                   void *user, sluice_error *error);
+/* The sample: every section, every key with its default, commented out, with help. */
+SLUICE_API int sluice_config_sample(sluice *instance, void (*write)(void *user, const char *text, size_t bytes),
+                                    void *user, sluice_error *error);
+/* Names of the [session NAME] sections, in the file's order; NULL after the last. */
+SLUICE_API const char *sluice_config_session(const sluice *instance, size_t index);
+
+/* What is installed, all directories, sorted by kind and name; one call per plugin file.  usable false: sentence says
+ * why it is refused, and descriptor is NULL if it could not be read. */
+typedef struct sluice_plugin_info {
+    sluice_kind kind;
+    const char *name, *path;
+    bool usable;
+    const char *sentence;
+    const sluice_plugin *descriptor;
+} sluice_plugin_info;
+SLUICE_API int sluice_plugin_list(sluice *instance, void (*each)(void *user, const sluice_plugin_info *info),
+                                  void *user, sluice_error *error);
+SLUICE_API const char *sluice_kind_name(sluice_kind kind);
+
+/* ---- settings: the long options of copy and serve, as typed values ---- */
+
+typedef struct sluice_settings sluice_settings;
+
+typedef enum sluice_settings_table { SLUICE_SETTINGS_TRANSFER, SLUICE_SETTINGS_SERVE } sluice_settings_table;
+
+/* The option table behind a section: the runner makes its command line from it, the manual page its list. */
+SLUICE_API const sluice_option *sluice_settings_options(sluice_settings_table table, size_t *count);
+
+/* A copy of the configuration's [transfer] ([serve]) section; session: overridden by that [session NAME]. */
+SLUICE_API int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *session,
+                                   sluice_settings **out, sluice_error *error);
+SLUICE_API void sluice_settings_free(sluice_settings *settings);
+SLUICE_API int sluice_settings_set(sluice_settings *settings, const char *key, const char *value, sluice_error *error);
+/* The value as text, valid until the settings change; NULL: unknown key or not set.  Secrets as "(secret)". */
+SLUICE_API const char *sluice_settings_get(const sluice_settings *settings, const char *key);
+
+/* ---- transfers ---- */
+
+typedef struct sluice_transfer sluice_transfer;
+
+typedef struct sluice_transfer_order {
+    uint32_t size;
+    const sluice_settings *settings;   /* borrowed for the call */
+    const char *const *sources;        /* addresses as of copy; none if the settings name a list */
+    size_t source_count;
+    const char *destination;
+    const char *name;                  /* for events; may be NULL */
+    /* Called on the session's thread: must be quick.  NULL: none.  Reports of the settings are told as well. */
+    void (*event)(void *user, const sluice_event *event);
+    void *user;
+    sluice_report_spec report;         /* for the report plugins that the settings name */
+} sluice_transfer_order;
+
+/* Checks the order, starts its thread and returns; what fails later is told by wait.  Any thread. */
+SLUICE_API int sluice_transfer_start(sluice *instance, const sluice_transfer_order *order, sluice_transfer **out,
+                                     sluice_error *error);
+/* Ends it soon, partial files kept for a resume.  Any thread and signal handlers. */
+SLUICE_API void sluice_transfer_cancel(sluice_transfer *transfer);
+/* Changes a RUNTIME option (rate, min-rate, policy). Any thread; takes effect within a round trip. */
+SLUICE_API int sluice_transfer_set(sluice_transfer *transfer, const char *key, const char *value, sluice_error *error);
+/* Waits for the end, copies the final statistics (may be NULL; its strings live until free) and returns the status. */
+SLUICE_API int sluice_transfer_wait(sluice_transfer *transfer, sluice_statistics *out, sluice_error *error);
+SLUICE_API void sluice_transfer_free(sluice_transfer *transfer); /* cancels and waits if it still runs */
+
+/* ---- servers ---- */
+
+typedef struct sluice_server sluice_server;
+
+typedef struct sluice_server_order {
+    uint32_t size;
+    const sluice_settings *settings; /* of table SERVE */
+    void (*event)(void *user, const sluice_event *event); /* as of transfers, of every session */
+    void *user;
+    sluice_report_spec report;
+} sluice_server_order;
+
+SLUICE_API int sluice_server_start(sluice *instance, const sluice_server_order *order, sluice_server **out,
+                                   sluice_error *error);
+/* The port it listens on, its ticket file and its key's fingerprint (sha-256, hex). */
+SLUICE_API int sluice_server_port(const sluice_server *server);
+SLUICE_API const char *sluice_server_ticket_file(const sluice_server *server);
+SLUICE_API const char *sluice_server_fingerprint(const sluice_server *server);
+/* Takes no new sessions and ends when the last is over.  Any thread and signal handlers. */
+SLUICE_API void sluice_server_drain(sluice_server *server);
+SLUICE_API void sluice_server_cancel(sluice_server *server); /* ends all sessions soon */
+SLUICE_API int sluice_server_wait(sluice_server *server, sluice_error *error);
+SLUICE_API void sluice_server_free(sluice_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source.h - kind `source`: where objects come from.
+ *
+ * A source lists entries, opens those that hold bytes, and reads them at offsets.  It may block: the core calls it
+ * on pool threads, one call at a time per open object, other objects in parallel where PARALLEL is declared; `next`
+ * never runs in parallel with itself.  ABI history: 1.0 first.
+ */
+#ifndef SLUICE_SOURCE_H
+#define SLUICE_SOURCE_H
+
+#include <sluice/plugin.h>
+#include <sys/uio.h>
+
+#define SLUICE_SOURCE_ABI SLUICE_ABI(1, 0)
+
+typedef enum sluice_entry_type {
+    SLUICE_ENTRY_FILE,      /* bytes; size may be SLUICE_UNKNOWN (a stream) */
+    SLUICE_ENTRY_DIRECTORY,
+    SLUICE_ENTRY_SYMLINK
+} sluice_entry_type;
+
+/* One line of the catalogue.  Names are bytes: components joined by '/', relative, no empty, "." or ".." component,
+ * no NUL.  A struct that a plugin fills or keeps is described by size fields at the call. */
+typedef struct sluice_entry {
+    sluice_entry_type type;
+    const char *name;          /* NUL-terminated; as it will be called below the destination */
+    uint32_t operand;          /* which operand of the list it came from */
+    uint64_t size;             /* bytes; SLUICE_UNKNOWN; 0 for directories and links */
+    uint32_t mode;             /* permission bits and setuid, setgid, sticky: 07777 */
+    int64_t mtime_ns, atime_ns; /* since 1970, UTC; INT64_MIN: unknown */
+    uint32_t uid, gid;         /* UINT32_MAX: unknown */
+    const char *user, *group;  /* names; NULL: unknown */
+    const char *target;        /* of a symbolic link, as stored */
+    const void *handle;        /* the source's own, for open; not sent */
+} sluice_entry;
+
+enum {
+    SLUICE_SOURCE_SIZE_KNOWN = 1, /* entries carry their true size */
+    SLUICE_SOURCE_SEEKABLE = 2,   /* read takes any offset, any number of times */
+    SLUICE_SOURCE_PARALLEL = 4,   /* several objects may be open and read at once */
+    SLUICE_SOURCE_SPARSE = 8      /* extent tells holes */
+};
+
+typedef enum sluice_symlinks { SLUICE_SYMLINKS_COPY, SLUICE_SYMLINKS_FOLLOW, SLUICE_SYMLINKS_SKIP } sluice_symlinks;
+
+/* One thing asked for.  `as` is the name below the destination; NULL: the last component of `path`. */
+typedef struct sluice_operand {
+    const char *path;
+    const char *as;
+} sluice_operand;
+
+typedef struct sluice_source_spec {
+    uint32_t size;
+    const char *root;     /* NULL: paths are the local user's own; else they are a peer's and are resolved below it */
+    const char *argument; /* KIND:ARGUMENT of the address, where there are no operands (command:pg_dump db); or NULL */
+    const sluice_operand *operands;
+    size_t operand_count, operand_size;
+    sluice_symlinks tree_symlinks;  /* inside trees */
+    sluice_symlinks named_symlinks; /* operands themselves */
+    /* --exclude and --include; NULL: everything.  False leaves an entry (and what lies below it) out. */
+    bool (*wanted)(void *user, const char *name, bool directory);
+    void *wanted_user;
+    uint32_t threads; /* how many calls may come at once */
+} sluice_source_spec;
+
+typedef struct sluice_source_ops {
+    unsigned capabilities;
+
+    /* Required.  spec is borrowed for the call, but `wanted` stays valid until fini. */
+    int (*init)(void *state, const void *config, const sluice_host *host, const sluice_source_spec *spec);
+    void (*fini)(void *state);
+
+    /* Required.  The next entry; directories before what lies in them; SLUICE_EEND after the last.  What out points
+     * to is the source's until the next call.  An entry that cannot be listed (unreadable directory, socket, name
+     * gone) fails the call with its sentence, out->name tells which, and the walk goes on with the next call:
+     * out->type is then meaningless.  Any other failure of the whole: out->name is NULL. */
+    int (*next)(void *state, sluice_entry *out);
+
+    /* Required.  Opens what an entry holds.  *size is the size now (or SLUICE_UNKNOWN). */
+    int (*open)(void *state, const char *name, uint32_t operand, void **object, uint64_t *size);
+
+    /* Required.  Fills the buffers from offset on and returns the bytes read; fewer than asked only at the end, 0 at
+     * the end; or a negative status.  SLUICE_EPENDING: done later through host->complete. */
+    int64_t (*read)(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count,
+                    sluice_completion *completion);
+
+    /* Optional (SPARSE).  The first run of data at or after offset: [*from, *to); both the size if only a hole is left. */
+    int (*extent)(void *state, void *object, uint64_t offset, uint64_t *from, uint64_t *to);
+
+    /* Optional.  SLUICE_ECHANGED with a sentence if the object is not what it was when opened (size, mtime, inode). */
+    int (*unchanged)(void *state, void *object);
+
+    /* Required. */
+    void (*close)(void *state, void *object);
+} sluice_source_ops;
+
+#endif
