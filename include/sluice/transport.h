@@ -143,6 +143,8 @@ typedef struct sluice_transport_setup {
     uint64_t forgery_limit;           /* 0: none */
     uint64_t receive_bytes;           /* unique bytes of unordered data accepted ahead of `consumed` (session credit) */
     uint64_t ordered_bytes;           /* window of an ordered object: kept by the transport until it is in order */
+    uint64_t peer_receive_bytes;      /* the peer's receive_bytes and ordered_bytes, as told in the set-up: what may be */
+    uint64_t peer_ordered_bytes;      /*   sent before its first report; 0: 64 KiB */
     uint64_t in_flight_most;          /* IP bytes; bounds the memory for packets in flight whatever the window says */
     sluice_duration timeout_ns;       /* peer silent: CLOSED with ETIMEOUT */
     sluice_duration keepalive_ns;     /* 15 s */
