@@ -97,10 +97,11 @@ typedef struct sluice_event {
 
 typedef struct sluice_report_spec {
     uint32_t size;
-    int output;          /* descriptor that user-facing output goes to: stdout, or stderr when stdout carries data */
-    bool terminal;       /* output is a terminal and may be redrawn */
+    int output;          /* descriptor for what programs read (JSON): stdout, or stderr when stdout carries data */
+    bool terminal;       /* screen is a terminal and may be redrawn */
     bool quiet, verbose;
     int columns;         /* of the terminal; 0: unknown */
+    int screen;          /* descriptor for what people read (progress, log): stderr, so that both go side by side */
 } sluice_report_spec;
 
 typedef struct sluice_report_ops {
