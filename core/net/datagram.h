@@ -14,8 +14,8 @@
 #ifndef SLUICE_NET_DATAGRAM_H
 #define SLUICE_NET_DATAGRAM_H
 
-#include "core/net/address.h"
-#include "core/net/loop.h"
+#include "net/address.h"
+#include "net/loop.h"
 #include <sluice/packet.h>
 
 #define SLUICE_PATHS 8 /* addresses kept for an endpoint; path numbers are below */

@@ -13,9 +13,9 @@
 #ifndef SLUICE_NET_TLS_H
 #define SLUICE_NET_TLS_H
 
-#include "core/net/address.h"
-#include "core/net/identity.h"
-#include "core/net/loop.h"
+#include "net/address.h"
+#include "net/identity.h"
+#include "net/loop.h"
 
 #define SLUICE_MESSAGE_MAX 65536
 
