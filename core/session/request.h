@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request.h - what a client asks of a server: operands, destination, policies.
+ *
+ * The client fills one from its settings; the server's is decoded from the control stream.  Strings and lists are
+ * owned by the request.  Used by one thread at a time.
+ */
+#ifndef SLUICE_SESSION_REQUEST_H
+#define SLUICE_SESSION_REQUEST_H
+
+#include <sluice/sink.h>
+#include <sluice/source.h>
+#include <sluice/status.h>
+#include <sluice/types.h>
+
+#define SLUICE_REQUEST_BYTES_MAX (16u << 20) /* of all names and patterns of a peer's request together */
+
+typedef enum sluice_checksum { SLUICE_CHECKSUM_XXH3_128, SLUICE_CHECKSUM_SHA_256, SLUICE_CHECKSUM_NONE } sluice_checksum;
+
+typedef struct sluice_rule { /* --exclude, --include: first match wins */
+    bool include;
+    char *pattern;
+} sluice_rule;
+
+typedef struct sluice_request {
+    bool push;                     /* the client sends */
+    char *destination;             /* push: below the server's root; NULL in a pull */
+    char *argument;                /* pull: of KIND:ARGUMENT; or NULL */
+    sluice_operand *operands;      /* pull: what to send; push: not sent.  Strings owned (cast away const to free) */
+    size_t operand_count, operand_capacity;
+    sluice_rule *rules;            /* pull: applied by the server's source; push: not sent */
+    size_t rule_count, rule_capacity;
+    bool single, explicit_names, make_parents; /* as of sluice_sink_spec */
+    unsigned preserve;
+    sluice_overwrite overwrite;
+    sluice_resume resume;
+    sluice_sync sync;
+    sluice_checksum checksum;
+    sluice_symlinks tree_symlinks, named_symlinks;
+    sluice_rate target_bps, minimum_bps; /* for the sending side; 0: none */
+    char *congestion;              /* name of the congestion plugin; or NULL */
+    uint64_t seed;                 /* of digests for resume and compare: random, by the client */
+    size_t text_bytes;             /* of all strings so far */
+} sluice_request;
+
+/* Defaults of the contract: resume full, overwrite different, preserve times and mode, xxh3-128. */
+void sluice_request_init(sluice_request *request);
+void sluice_request_fini(sluice_request *request);
+
+/* ENOMEM; ELIMIT past SLUICE_REQUEST_BYTES_MAX.  Strings are copied. */
+int sluice_request_destination_set(sluice_request *request, const char *path);
+int sluice_request_argument_set(sluice_request *request, const char *argument);
+int sluice_request_congestion_set(sluice_request *request, const char *name);
+int sluice_request_operand_add(sluice_request *request, const char *path, const char *as);
+int sluice_request_rule_add(sluice_request *request, bool include, const char *pattern);
+
+#endif
