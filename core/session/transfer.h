@@ -15,7 +15,7 @@
 #ifndef SLUICE_SESSION_TRANSFER_H
 #define SLUICE_SESSION_TRANSFER_H
 
-#include "core/session/request.h"
+#include "session/request.h"
 #include <sluice/sink.h>
 #include <sluice/source.h>
 #include <sluice/status.h>
@@ -51,8 +51,8 @@ typedef struct sluice_carrier {
     void *state;
 } sluice_carrier;
 
-/* A source or sink instance.  Exactly one of source and sink is set. */
-typedef struct sluice_endpoint {
+/* A source or sink instance; called a store, since an endpoint is a lane's place at the datagram channel.  Exactly one of source and sink is set. */
+typedef struct sluice_mover_store {
     const sluice_source_ops *source;
     const sluice_sink_ops *sink;
     void *state;
@@ -64,7 +64,7 @@ typedef struct sluice_endpoint {
     sluice_completion *(*completion_new)(void *user);
     int64_t (*completion_wait)(void *user, sluice_completion *completion); /* frees it, also if it was not needed */
     void *user;
-} sluice_endpoint;
+} sluice_mover_store;
 
 /* ---- what it tells ---- */
 
@@ -152,7 +152,7 @@ int sluice_mover_start(sluice_mover *mover, sluice_time now);
 
 /* Gives it the source (sending side) or the sink; a server thereby accepts the request.  The instance must live
  * until the mover is freed. */
-int sluice_mover_attach(sluice_mover *mover, const sluice_endpoint *endpoint, sluice_time now);
+int sluice_mover_attach(sluice_mover *mover, const sluice_mover_store *store, sluice_time now);
 
 /* Server: the request is not taken; status and sentence reach the client's `finished` unchanged. */
 void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, sluice_time now);
