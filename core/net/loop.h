@@ -11,13 +11,13 @@
 #ifndef SLUICE_NET_LOOP_H
 #define SLUICE_NET_LOOP_H
 
+#include "net/thread.h"
 #include <sluice/status.h>
 #include <sluice/types.h>
 
 typedef struct sluice_loop sluice_loop;
 typedef struct sluice_timer sluice_timer;
 typedef struct sluice_watch sluice_watch;
-typedef struct sluice_thread sluice_thread;
 
 /* Embedded in whatever is handed to the loop; must stay in place until run is called.  Zero it before first use. */
 typedef struct sluice_post sluice_post;
@@ -36,7 +36,7 @@ void sluice_loop_free(sluice_loop *loop);
 int sluice_loop_run(sluice_loop *loop, sluice_error *error);
 /* One iteration; waits for at most wait_ns (SLUICE_NEVER: until something happens).  For tests and embedding. */
 int sluice_loop_step(sluice_loop *loop, sluice_duration wait_ns, sluice_error *error);
-/* Any thread, also from a signal-free handler of posts.  Run returns after the iteration that is under way; if it does
+/* Any thread.  Run returns after the iteration that is under way; if it does
  * not run yet, the next run returns at once. */
 void sluice_loop_stop(sluice_loop *loop);
 
@@ -69,16 +69,8 @@ void sluice_watch_free(sluice_watch *watch); /* NULL is fine */
  * this descriptor. */
 int sluice_watch_set(sluice_watch *watch, unsigned directions);
 
-/* Starts a thread of the library: all signals but those of faults are blocked in it (SIGPIPE too), name (at most 15
- * bytes) is what ps shows.  SLUICE_EIO: no thread to be had. */
-int sluice_thread_new(sluice_thread **out, const char *name, void (*body)(void *user), void *user, sluice_error *error);
-/* Waits until body has returned. */
-void sluice_thread_free(sluice_thread *thread);
-/* Blocks SIGPIPE in the calling thread, which is the application's; for calls that write to sockets on it. */
-void sluice_thread_quiet(void);
-
-/* A thread that runs the loop; sluice_loop_stop(loop), then sluice_thread_free end it.  A loop that fails stops with a
- * line in nobody's log: its status is told by sluice_loop_status. */
+/* A thread that runs the loop; sluice_loop_stop(loop), then sluice_thread_free end it.  How it ended is told by
+ * sluice_loop_status. */
 int sluice_loop_thread(sluice_thread **out, sluice_loop *loop, const char *name, sluice_error *error);
 int sluice_loop_status(const sluice_loop *loop); /* after the thread was joined */
 
