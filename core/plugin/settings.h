@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings.h - the long options of copy and serve as typed structs, behind the public sluice_settings.
+ *
+ * The tables in settings.c fill these structs.  Strings are NULL where nothing is set and there is no default.
+ */
+#ifndef SLUICE_PLUGIN_SETTINGS_H
+#define SLUICE_PLUGIN_SETTINGS_H
+
+#include "plugin/option.h"
+#include <sluice/sluice.h>
+
+/* Values of the ENUM fields, in the order of their choices. */
+enum { SLUICE_POLICY_FIXED, SLUICE_POLICY_FAIR };
+enum { SLUICE_RESUME_NONE, SLUICE_RESUME_ATTRIBUTES, SLUICE_RESUME_SPARSE, SLUICE_RESUME_FULL };
+enum { SLUICE_OVERWRITE_NEVER, SLUICE_OVERWRITE_ALWAYS, SLUICE_OVERWRITE_DIFFERENT, SLUICE_OVERWRITE_OLDER };
+enum { SLUICE_CHECKSUM_XXH3_128, SLUICE_CHECKSUM_SHA_256, SLUICE_CHECKSUM_NONE };
+enum { SLUICE_SYNC_NONE, SLUICE_SYNC_FILE, SLUICE_SYNC_END };
+enum { SLUICE_PROGRESS_AUTO, SLUICE_PROGRESS_ALWAYS, SLUICE_PROGRESS_NEVER };
+
+typedef struct sluice_transfer_settings {
+    sluice_rate rate;     /* target; 0: none */
+    sluice_rate min_rate; /* 0: none */
+    int policy;           /* see sluice_settings_congestion for what is in force */
+    char *congestion;
+    char *cipher; /* "auto" or a cipher's name */
+    char *crypto; /* "auto" or a crypto plugin's name */
+    char *transport; /* "auto" or a transport plugin's name */
+    int resume, overwrite;
+    char *preserve; /* as text; sluice_settings_preserve has the flags */
+    char *symlinks; /* "": copy inside trees, follow what is named; else copy, follow or skip for both */
+    char *file_list, *pair_list;
+    bool null; /* lists are NUL-separated */
+    /* --exclude and --include in the order given, one a line: '-' or '+', then the pattern.  NULL: none. */
+    char *filters;
+    int checksum, sync;
+    bool mkdir;
+    char *ticket_file; /* NULL: the default place */
+    char *pin;         /* 64 lower-case hex digits; NULL: none */
+    char *report;      /* comma-separated plugin names; see sluice_settings_list */
+    bool json;
+    int progress;
+    bool quiet, verbose;
+    sluice_duration timeout;
+    uint64_t memory; /* bytes */
+
+    /* Of a [session NAME] section only. */
+    char *source; /* one a line */
+    char *destination;
+} sluice_transfer_settings;
+
+typedef struct sluice_serve_settings {
+    char *listen; /* address:port */
+    char *root;   /* NULL: not given */
+    bool read_only, write_only;
+    char *ticket_file; /* NULL: the default place */
+    bool once;
+    sluice_rate max_rate; /* of each session; 0: none */
+    int64_t max_sessions;
+    char *cipher;     /* comma-separated: what a client may choose from; "none" only if it stands here */
+    char *crypto;     /* "auto" or a crypto plugin's name */
+    char *congestion; /* comma-separated: controls that a pulling client may name */
+    char *report;     /* comma-separated plugin names */
+    bool json;
+    bool quiet, verbose;
+    sluice_duration timeout;
+    uint64_t memory; /* bytes for each session */
+} sluice_serve_settings;
+
+/* The typed struct behind settings of that table (asserted).  Valid until the settings change. */
+const sluice_transfer_settings *sluice_settings_transfer(const sluice_settings *settings);
+const sluice_serve_settings *sluice_settings_serve(const sluice_settings *settings);
+
+/* A copy of its own, for an order that outlives what it was given. */
+int sluice_settings_copy(const sluice_settings *settings, sluice_settings **out, sluice_error *error);
+
+/* Whether values go together: policy and congestion (SLUICE_EUSAGE), rate and min-rate, read-only and write-only. */
+int sluice_settings_check(const sluice_settings *settings, sluice_error *error);
+
+/* The congestion plugin in force, from congestion and policy: the one set by the stronger source (option over --set
+ * over file) wins; set by the same source and different, sluice_settings_check has refused it. */
+const char *sluice_settings_congestion(const sluice_settings *settings);
+
+/* preserve as flags SLUICE_PRESERVE_* of sink.h. */
+unsigned sluice_settings_preserve(const sluice_settings *settings);
+
+/* Cuts the next word out of a comma-separated list: copies it to word, moves *list on; false at the end.  Blanks
+ * around words are dropped, words that do not fit are cut.
+ *     for (const char *list = transfer->report; sluice_settings_list(&list, name, sizeof(name));) ...            */
+bool sluice_settings_list(const char **list, char *word, size_t bytes);
+
+/* ---- for the configuration ---- */
+
+/* Where a value comes from; stronger ones stand later. */
+typedef enum sluice_layer {
+    SLUICE_LAYER_BUILT_IN,
+    SLUICE_LAYER_FILE,         /* [transfer], [serve] */
+    SLUICE_LAYER_FILE_SESSION, /* [session NAME] */
+    SLUICE_LAYER_SET,
+    SLUICE_LAYER_SET_SESSION,
+    SLUICE_LAYER_OPTION
+} sluice_layer;
+
+/* Table with the keys that only a [session NAME] section has. */
+sluice_option_table sluice_settings_session_options(void);
+
+/* Built-in values only. */
+int sluice_settings_make(sluice_settings_table table, sluice_settings **out, sluice_error *error);
+
+/* Sets key as that layer says it: replaces what weaker layers said; of a REPEAT key, is added to what the same layer
+ * said.  session: source and destination are keys.  SLUICE_EINVAL with "key: why"; an unknown key too. */
+int sluice_settings_assign(sluice_settings *settings, sluice_layer layer, bool session, const char *key,
+                           const char *value, sluice_error *error);
+
+/* The layer that gave a key its value. */
+sluice_layer sluice_settings_layer(const sluice_settings *settings, const char *key);
+
+#endif
