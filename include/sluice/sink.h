@@ -5,7 +5,8 @@
  * A sink is told of entries, takes bytes at offsets, and gives an object its name only when it is committed.  It
  * may block: the core calls it on pool threads, one call at a time per open object (several where PARALLEL_WRITES
  * is declared), other objects in parallel where PARALLEL is declared.  Entries come from a peer: a sink trusts
- * nothing in them.  ABI history: 1.0 first.
+ * nothing in them.  An entry "." (see source.h) is prepared before all others; a directory and what lies in it may
+ * come in any order, parents that are missing are made.  ABI history: 1.0 first.
  */
 #ifndef SLUICE_SINK_H
 #define SLUICE_SINK_H
@@ -64,7 +65,10 @@ typedef enum sluice_sink_verdict {
     SLUICE_SINK_SKIP,    /* a complete file is there and stays (never, older, or size and mtime agree) */
     SLUICE_SINK_COMPARE, /* size and mtime agree, but the policy wants digests: object opened for reading only.  If
                             they agree: abandon(keep = true); else prepare is called again with `compared` */
-    SLUICE_SINK_WRITE    /* object opened for writing; *have bytes of a partial file may be trusted after a check */
+    SLUICE_SINK_WRITE    /* object opened for writing; *have bytes of a partial file lie there.  With RESUME_ATTRIBUTES
+                            they come from a source of the same size and mtime (else *have is 0); with SPARSE and FULL
+                            the core compares digests; with NONE *have is 0.  Among them may be gaps: chunks are written
+                            in any order */
 } sluice_sink_verdict;
 
 typedef struct sluice_sink_ops {

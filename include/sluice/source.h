@@ -21,13 +21,14 @@ typedef enum sluice_entry_type {
 } sluice_entry_type;
 
 /* One line of the catalogue.  Names are bytes: components joined by '/', relative, no empty, "." or ".." component,
- * no NUL.  A struct that a plugin fills or keeps is described by size fields at the call. */
+ * no NUL.  One exception: an operand without a name of its own (`.`, `dir/.`, `/`, the root itself) is listed as a
+ * directory called "."; what lies in it has names that begin below the destination.  It stands before them. */
 typedef struct sluice_entry {
     sluice_entry_type type;
     const char *name;          /* NUL-terminated; as it will be called below the destination */
     uint32_t operand;          /* which operand of the list it came from */
     uint64_t size;             /* bytes; SLUICE_UNKNOWN; 0 for directories and links */
-    uint32_t mode;             /* permission bits and setuid, setgid, sticky: 07777 */
+    uint32_t mode;             /* permission bits and setuid, setgid, sticky: 07777; UINT32_MAX: unknown */
     int64_t mtime_ns, atime_ns; /* since 1970, UTC; INT64_MIN: unknown */
     uint32_t uid, gid;         /* UINT32_MAX: unknown */
     const char *user, *group;  /* names; NULL: unknown */
