@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lane.h - one UDP flow of a session: transport, crypto and congestion instances around one endpoint.
+ *
+ * The lane moves packets between the transport and the datagram channel, sealing and opening them in between, and
+ * wakes the transport in time.  It knows nothing of objects: the transport's calls about those go straight to the
+ * session.  Everything belongs to the loop's thread.
+ */
+#ifndef SLUICE_SESSION_LANE_H
+#define SLUICE_SESSION_LANE_H
+
+#include "base/log.h"
+#include "net/datagram.h"
+#include "net/keys.h"
+#include "net/loop.h"
+#include "plugin/instance.h"
+#include "session/rate.h"
+#include <sluice/crypto.h>
+#include <sluice/transport.h>
+
+typedef struct sluice_lane sluice_lane;
+
+typedef struct sluice_lane_setup {
+    sluice *instance; /* configuration and plugins */
+    sluice_loop *loop;
+    sluice_log *log;
+    sluice_datagram *datagram;       /* outlives the lane */
+    const sluice_address *peer;      /* NULL: learnt from the first authentic packet from `validated`'s host */
+    const sluice_address *validated; /* the host that TCP has validated; a first packet from elsewhere is challenged */
+    const char *transport, *crypto, *congestion; /* plugin names */
+    const char *cipher;              /* of the crypto plugin */
+    const sluice_keys *keys;         /* borrowed for the call */
+    uint32_t number;                 /* of the lane in its session, from 0 */
+    uint64_t packets_per_phase;      /* 0: the cipher's seal_limit */
+    sluice_limits limits;            /* of this lane */
+    /* What the transport needs to know; seal_bytes, ip_bytes, control, phases, calls of rate control and user are
+     * filled in by the lane. */
+    sluice_transport_setup transport_setup;
+    /* The object calls and `event` reach the session; sample, sent and restart are the lane's own. */
+    const sluice_transport_calls *calls;
+    void *user;
+} sluice_lane_setup;
+
+/* The errors of the instances, of sluice_endpoint_new, ENOMEM. */
+int sluice_lane_new(const sluice_lane_setup *setup, sluice_lane **out, sluice_error *error);
+void sluice_lane_free(sluice_lane *lane); /* NULL is fine; not from inside one of its callbacks */
+
+const sluice_transport_ops *sluice_lane_ops(const sluice_lane *lane);
+void *sluice_lane_state(const sluice_lane *lane); /* the transport's, to call its ops */
+
+/* Something was given to the transport, or time has passed: lets it produce, soon (after the callback under way). */
+void sluice_lane_wake(sluice_lane *lane);
+
+/* The user changed target, minimum or weight. */
+void sluice_lane_limits(sluice_lane *lane, const sluice_limits *limits);
+const sluice_limits *sluice_lane_limits_get(const sluice_lane *lane);
+
+/* Exchanges the congestion control in mid-session; the new one starts from what the old one measured. */
+int sluice_lane_congestion(sluice_lane *lane, const char *name, sluice_error *error);
+const char *sluice_lane_congestion_name(const sluice_lane *lane);
+
+void sluice_lane_statistics(const sluice_lane *lane, sluice_transport_statistics *out);
+
+/* The address that packets go to; NULL: none yet. */
+const sluice_address *sluice_lane_peer(const sluice_lane *lane);
+
+#endif
