@@ -8,14 +8,12 @@
 #define SLUICE_PLUGIN_SETTINGS_H
 
 #include "plugin/option.h"
+#include <sluice/sink.h>
 #include <sluice/sluice.h>
 
-/* Values of the ENUM fields, in the order of their choices. */
+/* Values of the ENUM fields, in the order of their choices; those of resume, overwrite and sync are sink.h's. */
 enum { SLUICE_POLICY_FIXED, SLUICE_POLICY_FAIR };
-enum { SLUICE_RESUME_NONE, SLUICE_RESUME_ATTRIBUTES, SLUICE_RESUME_SPARSE, SLUICE_RESUME_FULL };
-enum { SLUICE_OVERWRITE_NEVER, SLUICE_OVERWRITE_ALWAYS, SLUICE_OVERWRITE_DIFFERENT, SLUICE_OVERWRITE_OLDER };
-enum { SLUICE_CHECKSUM_XXH3_128, SLUICE_CHECKSUM_SHA_256, SLUICE_CHECKSUM_NONE };
-enum { SLUICE_SYNC_NONE, SLUICE_SYNC_FILE, SLUICE_SYNC_END };
+typedef enum sluice_checksum { SLUICE_CHECKSUM_XXH3_128, SLUICE_CHECKSUM_SHA_256, SLUICE_CHECKSUM_NONE } sluice_checksum;
 enum { SLUICE_PROGRESS_AUTO, SLUICE_PROGRESS_ALWAYS, SLUICE_PROGRESS_NEVER };
 
 typedef struct sluice_transfer_settings {

@@ -8,14 +8,13 @@
 #ifndef SLUICE_SESSION_REQUEST_H
 #define SLUICE_SESSION_REQUEST_H
 
+#include "plugin/settings.h"
 #include <sluice/sink.h>
 #include <sluice/source.h>
 #include <sluice/status.h>
 #include <sluice/types.h>
 
 #define SLUICE_REQUEST_BYTES_MAX (16u << 20) /* of all names and patterns of a peer's request together */
-
-typedef enum sluice_checksum { SLUICE_CHECKSUM_XXH3_128, SLUICE_CHECKSUM_SHA_256, SLUICE_CHECKSUM_NONE } sluice_checksum;
 
 typedef struct sluice_rule { /* --exclude, --include: first match wins */
     bool include;
