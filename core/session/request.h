@@ -9,6 +9,7 @@
 #define SLUICE_SESSION_REQUEST_H
 
 #include "plugin/settings.h"
+#include "session/wire.h"
 #include <sluice/sink.h>
 #include <sluice/source.h>
 #include <sluice/status.h>
@@ -52,5 +53,14 @@ int sluice_request_argument_set(sluice_request *request, const char *argument);
 int sluice_request_congestion_set(sluice_request *request, const char *name);
 int sluice_request_operand_add(sluice_request *request, const char *path, const char *as);
 int sluice_request_rule_add(sluice_request *request, bool include, const char *pattern);
+
+/* Writes REQUEST, and OPERANDS as needed: whole messages.  EINVAL: a name is longer than a message; ENOMEM. */
+int sluice_request_encode(const sluice_request *request, sluice_wire_writer *writer, sluice_error *error);
+
+/* Reads the body of REQUEST into a request after init; *more: OPERANDS follow.  EPROTOCOL, EUNSUPPORTED, ELIMIT or
+ * ENOMEM, with a sentence. */
+int sluice_request_decode(sluice_request *request, sluice_wire_reader *body, bool *more, sluice_error *error);
+int sluice_request_decode_operands(sluice_request *request, sluice_wire_reader *body, bool *more,
+                                   sluice_error *error);
 
 #endif
