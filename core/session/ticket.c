@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/session/ticket.h"
+#include "session/ticket.h"
+
+#include "net/secure.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,90 +18,21 @@
 #define FIXED_BYTES (1 + SLUICE_TICKET_ID_BYTES + 1 + 8 + SLUICE_TICKET_KEY_BYTES + SLUICE_TICKET_SECRET_BYTES + 1)
 #define PACKED_BYTES (FIXED_BYTES + SLUICE_TICKET_ADDRESSES * (1 + SLUICE_TICKET_ADDRESS_BYTES))
 
-static_assert(PREFIX_BYTES + (PACKED_BYTES * 4 + 2) / 3 + 1 <= SLUICE_TICKET_TEXT_BYTES, "any ticket must fit");
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* ---- base64url ---- */
-
-static size_t base64_encode(const uint8_t *in, size_t bytes, char *out)
-{
-    size_t n = 0;
-    uint32_t bits = 0;
-    unsigned held = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        bits = (bits << 8 | in[i]) & 0xffffff;
-        for (held += 8; held >= 6; held -= 6)
-            out[n++] = alphabet[bits >> (held - 6) & 63];
-    }
-    if (held > 0)
-        out[n++] = alphabet[bits << (6 - held) & 63];
-    return n;
-}
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* Returns the bytes written, or 0 for text that no encoder makes: a foreign character, a length or trailing bits that
- * stand for nothing, or more than size bytes. */
-static size_t base64_decode(const char *in, size_t chars, uint8_t *out, size_t size)
-{
-    if (chars % 4 == 1 || chars * 3 / 4 > size)
-        return 0;
-    size_t n = 0;
-    uint32_t bits = 0;
-    unsigned held = 0;
-    for (size_t i = 0; i < chars; i++) {
-        int digit = base64_digit(in[i]);
-        if (digit < 0)
-            return 0;
-        bits = (bits << 6 | (uint32_t)digit) & 0xffff;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            out[n++] = (uint8_t)(bits >> held);
-        }
-    }
-    return (bits & ((1u << held) - 1)) == 0 ? n : 0;
-}
+static_assert(PREFIX_BYTES + SLUICE_BASE64_TEXT(PACKED_BYTES) <= SLUICE_TICKET_TEXT_BYTES, "any ticket must fit");
 
 /* ---- making and packing ---- */
-
-static int fill_random(uint8_t *out, size_t bytes, sluice_error *error)
-{
-    while (bytes > 0) {
-        ssize_t got = getrandom(out, bytes, 0);
-        if (got < 0 && errno != EINTR)
-            return sluice_fail(error, SLUICE_EIO, "no random bytes from the kernel: %s", strerror(errno));
-        if (got > 0) {
-            out += got;
-            bytes -= (size_t)got;
-        }
-    }
-    return SLUICE_OK;
-}
 
 int sluice_ticket_make(const uint8_t key[SLUICE_TICKET_KEY_BYTES], unsigned rights, uint64_t expiry_s,
                        sluice_ticket *out, sluice_error *error)
 {
     sluice_ticket made = {.rights = rights, .expiry_s = expiry_s};
-    int status = fill_random(made.id, sizeof made.id, error);
-    if (status == SLUICE_OK)
-        status = fill_random(made.secret, sizeof made.secret, error);
-    if (status == SLUICE_OK) {
-        memcpy(made.key, key, sizeof made.key);
-        *out = made;
-    }
+    if (sluice_secure_random(made.id, sizeof made.id) != SLUICE_OK ||
+        sluice_secure_random(made.secret, sizeof made.secret) != SLUICE_OK)
+        return sluice_fail(error, SLUICE_EIO, "no ticket: the system has no random bytes to give");
+    memcpy(made.key, key, sizeof made.key);
+    *out = made;
     sluice_ticket_wipe(&made);
-    return status;
+    return SLUICE_OK;
 }
 
 /* A host and a port, at most SLUICE_TICKET_ADDRESS_BYTES of printable ASCII: what is wrong beyond that shows when the
@@ -150,13 +82,13 @@ void sluice_ticket_format(const sluice_ticket *ticket, char *out)
         at = put(at, ticket->addresses[i], bytes);
     }
     memcpy(out, PREFIX, PREFIX_BYTES);
-    out[PREFIX_BYTES + base64_encode(packed, (size_t)(at - packed), out + PREFIX_BYTES)] = '\0';
-    explicit_bzero(packed, sizeof packed);
+    sluice_base64_text(packed, (size_t)(at - packed), out + PREFIX_BYTES);
+    sluice_secure_cleanse(packed, sizeof packed);
 }
 
 void sluice_ticket_wipe(sluice_ticket *ticket)
 {
-    explicit_bzero(ticket, sizeof *ticket);
+    sluice_secure_cleanse(ticket, sizeof *ticket);
 }
 
 bool sluice_ticket_expired(const sluice_ticket *ticket, uint64_t now_s)
@@ -224,15 +156,33 @@ int sluice_ticket_parse(const char *text, size_t bytes, const char *where, sluic
     }
     uint8_t packed[PACKED_BYTES];
     sluice_ticket parsed = {.rights = 0};
-    size_t count = base64_decode(text + PREFIX_BYTES, bytes - PREFIX_BYTES, packed, sizeof packed);
-    bool good = count > 0 && unpack(packed, count, &parsed);
+    size_t count = 0;
+    bool good =
+        sluice_base64_parse(text + PREFIX_BYTES, bytes - PREFIX_BYTES, packed, sizeof packed, &count) == SLUICE_OK &&
+        unpack(packed, count, &parsed);
     if (good)
         *out = parsed;
-    explicit_bzero(packed, sizeof packed);
+    sluice_secure_cleanse(packed, sizeof packed);
     sluice_ticket_wipe(&parsed);
     if (!good)
         return sluice_fail(error, SLUICE_EAUTH, "%s: damaged ticket; copy it again from the server, whole", where);
     return SLUICE_OK;
+}
+
+/* ---- proof ---- */
+
+int sluice_ticket_proof(const sluice_ticket *ticket, const uint8_t *exporter, size_t exporter_bytes,
+                        uint8_t out[SLUICE_TICKET_PROOF_BYTES])
+{
+    static const char label[] = "sluice ticket proof 1";
+    uint8_t message[sizeof label + SLUICE_TICKET_ID_BYTES + SLUICE_TICKET_EXPORTER_BYTES], *at = message;
+    assert(exporter_bytes <= SLUICE_TICKET_EXPORTER_BYTES);
+    at = put(at, label, sizeof label);
+    at = put(at, ticket->id, sizeof ticket->id);
+    at = put(at, exporter, exporter_bytes);
+    int status = sluice_hmac_sha256(ticket->secret, sizeof ticket->secret, message, (size_t)(at - message), out);
+    sluice_secure_cleanse(message, sizeof message);
+    return status;
 }
 
 /* ---- files ---- */
@@ -263,8 +213,9 @@ static int check_file(int descriptor, const char *path, sluice_error *error)
     if (!S_ISREG(facts.st_mode))
         return sluice_fail(error, SLUICE_EAUTH, "%s: the ticket must be a regular file", path);
     if (facts.st_uid != geteuid())
-        return sluice_fail(error, SLUICE_EAUTH, "%s: the ticket belongs to user %u, not to you (%u); make a copy of yours",
-                           path, (unsigned)facts.st_uid, (unsigned)geteuid());
+        return sluice_fail(error, SLUICE_EAUTH,
+                           "%s: the ticket belongs to user %u, not to you (%u); make a copy of yours", path,
+                           (unsigned)facts.st_uid, (unsigned)geteuid());
     if ((facts.st_mode & 077) != 0)
         return sluice_fail(error, SLUICE_EAUTH, "%s: the ticket is open to others (mode %04o): chmod 600 %s", path,
                            (unsigned)facts.st_mode & 07777, path);
@@ -297,7 +248,8 @@ int sluice_ticket_read(const char *path, sluice_ticket *out, sluice_error *error
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (descriptor < 0 && errno == ENOENT)
         return sluice_fail(error, SLUICE_EAUTH,
-                           "%s: no such ticket; copy it from the server (mode 600), or name it with --ticket-file", path);
+                           "%s: no such ticket; copy it from the server (mode 600), or name it with --ticket-file",
+                           path);
     if (descriptor < 0)
         return sluice_fail(error, SLUICE_EAUTH, "%s: ticket cannot be read: %s", path, strerror(errno));
     char text[SLUICE_TICKET_TEXT_BYTES + 64];
@@ -308,7 +260,7 @@ int sluice_ticket_read(const char *path, sluice_ticket *out, sluice_error *error
     if (status == SLUICE_OK)
         status = sluice_ticket_parse(text, bytes, path, out, error);
     close(descriptor);
-    explicit_bzero(text, sizeof text);
+    sluice_secure_cleanse(text, sizeof text);
     return status;
 }
 
@@ -360,7 +312,7 @@ int sluice_ticket_write(const char *path, const sluice_ticket *ticket, sluice_er
     text[bytes++] = '\n';
     bool good = write_text(descriptor, text, bytes);
     int reason = errno;
-    explicit_bzero(text, sizeof text);
+    sluice_secure_cleanse(text, sizeof text);
     if (close(descriptor) != 0 && good) {
         good = false;
         reason = errno;
