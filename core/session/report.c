@@ -70,8 +70,8 @@ static const char *text_copy(room *left, const char *text)
 }
 
 /* Statistics' fields are numbers but for a few texts; these make one expression for both kinds. */
-#define AS_TEXT(field) _Generic((field), const char *: (field), default: (const char *)NULL)
-#define TEXT_FIELD(field) _Generic((field), const char *: &(field), default: (const char **)NULL)
+#define AS_TEXT(field) _Generic((field), const char * : (field), default : (const char *)NULL)
+#define TEXT_FIELD(field) _Generic((field), const char * : &(field), default : (const char **)NULL)
 
 static size_t note_texts(const sluice_event *event)
 {
@@ -100,8 +100,8 @@ static void note_fill(note *out, size_t bytes, const sluice_event *event)
         return;
     out->statistics = *event->statistics;
     out->event.statistics = &out->statistics;
-#define COPY(ctype, name, key, format, unit, help)                                                                     \
-    if (TEXT_FIELD(out->statistics.name) != NULL)                                                                      \
+#define COPY(ctype, name, key, format, unit, help) \
+    if (TEXT_FIELD(out->statistics.name) != NULL)  \
         *TEXT_FIELD(out->statistics.name) = text_copy(&left, AS_TEXT(event->statistics->name));
     SLUICE_STATISTICS_MAP(COPY)
 #undef COPY

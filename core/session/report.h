@@ -24,7 +24,7 @@ typedef struct sluice_report_watcher {
 typedef struct sluice_report_setup {
     const sluice_report_watcher *watchers; /* copied */
     size_t watcher_count;
-    size_t queue; /* events that wait at most; 0: SLUICE_REPORT_QUEUE */
+    size_t queue;                                         /* events that wait at most; 0: SLUICE_REPORT_QUEUE */
     void (*event)(void *user, const sluice_event *event); /* called by tell, on the teller's thread; may be NULL */
     void *user;
 } sluice_report_setup;

@@ -14,7 +14,7 @@
 
 #define PREFIX "sluice1:"
 #define PREFIX_BYTES (sizeof PREFIX - 1)
-#define VERSION 1
+#define FORM_VERSION 1
 #define FIXED_BYTES (1 + SLUICE_TICKET_ID_BYTES + 1 + 8 + SLUICE_TICKET_KEY_BYTES + SLUICE_TICKET_SECRET_BYTES + 1)
 #define PACKED_BYTES (FIXED_BYTES + SLUICE_TICKET_ADDRESSES * (1 + SLUICE_TICKET_ADDRESS_BYTES))
 
@@ -68,7 +68,7 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t count)
 void sluice_ticket_format(const sluice_ticket *ticket, char *out)
 {
     uint8_t packed[PACKED_BYTES], *at = packed;
-    *at++ = VERSION;
+    *at++ = FORM_VERSION;
     at = put(at, ticket->id, sizeof ticket->id);
     *at++ = (uint8_t)ticket->rights;
     for (int shift = 56; shift >= 0; shift -= 8)
@@ -124,7 +124,7 @@ static bool unpack_addresses(const uint8_t *at, const uint8_t *end, size_t count
 
 static bool unpack(const uint8_t *packed, size_t bytes, sluice_ticket *out)
 {
-    if (bytes < FIXED_BYTES || packed[0] != VERSION)
+    if (bytes < FIXED_BYTES || packed[0] != FORM_VERSION)
         return false;
     const uint8_t *at = take(packed + 1, out->id, sizeof out->id);
     out->rights = *at++;

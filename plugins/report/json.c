@@ -163,7 +163,9 @@ static void member_path(json_state *json, const char *path)
 static const char *event_word(sluice_event_type type)
 {
     switch (type) {
-#define WORD(name, word, help) case SLUICE_EVENT_##name: return word;
+#define WORD(name, word, help) \
+    case SLUICE_EVENT_##name:  \
+        return word;
         SLUICE_EVENT_MAP(WORD)
 #undef WORD
     }

@@ -92,7 +92,9 @@ static void member_ms(log_state *log, const char *key, uint64_t ns)
 static const char *event_word(sluice_event_type type)
 {
     switch (type) {
-#define WORD(name, word, help) case SLUICE_EVENT_##name: return word;
+#define WORD(name, word, help) \
+    case SLUICE_EVENT_##name:  \
+        return word;
         SLUICE_EVENT_MAP(WORD)
 #undef WORD
     }

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #define LINE_BYTES 1024
-#define NAME_COLUMNS 160                    /* of a name in a line of its own */
+#define NAME_COLUMNS 160                   /* of a name in a line of its own */
 #define LINE_INTERVAL (10 * SLUICE_SECOND) /* between lines where nothing can be redrawn */
-#define SPEED_SHARE 0.3                     /* of the newest second in the speed that time left is told from */
+#define SPEED_SHARE 0.3                    /* of the newest second in the speed that time left is told from */
 
 typedef struct progress_state {
     const sluice_host *host;
@@ -25,14 +25,14 @@ typedef struct progress_state {
     size_t columns;
     char lines[2][LINE_BYTES]; /* as they stand on the terminal */
     bool drawn;
-    char file[256];            /* the file that was begun last, printable */
-    sluice_time line_told;     /* when the last line of figures was written; 0: never */
-    sluice_time seen;          /* time and figures of the newest statistics; 0: none yet */
+    char file[256];        /* the file that was begun last, printable */
+    sluice_time line_told; /* when the last line of figures was written; 0: never */
+    sluice_time seen;      /* time and figures of the newest statistics; 0: none yet */
     uint64_t seen_moved, seen_lost, seen_packets;
-    double speed;              /* payload bytes a second, smoothed; 0: unknown */
-    unsigned loss_permille;    /* of the newest second */
-    uint64_t unverified;       /* files that are done without a digest */
-    char algorithm[32];        /* of the digests */
+    double speed;           /* payload bytes a second, smoothed; 0: unknown */
+    unsigned loss_permille; /* of the newest second */
+    uint64_t unverified;    /* files that are done without a digest */
+    char algorithm[32];     /* of the digests */
 } progress_state;
 
 /* ---- text ---- */
@@ -120,8 +120,7 @@ static void measure(progress_state *progress, sluice_time now, const sluice_stat
     if (progress->seen != 0 && now > progress->seen && now_at->moved_bytes >= progress->seen_moved) {
         double seconds = (double)(now - progress->seen) / (double)SLUICE_SECOND;
         double speed = (double)(now_at->moved_bytes - progress->seen_moved) / seconds;
-        progress->speed =
-            progress->speed > 0 ? progress->speed * (1 - SPEED_SHARE) + speed * SPEED_SHARE : speed;
+        progress->speed = progress->speed > 0 ? progress->speed * (1 - SPEED_SHARE) + speed * SPEED_SHARE : speed;
     }
     uint64_t packets = now_at->data_packets - progress->seen_packets;
     uint64_t lost = now_at->lost_packets - progress->seen_lost;
@@ -239,6 +238,18 @@ static void told_session(progress_state *progress, const sluice_event *event)
     tell(progress, "%s", facts.text);
 }
 
+static const char *status_text(int status)
+{
+    switch (status) {
+#define TEXT(name, number, exit_status, text) \
+    case number:                              \
+        return text;
+        SLUICE_STATUS_MAP(TEXT)
+#undef TEXT
+    }
+    return "failed";
+}
+
 static void told_file(progress_state *progress, const sluice_event *event)
 {
     char name[NAME_COLUMNS * 4 + 8], reason[LINE_BYTES], size[32], again[32];
@@ -246,7 +257,7 @@ static void told_file(progress_state *progress, const sluice_event *event)
     const char *state = event->state != NULL ? event->state : "";
     if (strcmp(state, "failed") == 0) {
         text_printable(reason, sizeof reason, SIZE_MAX, event->message != NULL ? event->message : "");
-        tell(progress, "failed: %s: %s", name, reason[0] != '\0' ? reason : sluice_status_text(event->status));
+        tell(progress, "failed: %s: %s", name, reason[0] != '\0' ? reason : status_text(event->status));
         return;
     }
     if (strcmp(state, "done") == 0) {
@@ -396,8 +407,7 @@ static void progress_fini(void *state)
     erase(state);
 }
 
-static const sluice_report_ops operations = {
-    .init = progress_init, .fini = progress_fini, .event = progress_event};
+static const sluice_report_ops operations = {.init = progress_init, .fini = progress_fini, .event = progress_event};
 
 SLUICE_PLUGIN_DEFINE(report, progress, SLUICE_REPORT, SLUICE_REPORT_ABI, .name = "progress", .version = "1.0",
                      .summary = "progress and a summary, for people", .state_size = sizeof(progress_state),

@@ -4,6 +4,7 @@
 #define SLUICE_TEST_REPORT_FEED_H
 
 #include <CUnit/CUnit.h>
+#include <dlfcn.h>
 #include <sluice/report.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 typedef struct report_feed {
-    const sluice_plugin *plugin;
     const sluice_report_ops *ops;
     sluice_host host;
     void *state;
@@ -41,18 +41,28 @@ static inline void *feed_resize(const sluice_host *host, void *memory, size_t by
     return NULL;
 }
 
-static inline int feed_begin(report_feed *feed, const sluice_plugin *plugin, const void *config,
-                             sluice_report_spec spec)
+/* The descriptor of a report plugin as it was built.  The object stays loaded until the test ends. */
+static inline const sluice_plugin *feed_plugin(const char *name)
 {
-    *feed = (report_feed){.plugin = plugin,
-                          .ops = plugin->ops,
-                          .host = {.size = sizeof(sluice_host),
-                                   .log = feed_log,
-                                   .fail = feed_fail,
-                                   .resize = feed_resize},
-                          .state = calloc(1, plugin->state_size),
-                          .screen = tmpfile(),
-                          .output = tmpfile()};
+    char text[512];
+    snprintf(text, sizeof text, "%s/report_%s.so", TEST_PLUGIN_DIR, name);
+    void *object = dlopen(text, RTLD_NOW | RTLD_LOCAL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(object);
+    snprintf(text, sizeof text, "report_%s_LTX_sluice_plugin", name);
+    const sluice_plugin *plugin = dlsym(object, text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plugin);
+    return plugin;
+}
+
+static inline int feed_begin(report_feed *feed, const char *name, const void *config, sluice_report_spec spec)
+{
+    const sluice_plugin *plugin = feed_plugin(name);
+    *feed =
+        (report_feed){.ops = plugin->ops,
+                      .host = {.size = sizeof(sluice_host), .log = feed_log, .fail = feed_fail, .resize = feed_resize},
+                      .state = calloc(1, plugin->state_size),
+                      .screen = tmpfile(),
+                      .output = tmpfile()};
     CU_ASSERT_FATAL(feed->state != NULL && feed->screen != NULL && feed->output != NULL);
     spec.size = sizeof spec;
     spec.screen = fileno(feed->screen);

@@ -5,8 +5,6 @@
 
 #include <ctype.h>
 
-extern const sluice_plugin report_json_LTX_sluice_plugin;
-
 /* ---- a strict reader of flat objects ---- */
 
 typedef struct member {
@@ -128,7 +126,7 @@ static object feed_one(sluice_event event)
 {
     report_feed feed;
     object read = {.count = 0};
-    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, &report_json_LTX_sluice_plugin, NULL, (sluice_report_spec){0}), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, "json", NULL, (sluice_report_spec){0}), SLUICE_OK);
     feed_event(&feed, event);
     char *text = feed_text(feed.output);
     const char *end = read_object(text, &read);
@@ -143,16 +141,28 @@ static object feed_one(sluice_event event)
 
 static void done_has_the_keys_of_the_contract(void)
 {
-    static const char *const keys[] = {
-        "event", "status", "exit", "code", "message", "files", "failed", "skipped", "bytes", "seconds",
-        "setup_seconds", "goodput_bps", "wire_bytes", "resent_bytes", "redundant_bytes", "lost_packets",
-        "min_rtt_ms", "srtt_ms", "mtu", "cipher", "crypto", "transport", "congestion", "lanes", "limited_by"};
-    sluice_statistics statistics = {.size = sizeof statistics, .files = 3, .bytes = 18446744073709551614u,
-                                    .duration_ns = 12345600000, .setup_ns = 350499999, .min_rtt_ns = 100000500,
-                                    .srtt_ns = 1999499, .cipher = "aes-128-gcm", .lanes = 1};
-    object done = feed_one((sluice_event){.type = SLUICE_EVENT_DONE, .state = "failed", .exit_status = 6,
-                                          .status = SLUICE_EPARTIAL, .message = "1 of 4 files failed",
-                                          .statistics = &statistics, .session = "5f", .peer = "[::1]:33001"});
+    static const char *const keys[] = {"event",         "status",      "exit",       "code",         "message",
+                                       "files",         "failed",      "skipped",    "bytes",        "seconds",
+                                       "setup_seconds", "goodput_bps", "wire_bytes", "resent_bytes", "redundant_bytes",
+                                       "lost_packets",  "min_rtt_ms",  "srtt_ms",    "mtu",          "cipher",
+                                       "crypto",        "transport",   "congestion", "lanes",        "limited_by"};
+    sluice_statistics statistics = {.size = sizeof statistics,
+                                    .files = 3,
+                                    .bytes = 18446744073709551614u,
+                                    .duration_ns = 12345600000,
+                                    .setup_ns = 350499999,
+                                    .min_rtt_ns = 100000500,
+                                    .srtt_ns = 1999499,
+                                    .cipher = "aes-128-gcm",
+                                    .lanes = 1};
+    object done = feed_one((sluice_event){.type = SLUICE_EVENT_DONE,
+                                          .state = "failed",
+                                          .exit_status = 6,
+                                          .status = SLUICE_EPARTIAL,
+                                          .message = "1 of 4 files failed",
+                                          .statistics = &statistics,
+                                          .session = "5f",
+                                          .peer = "[::1]:33001"});
     for (size_t i = 0; i < SLUICE_COUNT(keys); i++)
         CU_ASSERT_STRING_EQUAL(done.members[i].key, keys[i]);
     CU_ASSERT_STRING_EQUAL(value(&done, "event"), "done");
@@ -172,8 +182,11 @@ static void done_has_the_keys_of_the_contract(void)
 
 static void done_is_told_without_statistics(void)
 {
-    object done = feed_one((sluice_event){.type = SLUICE_EVENT_DONE, .state = "failed", .exit_status = 5,
-                                          .status = SLUICE_ECONNECT, .message = "archive:33001: connection refused"});
+    object done = feed_one((sluice_event){.type = SLUICE_EVENT_DONE,
+                                          .state = "failed",
+                                          .exit_status = 5,
+                                          .status = SLUICE_ECONNECT,
+                                          .message = "archive:33001: connection refused"});
     CU_ASSERT_STRING_EQUAL(value(&done, "event"), "done");
     CU_ASSERT_STRING_EQUAL(value(&done, "exit"), "5");
 }
@@ -197,10 +210,10 @@ static void names_are_escaped(void)
         {"gr\xc3\xbc\xc3\x9f \xf0\x9f\x8c\x8a", "gr\xc3\xbc\xc3\x9f \xf0\x9f\x8c\x8a", "(missing)"},
         {"\xff", "\xef\xbf\xbd", "/w=="},
         {"a\xe9t\xe9", "a\xef\xbf\xbdt\xef\xbf\xbd", "Yel06Q=="},
-        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "7aCA"},  /* a surrogate */
-        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd", "wK8="},                  /* not the shortest form */
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "7aCA"}, /* a surrogate */
+        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd", "wK8="},                 /* not the shortest form */
         {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "9JCAgA=="}, /* beyond U+10FFFF */
-        {"\xe2\x82", "\xef\xbf\xbd", "4oI="},                              /* cut short: one for the whole piece */
+        {"\xe2\x82", "\xef\xbf\xbd", "4oI="}, /* cut short: one for the whole piece */
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         object file = feed_one((sluice_event){.type = SLUICE_EVENT_FILE, .path = cases[i].path, .state = "done"});
@@ -211,8 +224,12 @@ static void names_are_escaped(void)
 
 static void a_failed_file_says_why(void)
 {
-    object file = feed_one((sluice_event){.type = SLUICE_EVENT_FILE, .path = "x", .state = "failed", .file_bytes = 9,
-                                          .status = SLUICE_ECHANGED, .message = "x: changed while read"});
+    object file = feed_one((sluice_event){.type = SLUICE_EVENT_FILE,
+                                          .path = "x",
+                                          .state = "failed",
+                                          .file_bytes = 9,
+                                          .status = SLUICE_ECHANGED,
+                                          .message = "x: changed while read"});
     CU_ASSERT_STRING_EQUAL(value(&file, "state"), "failed");
     CU_ASSERT_STRING_EQUAL(value(&file, "bytes"), "9");
     CU_ASSERT_STRING_EQUAL(value(&file, "digest"), "null");
@@ -227,7 +244,7 @@ static void every_event_is_a_line(void)
 #undef WORD
     report_feed feed;
     object read;
-    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, &report_json_LTX_sluice_plugin, NULL, (sluice_report_spec){0}), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, "json", NULL, (sluice_report_spec){0}), SLUICE_OK);
     for (size_t i = 0; i < SLUICE_COUNT(words); i++)
         feed_event(&feed, (sluice_event){.type = (sluice_event_type)i});
     char *text = feed_text(feed.output);

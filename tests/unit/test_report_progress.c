@@ -8,17 +8,24 @@
 
 #include "../../plugins/report/text.h"
 
-extern const sluice_plugin report_progress_LTX_sluice_plugin, report_log_LTX_sluice_plugin;
-
-static const sluice_statistics halfway = {
-    .size = sizeof halfway, .files = 412, .skipped = 8, .total_files = 5000, .total_bytes = 2000000000,
-    .moved_bytes = 1000000000, .scan_complete = true, .rate_bps = 812400000, .srtt_ns = 102 * SLUICE_MS,
-    .data_packets = 1000, .lost_packets = 9, .limited_by = "network", .target_bps = 1000000000};
+static const sluice_statistics halfway = {.size = sizeof halfway,
+                                          .files = 412,
+                                          .skipped = 8,
+                                          .total_files = 5000,
+                                          .total_bytes = 2000000000,
+                                          .moved_bytes = 1000000000,
+                                          .scan_complete = true,
+                                          .rate_bps = 812400000,
+                                          .srtt_ns = 102 * SLUICE_MS,
+                                          .data_packets = 1000,
+                                          .lost_packets = 9,
+                                          .limited_by = "network",
+                                          .target_bps = 1000000000};
 
 static char *run(sluice_report_spec spec, const sluice_event *events, size_t count)
 {
     report_feed feed;
-    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, &report_progress_LTX_sluice_plugin, NULL, spec), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, "progress", NULL, spec), SLUICE_OK);
     for (size_t i = 0; i < count; i++)
         feed_event(&feed, events[i]);
     char *text = feed_text(feed.screen);
@@ -41,8 +48,8 @@ static void a_line_every_ten_seconds(void)
 {
     sluice_event events[31];
     for (size_t i = 0; i < SLUICE_COUNT(events); i++)
-        events[i] = (sluice_event){
-            .type = SLUICE_EVENT_PROGRESS, .now = (100 + i) * SLUICE_SECOND, .statistics = &halfway};
+        events[i] =
+            (sluice_event){.type = SLUICE_EVENT_PROGRESS, .now = (100 + i) * SLUICE_SECOND, .statistics = &halfway};
     char *text = run((sluice_report_spec){0}, events, SLUICE_COUNT(events));
     CU_ASSERT_EQUAL(lines(text), 4); /* at 0, 10, 20 and 30 s */
     CONTAINS(text, " 50 %  1.00 GB of 2.00 GB  812 Mbit/s (target 1.00 Gbit/s)");
@@ -89,8 +96,11 @@ static void a_terminal_is_redrawn_within_its_width(void)
 
 static void failed_files_are_named_safely(void)
 {
-    const sluice_event events[] = {{.type = SLUICE_EVENT_FILE, .path = "a\nb\033[2Jc\\\xff\xe2\x80\xae", .state = "failed",
-                                    .status = SLUICE_EACCESS, .message = "permission denied"},
+    const sluice_event events[] = {{.type = SLUICE_EVENT_FILE,
+                                    .path = "a\nb\033[2Jc\\\xff\xe2\x80\xae",
+                                    .state = "failed",
+                                    .status = SLUICE_EACCESS,
+                                    .message = "permission denied"},
                                    {.type = SLUICE_EVENT_FILE, .path = "fine", .state = "done"}};
     for (int quiet = 0; quiet < 2; quiet++) {
         char *text = run((sluice_report_spec){.quiet = quiet != 0}, events, SLUICE_COUNT(events));
@@ -101,21 +111,28 @@ static void failed_files_are_named_safely(void)
 
 static void the_summary_says_what_was_verified(void)
 {
-    sluice_statistics total = {.size = sizeof total, .files = 2, .bytes = 20500000, .duration_ns = 3810 * SLUICE_MS,
-                               .goodput_bps = 43000000, .wire_bytes = 21300000, .data_packets = 10000,
-                               .resent_packets = 90, .min_rtt_ns = 100200000, .skipped = 12};
+    sluice_statistics total = {.size = sizeof total,
+                               .files = 2,
+                               .bytes = 20500000,
+                               .duration_ns = 3810 * SLUICE_MS,
+                               .goodput_bps = 43000000,
+                               .wire_bytes = 21300000,
+                               .data_packets = 10000,
+                               .resent_packets = 90,
+                               .min_rtt_ns = 100200000,
+                               .skipped = 12};
     const sluice_event events[] = {
         {.type = SLUICE_EVENT_FILE, .path = "a", .state = "done", .file_bytes = 5, .digest = "xxh3-128:00"},
         {.type = SLUICE_EVENT_FILE, .path = "b", .state = "done", .file_bytes = 5, .digest = "xxh3-128:01"},
         {.type = SLUICE_EVENT_DONE, .state = "ok", .statistics = &total},
     };
     char *text = run((sluice_report_spec){0}, events, SLUICE_COUNT(events));
-    CU_ASSERT_STRING_EQUAL(text,
-                           "done: 2 files, 20.5 MB in 3.81 s, 43.0 Mbit/s  12 there already  every digest agrees "
-                           "(xxh3-128)\n"
-                           "      21.3 MB on the wire  0.90 % sent again  rtt 100.2 ms\n");
+    CU_ASSERT_STRING_EQUAL(text, "done: 2 files, 20.5 MB in 3.81 s, 43.0 Mbit/s  12 there already  every digest agrees "
+                                 "(xxh3-128)\n"
+                                 "      21.3 MB on the wire  0.90 % sent again  rtt 100.2 ms\n");
     free(text);
-    const sluice_event without[] = {{.type = SLUICE_EVENT_FILE, .path = "a", .state = "done", .file_bytes = 5}, events[2]};
+    const sluice_event without[] = {{.type = SLUICE_EVENT_FILE, .path = "a", .state = "done", .file_bytes = 5},
+                                    events[2]};
     text = run((sluice_report_spec){0}, without, SLUICE_COUNT(without));
     CONTAINS(text, "1 not verified");
     LACKS(text, "agrees");
@@ -126,8 +143,11 @@ static void a_failure_before_any_file_is_left_to_the_runner(void)
 {
     sluice_statistics none = {.size = sizeof none};
     const sluice_event events[] = {{.type = SLUICE_EVENT_ERROR, .status = SLUICE_ECONNECT, .message = "refused"},
-                                   {.type = SLUICE_EVENT_DONE, .state = "failed", .status = SLUICE_ECONNECT,
-                                    .message = "refused", .statistics = &none}};
+                                   {.type = SLUICE_EVENT_DONE,
+                                    .state = "failed",
+                                    .status = SLUICE_ECONNECT,
+                                    .message = "refused",
+                                    .statistics = &none}};
     char *text = run((sluice_report_spec){0}, events, SLUICE_COUNT(events));
     CU_ASSERT_STRING_EQUAL(text, "");
     free(text);
@@ -138,8 +158,13 @@ static void quantities_have_three_digits(void)
     static const struct {
         uint64_t value;
         const char *text;
-    } cases[] = {{0, "0 B"},           {999, "999 B"},        {1000, "1.00 kB"},      {1234567, "1.23 MB"},
-                 {20500000, "20.5 MB"}, {999999999, "999 MB"}, {UINT64_MAX, "18.4 EB"}};
+    } cases[] = {{0, "0 B"},
+                 {999, "999 B"},
+                 {1000, "1.00 kB"},
+                 {1234567, "1.23 MB"},
+                 {20500000, "20.5 MB"},
+                 {999999999, "999 MB"},
+                 {UINT64_MAX, "18.4 EB"}};
     char text[32];
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         text_quantity(text, sizeof text, cases[i].value, "B");
@@ -170,7 +195,7 @@ typedef struct log_config { /* as in plugins/report/log.c */
 static char *run_log(log_config config, const sluice_event *events, size_t count)
 {
     report_feed feed;
-    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, &report_log_LTX_sluice_plugin, &config, (sluice_report_spec){0}), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(feed_begin(&feed, "log", &config, (sluice_report_spec){0}), SLUICE_OK);
     for (size_t i = 0; i < count; i++)
         feed_event(&feed, events[i]);
     char *text = feed_text(feed.screen);
@@ -180,8 +205,13 @@ static char *run_log(log_config config, const sluice_event *events, size_t count
 
 static void log_lines_have_time_and_members(void)
 {
-    const sluice_event events[] = {{.type = SLUICE_EVENT_FILE, .session = "5f", .path = "a b\n\"c", .state = "failed",
-                                    .file_bytes = 7, .status = SLUICE_EIO, .message = "a b: input or output error"},
+    const sluice_event events[] = {{.type = SLUICE_EVENT_FILE,
+                                    .session = "5f",
+                                    .path = "a b\n\"c",
+                                    .state = "failed",
+                                    .file_bytes = 7,
+                                    .status = SLUICE_EIO,
+                                    .message = "a b: input or output error"},
                                    {.type = SLUICE_EVENT_PROGRESS, .statistics = &halfway}};
     char *text = run_log((log_config){.level = SLUICE_LOG_INFO}, events, SLUICE_COUNT(events));
     static const char shape[] = "dddd-dd-ddTdd:dd:dd.dddZ ";
@@ -219,7 +249,7 @@ static void a_log_that_cannot_be_opened_fails_the_start(void)
     report_feed feed;
     char path[] = "/nonexistent/log";
     log_config config = {.path = path};
-    CU_ASSERT_EQUAL(feed_begin(&feed, &report_log_LTX_sluice_plugin, &config, (sluice_report_spec){0}), SLUICE_ECONFIG);
+    CU_ASSERT_EQUAL(feed_begin(&feed, "log", &config, (sluice_report_spec){0}), SLUICE_ECONFIG);
     feed_end(&feed);
 }
 
