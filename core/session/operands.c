@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/operands.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEME "sluice://"
+#define SCHEME_BYTES (sizeof SCHEME - 1)
+
+typedef enum place { PLACE_LOCAL, PLACE_REMOTE, PLACE_PLUGIN } place;
+
+/* One address, taken apart. */
+typedef struct address {
+    place place;
+    char host[SLUICE_ADDRESS_HOST];
+    uint16_t port;
+    char plugin[SLUICE_OPERANDS_PLUGIN];
+    char *path; /* owned; decoded; of PLUGIN its argument */
+} address;
+
+static int out_of_memory(sluice_error *error)
+{
+    return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the names of the files");
+}
+
+static int set_path(address *out, const char *path, sluice_error *error)
+{
+    out->path = strdup(path);
+    return out->path != NULL ? SLUICE_OK : out_of_memory(error);
+}
+
+/* ---- one address ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* In place.  False: a '%' without two hex digits, or %00. */
+static bool percent_decode(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (*from != '%') {
+            *to++ = *from;
+            continue;
+        }
+        int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+        if (low < 0 || (high == 0 && low == 0))
+            return false;
+        *to++ = (char)(high << 4 | low);
+        from += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+static int parse_remote(const char *text, address *out, sluice_error *error)
+{
+    const char *host = text + SCHEME_BYTES;
+    size_t bytes = strcspn(host, "/");
+    char authority[SLUICE_ADDRESS_HOST + 8];
+    if (bytes >= sizeof authority)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: the host is too long", text);
+    memcpy(authority, host, bytes);
+    authority[bytes] = '\0';
+    out->place = PLACE_REMOTE;
+    out->port = SLUICE_DEFAULT_PORT;
+    if (bytes > 0) {
+        sluice_error why = {0};
+        if (sluice_address_split(authority, SLUICE_DEFAULT_PORT, out->host, &out->port, &why) != SLUICE_OK)
+            return sluice_fail(error, SLUICE_EUSAGE, "%s: %s; write sluice://host[:port]/path", text, why.text);
+        if (out->host[0] == '\0' || out->port == 0)
+            return sluice_fail(error, SLUICE_EUSAGE, "%s: no such host or port; write sluice://host[:port]/path", text);
+    }
+    const char *path = host + bytes;
+    while (*path == '/')
+        path++;
+    int status = set_path(out, path, error);
+    if (status == SLUICE_OK && !percent_decode(out->path))
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: bad %%-escape; a literal '%%' is written %%25", text);
+    return status;
+}
+
+/* KIND:ARGUMENT, or host:path, which this program cannot go to. */
+static int parse_colon(const char *text, size_t name_bytes, sluice_kind kind, const sluice_operands_order *order,
+                       address *out, sluice_error *error)
+{
+    char name[SLUICE_OPERANDS_PLUGIN];
+    if (name_bytes > 0 && name_bytes < sizeof name && order->is_plugin != NULL) {
+        memcpy(name, text, name_bytes);
+        name[name_bytes] = '\0';
+        if (order->is_plugin(order->user, kind, name)) {
+            out->place = strcmp(name, "file") == 0 ? PLACE_LOCAL : PLACE_PLUGIN;
+            memcpy(out->plugin, name, name_bytes + 1);
+            return set_path(out, text + name_bytes + 1, error);
+        }
+    }
+    return sluice_fail(error, SLUICE_EUSAGE,
+                       "%s: sluice reaches other machines as sluice://host[:port]/path, where `sluice serve` runs; a "
+                       "local file with a colon in its name is ./%s",
+                       text, text);
+}
+
+static int parse_address(const char *text, sluice_kind kind, const sluice_operands_order *order, address *out,
+                         sluice_error *error)
+{
+    *out = (address){.plugin = "file"};
+    if (text[0] == '\0')
+        return sluice_fail(error, SLUICE_EUSAGE, "an empty %s; the current directory is '.'",
+                           kind == SLUICE_SOURCE ? "source" : "destination");
+    if (strncmp(text, SCHEME, SCHEME_BYTES) == 0)
+        return parse_remote(text, out, error);
+    if (strcmp(text, "-") == 0) {
+        if (order->is_plugin == NULL || !order->is_plugin(order->user, kind, "stdio"))
+            return sluice_fail(error, SLUICE_EUSAGE, "-: no plugin stdio is installed; a file of that name is ./-");
+        out->place = PLACE_PLUGIN;
+        strcpy(out->plugin, "stdio");
+        return set_path(out, "", error);
+    }
+    size_t before = strcspn(text, ":/");
+    if (text[0] == '[') {
+        const char *end = strchr(text, ']'); /* [v6]:path */
+        if (end != NULL && end[1] == ':')
+            before = (size_t)(end + 1 - text);
+    }
+    if (text[before] == ':')
+        return parse_colon(text, before, kind, order, out, error);
+    return set_path(out, text, error);
+}
+
+/* ---- the rows ---- */
+
+/* Takes path and as over, whatever the result. */
+static int add_operand(sluice_operands *out, char *path, char *as, sluice_error *error)
+{
+    if (out->count == out->capacity) {
+        size_t capacity = out->capacity > 0 ? out->capacity * 2 : 8;
+        sluice_operand *grown = realloc(out->operands, capacity * sizeof *grown);
+        if (grown == NULL) {
+            free(path);
+            free(as);
+            return out_of_memory(error);
+        }
+        out->operands = grown;
+        out->capacity = capacity;
+    }
+    out->operands[out->count++] = (sluice_operand){.path = path, .as = as};
+    return SLUICE_OK;
+}
+
+/* The first source says where all come from; the others must say the same. */
+static int agree(sluice_operands *out, bool first, const address *from, const char *text, sluice_error *error)
+{
+    bool push = from->place != PLACE_REMOTE;
+    if (first) {
+        out->push = push;
+        if (!push) {
+            memcpy(out->host, from->host, sizeof out->host);
+            out->port = from->port;
+        }
+        return SLUICE_OK;
+    }
+    if (push != out->push)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: sources must be all local or all on one server", text);
+    if (!push && (strcmp(from->host, out->host) != 0 || from->port != out->port))
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: sources must be all on one server; copy from each in turn", text);
+    return SLUICE_OK;
+}
+
+static int add_source(sluice_operands *out, const char *text, const sluice_operands_order *order, sluice_error *error)
+{
+    address from;
+    bool first = out->count == 0 && out->argument == NULL;
+    int status = parse_address(text, SLUICE_SOURCE, order, &from, error);
+    if (status == SLUICE_OK)
+        status = agree(out, first, &from, text, error);
+    if (status == SLUICE_OK && (from.place == PLACE_PLUGIN || out->argument != NULL) && !first)
+        status = sluice_fail(error, SLUICE_EUSAGE, "%s: a source that is not a file is copied alone", text);
+    if (status != SLUICE_OK) {
+        free(from.path);
+        return status;
+    }
+    if (from.place != PLACE_PLUGIN)
+        return add_operand(out, from.path, NULL, error);
+    memcpy(out->plugin, from.plugin, sizeof out->plugin);
+    out->argument = from.path;
+    return SLUICE_OK;
+}
+
+/* ---- lists ---- */
+
+typedef struct list {
+    const char *name; /* for sentences */
+    const sluice_operands_order *order;
+    const address *base; /* NULL: lines stand for themselves */
+    FILE *file;
+    char *line;
+    size_t room;
+    unsigned long number; /* of the line */
+} list;
+
+/* The next line without its end.  SLUICE_EEND after the last. */
+static int list_next(list *from, sluice_error *error)
+{
+    int end = from->order->null ? '\0' : '\n';
+    errno = 0;
+    ssize_t bytes = getdelim(&from->line, &from->room, end, from->file);
+    if (bytes < 0 && errno == ENOMEM)
+        return out_of_memory(error);
+    if (bytes < 0 && ferror(from->file))
+        return sluice_fail(error, sluice_status_from_errno(errno), "%s: cannot be read: %s", from->name,
+                           strerror(errno));
+    if (bytes < 0)
+        return SLUICE_EEND;
+    from->number++;
+    if (from->line[bytes - 1] == end)
+        from->line[--bytes] = '\0';
+    if (strlen(from->line) != (size_t)bytes)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s:%lu: a NUL byte in a name; for NUL-separated lists say -0",
+                           from->name, from->number);
+    return SLUICE_OK;
+}
+
+/* A relative name without empty and "." components, as a copy; NULL: out of memory, "": it is absolute, empty, or has
+ * a ".." component. */
+static char *tidy_name(const char *text)
+{
+    char *out = malloc(strlen(text) + 1), *to = out;
+    if (out == NULL)
+        return NULL;
+    if (text[0] == '/')
+        text = "";
+    while (*text != '\0') {
+        size_t bytes = strcspn(text, "/");
+        if (bytes == 2 && memcmp(text, "..", 2) == 0) {
+            to = out;
+            break;
+        }
+        if (bytes > 0 && !(bytes == 1 && text[0] == '.')) {
+            if (to != out)
+                *to++ = '/';
+            memcpy(to, text, bytes);
+            to += bytes;
+        }
+        text += bytes;
+        text += *text == '/';
+    }
+    *to = '\0';
+    return out;
+}
+
+static char *join(const char *base, const char *name)
+{
+    size_t base_bytes = strlen(base), name_bytes = strlen(name);
+    char *out = malloc(base_bytes + name_bytes + 2);
+    if (out == NULL)
+        return NULL;
+    memcpy(out, base, base_bytes);
+    if (base_bytes > 0 && base[base_bytes - 1] != '/')
+        out[base_bytes++] = '/';
+    memcpy(out + base_bytes, name, name_bytes + 1);
+    return out;
+}
+
+static int bad_name(const list *from, const char *name, const char *below, sluice_error *error)
+{
+    return sluice_fail(error, SLUICE_EUSAGE, "%s:%lu: %s: must be a relative name below the %s, without '..'",
+                       from->name, from->number, name, below);
+}
+
+/* The path of a line: below the base, or on its own an address or a path in which colons mean nothing. */
+static int line_path(sluice_operands *out, const list *from, char **path, sluice_error *error)
+{
+    if (from->base != NULL) {
+        char *name = tidy_name(from->line);
+        if (name == NULL || name[0] == '\0') {
+            int status = name == NULL ? out_of_memory(error) : bad_name(from, from->line, "source", error);
+            free(name);
+            return status;
+        }
+        *path = join(from->base->path, name);
+        free(name);
+        return *path != NULL ? SLUICE_OK : out_of_memory(error);
+    }
+    address one = {.plugin = "file"};
+    sluice_error why = {0};
+    int status = strncmp(from->line, SCHEME, SCHEME_BYTES) == 0 ? parse_remote(from->line, &one, &why)
+                                                                : set_path(&one, from->line, &why);
+    if (status == SLUICE_OK)
+        status = agree(out, out->count == 0, &one, from->line, &why);
+    if (status != SLUICE_OK) {
+        free(one.path);
+        return sluice_fail(error, status, "%s:%lu: %s", from->name, from->number, why.text);
+    }
+    *path = one.path;
+    return SLUICE_OK;
+}
+
+/* The name that a line gets below the destination; NULL: the last component of its path. */
+static int line_name(list *from, bool pairs, char **as, sluice_error *error)
+{
+    *as = NULL;
+    if (!pairs && from->base == NULL)
+        return SLUICE_OK;
+    if (pairs) {
+        int status = list_next(from, error);
+        if (status == SLUICE_EEND)
+            return sluice_fail(error, SLUICE_EUSAGE, "%s:%lu: the last source has no destination", from->name,
+                               from->number);
+        if (status != SLUICE_OK)
+            return status;
+    }
+    *as = tidy_name(from->line);
+    if (*as == NULL)
+        return out_of_memory(error);
+    if ((*as)[0] != '\0')
+        return SLUICE_OK;
+    free(*as);
+    *as = NULL;
+    return bad_name(from, from->line, "destination", error);
+}
+
+static int add_lines(sluice_operands *out, list *from, bool pairs, sluice_error *error)
+{
+    for (;;) {
+        char *path = NULL, *as = NULL;
+        int status = list_next(from, error);
+        if (status == SLUICE_EEND)
+            return SLUICE_OK;
+        if (status == SLUICE_OK && from->line[0] == '\0') {
+            if (!pairs)
+                continue;
+            return sluice_fail(error, SLUICE_EUSAGE, "%s:%lu: an empty source", from->name, from->number);
+        }
+        if (status == SLUICE_OK)
+            status = line_path(out, from, &path, error);
+        if (status == SLUICE_OK)
+            status = line_name(from, pairs, &as, error);
+        if (status != SLUICE_OK) {
+            free(path);
+            return status;
+        }
+        status = add_operand(out, path, as, error);
+        if (status != SLUICE_OK)
+            return status;
+    }
+}
+
+static int add_list(sluice_operands *out, const sluice_operands_order *order, const address *base, sluice_error *error)
+{
+    bool pairs = order->pair_list != NULL;
+    const char *name = pairs ? order->pair_list : order->file_list;
+    bool standard = strcmp(name, "-") == 0;
+    list from = {.name = standard ? "standard input" : name, .order = order, .base = base};
+    from.file = fopen(standard ? "/dev/stdin" : name, "re");
+    if (from.file == NULL)
+        return sluice_fail(error, sluice_status_from_errno(errno), "%s: list cannot be read: %s", from.name,
+                           strerror(errno));
+    int status = add_lines(out, &from, pairs, error);
+    free(from.line);
+    fclose(from.file);
+    out->explicit_names = pairs || base != NULL;
+    if (status == SLUICE_OK && out->count == 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: the list names nothing", from.name);
+    return status;
+}
+
+/* A list whose lines lie below the one source that is given with it. */
+static int add_list_below(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
+{
+    address base;
+    int status = parse_address(order->sources[0], SLUICE_SOURCE, order, &base, error);
+    if (status == SLUICE_OK && base.place == PLACE_PLUGIN)
+        status = sluice_fail(error, SLUICE_EUSAGE, "%s: a list goes with a directory only", order->sources[0]);
+    if (status == SLUICE_OK)
+        status = agree(out, true, &base, order->sources[0], error);
+    if (status == SLUICE_OK)
+        status = add_list(out, order, &base, error);
+    free(base.path);
+    return status;
+}
+
+static int read_sources(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
+{
+    bool listed = order->file_list != NULL || order->pair_list != NULL;
+    if (order->file_list != NULL && order->pair_list != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "--file-list and --pair-list do not go together");
+    if (listed && order->source_count > 1)
+        return sluice_fail(error, SLUICE_EUSAGE,
+                           "%s: with a list at most one source is given, below which its names lie", order->sources[1]);
+    if (listed)
+        return order->source_count == 1 ? add_list_below(out, order, error) : add_list(out, order, NULL, error);
+    if (order->source_count == 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "no source; say what to copy, and where to");
+    for (size_t i = 0; i < order->source_count; i++) {
+        int status = add_source(out, order->sources[i], order, error);
+        if (status != SLUICE_OK)
+            return status;
+    }
+    return SLUICE_OK;
+}
+
+static int read_destination(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
+{
+    address to;
+    int status = parse_address(order->destination, SLUICE_SINK, order, &to, error);
+    if (status == SLUICE_OK && out->push && to.place != PLACE_REMOTE)
+        status = sluice_fail(error, SLUICE_EUSAGE,
+                             "%s: both sides are local; one must be sluice://host[:port]/path (or use cp)",
+                             order->destination);
+    if (status == SLUICE_OK && !out->push && to.place == PLACE_REMOTE)
+        status = sluice_fail(error, SLUICE_EUSAGE, "%s: both sides are remote; one must be local", order->destination);
+    if (status == SLUICE_OK && out->push && out->argument != NULL &&
+        (to.path[0] == '\0' || to.path[strlen(to.path) - 1] == '/'))
+        status = sluice_fail(error, SLUICE_EUSAGE, "%s: what does not come from a file needs a name there",
+                             order->destination);
+    if (status != SLUICE_OK) {
+        free(to.path);
+        return status;
+    }
+    if (out->push) {
+        memcpy(out->host, to.host, sizeof out->host);
+        out->port = to.port;
+    } else {
+        memcpy(out->plugin, to.plugin, sizeof out->plugin);
+    }
+    out->destination = to.path;
+    return SLUICE_OK;
+}
+
+int sluice_operands_read(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
+{
+    assert(out->operands == NULL && out->destination == NULL);
+    if (order->destination == NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "no destination; say where to copy to");
+    strcpy(out->plugin, "file");
+    int status = read_sources(out, order, error);
+    if (status == SLUICE_OK)
+        status = read_destination(out, order, error);
+    if (status == SLUICE_OK)
+        out->single = (out->count == 1 || out->argument != NULL) && !out->explicit_names;
+    else
+        sluice_operands_fini(out);
+    return status;
+}
+
+void sluice_operands_fini(sluice_operands *operands)
+{
+    for (size_t i = 0; i < operands->count; i++) {
+        free((char *)operands->operands[i].path);
+        free((char *)operands->operands[i].as);
+    }
+    free(operands->operands);
+    free(operands->argument);
+    free(operands->destination);
+    *operands = (sluice_operands){.push = false};
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * operands.h - what a copy is about: sources, lists and a destination as the user wrote them become one remote host
+ * and rows of paths.
+ *
+ *     sluice://host[:port]/path   on a running server; percent-decoded, relative to its root.  Without a host
+ *                                 (sluice:///path) the ticket's addresses are used
+ *     KIND:ARGUMENT               of a source or sink plugin of that name
+ *     [user@]host:path            refused: it goes through ssh
+ *     -                           the plugin stdio
+ *     anything else, and whatever has a '/' before its first ':', is a local path
+ *
+ * Lists.  A line of --file-list is a path, or an address beginning with sluice://; colons in paths mean nothing.  If
+ * a source is given as well, lines are paths below it, and keep their directories below the destination.  Lines of
+ * --pair-list are, in turn, such a source and its name below the destination.  Empty lines of a file list are skipped.
+ */
+#ifndef SLUICE_SESSION_OPERANDS_H
+#define SLUICE_SESSION_OPERANDS_H
+
+#include "net/address.h"
+#include <sluice/plugin.h>
+#include <sluice/source.h>
+
+#define SLUICE_DEFAULT_PORT 33001
+#define SLUICE_OPERANDS_PLUGIN 49 /* room for a plugin's name and its NUL */
+
+typedef struct sluice_operands_order {
+    const char *const *sources;
+    size_t source_count;
+    const char *destination;
+    const char *file_list, *pair_list; /* files; "-": stdin; NULL: none */
+    bool null;                         /* their lines end with NUL instead of newline */
+    /* Whether a source or sink plugin of that name is there, for KIND:ARGUMENT.  NULL: none is. */
+    bool (*is_plugin)(void *user, sluice_kind kind, const char *name);
+    void *user;
+} sluice_operands_order;
+
+typedef struct sluice_operands {
+    bool push;                      /* local to remote */
+    char host[SLUICE_ADDRESS_HOST]; /* of the remote side; "": of the ticket */
+    uint16_t port;
+    char plugin[SLUICE_OPERANDS_PLUGIN]; /* of the local side: "file" or the KIND of KIND:ARGUMENT */
+    char *argument;                      /* push: ARGUMENT of the source; else NULL */
+    sluice_operand *operands;            /* strings are owned; none with an argument */
+    size_t count, capacity;
+    char *destination;           /* as given, decoded; or the ARGUMENT of a sink */
+    bool single, explicit_names; /* as of sluice_sink_spec */
+} sluice_operands;
+
+/* Fills a zeroed struct; on failure it is empty again.  Any thread.  EUSAGE for what the user wrote, with file and
+ * line where it stood in a list; the status of the error for a list that cannot be read; ENOMEM. */
+int sluice_operands_read(sluice_operands *out, const sluice_operands_order *order, sluice_error *error);
+void sluice_operands_fini(sluice_operands *operands);
+
+#endif
