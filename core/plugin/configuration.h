@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * configuration.h - what the INI file and --set say, and the library object that holds it.
+ * configuration.h - what the INI file and --set say.
  *
- * Values are kept as text with the place they come from, and are parsed by the option table that they belong to
- * when they are given (so that errors have a file and a line) and again when a struct is filled from them.
+ * Values are kept as text, in the order they were given.  They are checked by the option table that they belong to
+ * when they are given, so that errors have a file and a line, and parsed again when a struct is filled from them.
  */
 #ifndef SLUICE_PLUGIN_CONFIGURATION_H
 #define SLUICE_PLUGIN_CONFIGURATION_H
 
-#include "base/log.h"
 #include "plugin/registry.h"
 #include "plugin/settings.h"
-#include <sluice/sluice.h>
 
 typedef enum sluice_section_type {
     SLUICE_SECTION_TRANSFER,
@@ -26,10 +24,15 @@ typedef struct sluice_assignment {
     bool set; /* by --set, else by the file */
 } sluice_assignment;
 
-typedef struct sluice_section {
+/* What a section is called. */
+typedef struct sluice_section_name {
     sluice_section_type type;
     sluice_kind kind; /* of PLUGIN */
-    char *name;       /* of SESSION and PLUGIN; else "" */
+    char name[64];    /* of SESSION and PLUGIN; else "" */
+} sluice_section_name;
+
+typedef struct sluice_section {
+    sluice_section_name name;
     sluice_assignment *assignments;
     size_t count;
 } sluice_section;
@@ -39,27 +42,51 @@ typedef struct sluice_configuration {
     size_t count;
 } sluice_configuration;
 
-struct sluice {
-    sluice_log log;
-    sluice_registry *registry;
-    sluice_configuration configuration;
-};
+typedef struct sluice_log_settings {
+    int level; /* a sluice_log_level */
+} sluice_log_settings;
 
-/* What rooms above need of the library. */
-static inline sluice_log *sluice_library_log(sluice *library)
-{
-    return &library->log;
-}
+sluice_option_table sluice_log_options(void);
 
 void sluice_configuration_fini(sluice_configuration *configuration);
 
-/* NULL if there is none. */
-const sluice_section *sluice_configuration_find(const sluice_configuration *configuration, sluice_section_type type,
-                                                sluice_kind kind, const char *name);
+/* "transfer", "serve", "log", "session NAME", "KIND NAME" of a section's header; separator: ' ' there, '.' in --set.
+ * SLUICE_EINVAL with the nearest name. */
+int sluice_section_name_parse(const char *text, char separator, sluice_section_name *out, sluice_error *error);
+/* As in a header. */
+void sluice_section_name_print(const sluice_section_name *name, sluice_text *out);
 
-/* Fills a config struct of a plugin: built-in values, then the file's, then --set's.  config is zeroed before; on
- * failure it is empty again. */
+/* NULL if there is none. */
+sluice_section *sluice_configuration_find(const sluice_configuration *configuration,
+                                          const sluice_section_name *name);
+/* Finds or adds; NULL: out of memory. */
+sluice_section *sluice_configuration_section(sluice_configuration *configuration, const sluice_section_name *name);
+
+/* The first value of a key that --set (or else the file) gives; NULL: none. */
+sluice_assignment *sluice_section_find(const sluice_section *section, const char *key, bool set);
+
+/* Checks the value with the section's option table and keeps it.  A key that the file gives twice is refused unless
+ * it may be repeated; the last --set of a key counts.  registry: for the tables of plugins.  SLUICE_EINVAL with
+ * "key: why". */
+int sluice_section_assign(sluice_section *section, sluice_registry *registry, bool set, const char *key,
+                          const char *value, sluice_error *error);
+
+/* Keeps a value that was checked. */
+int sluice_section_append(sluice_section *section, bool set, const char *key, const char *value, sluice_error *error);
+
+/* Copies what --set said from one configuration to another. */
+int sluice_configuration_carry(sluice_configuration *to, const sluice_configuration *from, sluice_error *error);
+
+/* Fills a struct by a table: built-in values, then the section's, file's first.  section may be NULL.  The struct is
+ * zeroed before; on failure it is empty again. */
+int sluice_section_fill(const sluice_section *section, sluice_option_table table, void *config, sluice_error *error);
+
+/* Fills a plugin's config struct from its section. */
 int sluice_configuration_fill(const sluice_configuration *configuration, const sluice_plugin *plugin, void *config,
                               sluice_error *error);
+
+/* Makes settings: built-in, file, session's, --set's.  session may be NULL. */
+int sluice_configuration_settings(const sluice_configuration *configuration, sluice_settings_table table,
+                                  const char *session, sluice_settings **out, sluice_error *error);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/instance.h"
 
-#include "plugin/configuration.h"
+#include "plugin/library.h"
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,8 +124,8 @@ static void host_complete(const sluice_host *host, sluice_completion *completion
                           const char *sentence)
 {
     (void)host;
-    int status = result < 0 ? (int)(result < -1000 ? SLUICE_EFAILED : result) : SLUICE_OK;
-    completion->done(completion, result, sentence != NULL ? sentence : sluice_status_text(status));
+    int status = result < 0 && result >= INT_MIN ? (int)result : SLUICE_EFAILED;
+    completion->done(completion, result, sentence != NULL ? sentence : result < 0 ? sluice_status_text(status) : "");
 }
 
 /* ---- making and unmaking ---- */

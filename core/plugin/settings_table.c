@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/settings_table.h"
+
+#include "plugin/registry.h"
+#include <ctype.h>
+#include <string.h>
+
+#define T sluice_transfer_settings
+#define S sluice_serve_settings
+
+static const sluice_option transfer_options[] = {
+    SLUICE_OPTION_RATE(T, rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
+                       .help = "Target rate in bits of IP packets per second. 0: as fast as the path allows."),
+    SLUICE_OPTION_RATE(T, min_rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
+                       .help = "Rate that is kept whatever the path does. 0: none."),
+    SLUICE_OPTION_ENUM(T, policy, .def = "fair", .choices = "fixed|fair", .flags = SLUICE_OPTION_RUNTIME,
+                       .help = "How to share the path: fixed sends at the target rate, fair shares evenly."),
+    SLUICE_OPTION_STRING(T, congestion, .help = "Congestion plugin to use in place of the policy's."),
+    SLUICE_OPTION_STRING(T, cipher, .def = "auto",
+                         .help = "Cipher of the data: aes-128-gcm, aes-256-gcm, chacha20-poly1305, or none where both "
+                                 "sides allow it. auto: the best for the slower side."),
+    SLUICE_OPTION_STRING(T, crypto, .def = "auto", .help = "Crypto plugin that carries the cipher. auto: the fastest."),
+    SLUICE_OPTION_STRING(T, transport, .def = "auto", .help = "Transport plugin: udp. auto: udp."),
+    SLUICE_OPTION_ENUM(T, resume, .def = "full", .choices = "none|attributes|sparse|full",
+                       .help = "How a partial file is trusted: full compares every chunk that is there, sparse the "
+                               "first, the last and one in 16, attributes only size and time, none starts anew. The "
+                               "digest of the whole file decides in the end."),
+    SLUICE_OPTION_ENUM(T, overwrite, .def = "different", .choices = "never|always|different|older",
+                       .help = "What to do with a complete file that is there already. different: replace it if its "
+                               "size or time differ, with resume = full also if its digest does."),
+    SLUICE_OPTION_STRING(T, preserve, .def = "times,mode",
+                         .help = "What to keep of each file, a list of: times, mode, links, owner, xattr, acl; or "
+                                 "none."),
+    SLUICE_OPTION_STRING(T, symlinks, .def = "",
+                         .help = "Symbolic links: copy, follow or skip. Empty: copy them inside trees, follow those "
+                                 "that are named as sources."),
+    SLUICE_OPTION_PATH(T, file_list, .help = "File that lists the sources, one a line; - for standard input."),
+    SLUICE_OPTION_PATH(T, pair_list, .help = "File that lists sources and destinations on alternate lines."),
+    SLUICE_OPTION_BOOL(T, null, .def = "no", .help = "Lists are separated by NUL bytes in place of line ends."),
+    {.name = "exclude", .type = SLUICE_OPTION_STRING_TYPE, .offset = offsetof(T, filters),
+     .flags = SLUICE_OPTION_REPEAT,
+     .help = "Leave out what matches this pattern. With include, in the order given: the first match wins."},
+    {.name = "include", .type = SLUICE_OPTION_STRING_TYPE, .offset = offsetof(T, filters),
+     .flags = SLUICE_OPTION_REPEAT, .help = "Keep what matches this pattern, though a later exclude matches too."},
+    SLUICE_OPTION_ENUM(T, checksum, .def = "xxh3-128", .choices = "xxh3-128|sha-256|none",
+                       .help = "Digest that every file is verified with."),
+    SLUICE_OPTION_ENUM(T, sync, .def = "none", .choices = "none|file|end",
+                       .help = "When data must be on disk: file waits before each final name, end once before "
+                               "success is told, none never waits."),
+    SLUICE_OPTION_BOOL(T, mkdir, .def = "no", .help = "Make parents of the destination that are missing."),
+    SLUICE_OPTION_PATH(T, ticket_file,
+                       .help = "Ticket for the server. By default the one in the state directory of sluice."),
+    SLUICE_OPTION_STRING(T, pin, .help = "SHA-256 fingerprint of the server's public key, in hex."),
+    SLUICE_OPTION_STRING(T, report, .def = "progress", .help = "Report plugins, a list."),
+    SLUICE_OPTION_BOOL(T, json, .def = "no", .help = "Report events as JSON, one object a line."),
+    SLUICE_OPTION_ENUM(T, progress, .def = "auto", .choices = "auto|always|never",
+                       .help = "Whether progress is shown. auto: on a terminal."),
+    SLUICE_OPTION_BOOL(T, quiet, .def = "no", .help = "Show errors only."),
+    SLUICE_OPTION_BOOL(T, verbose, .def = "no", .help = "Show each file."),
+    SLUICE_OPTION_DURATION(T, timeout, .def = "60s", .min = "1s", .max = "24h", .unit = "s",
+                           .help = "A peer that is silent for so long is given up."),
+    SLUICE_OPTION_SIZE(T, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
+                       .help = "Limit of the memory for data that waits."),
+
+    SLUICE_OPTION_STRING(T, source, .flags = SLUICE_OPTION_REPEAT,
+                         .help = "What to move: a path, an address, or KIND:ARGUMENT of a source plugin."),
+    SLUICE_OPTION_STRING(T, destination, .help = "Where to: a path or an address."),
+
+    SLUICE_OPTION_STRING(T, filters, .flags = SLUICE_OPTION_REPEAT, .help = "exclude and include, in order."),
+};
+#define TRANSFER_SESSION_ROWS 2 /* source, destination */
+#define TRANSFER_HIDDEN_ROWS 1  /* filters */
+
+static const sluice_option serve_options[] = {
+    SLUICE_OPTION_ADDRESS(S, listen, .def = "[::]:33001",
+                          .help = "Address and port, of TCP and UDP. [::] takes IPv4 too."),
+    SLUICE_OPTION_PATH(S, root, .help = "Directory that everything lies below. Required."),
+    SLUICE_OPTION_BOOL(S, read_only, .def = "no", .help = "Clients may only read."),
+    SLUICE_OPTION_BOOL(S, write_only, .def = "no", .help = "Clients may only write."),
+    SLUICE_OPTION_PATH(S, ticket_file,
+                       .help = "Where the ticket for clients lies, key and certificate beside it; made if it is not "
+                               "there. By default in the state directory of sluice."),
+    SLUICE_OPTION_BOOL(S, once, .def = "no", .help = "End after one authenticated session."),
+    SLUICE_OPTION_RATE(S, max_rate, .def = "0", .help = "Highest rate of a session. 0: no limit."),
+    SLUICE_OPTION_INT(S, max_sessions, .def = "100", .min = "1", .max = "100000", .unit = "sessions",
+                      .help = "Sessions at once; more are refused."),
+    SLUICE_OPTION_STRING(S, cipher, .def = "aes-128-gcm,aes-256-gcm,chacha20-poly1305",
+                         .help = "Ciphers that a client may choose from, a list."),
+    SLUICE_OPTION_STRING(S, crypto, .def = "auto", .help = "Crypto plugin that carries the cipher. auto: the fastest."),
+    SLUICE_OPTION_STRING(S, congestion, .def = "fixed,fair",
+                         .help = "Congestion plugins that a client may name when it reads, a list."),
+    SLUICE_OPTION_STRING(S, report, .def = "", .help = "Report plugins, a list."),
+    SLUICE_OPTION_BOOL(S, json, .def = "no", .help = "Report events as JSON, one object a line."),
+    SLUICE_OPTION_BOOL(S, quiet, .def = "no", .help = "Show errors only."),
+    SLUICE_OPTION_BOOL(S, verbose, .def = "no", .help = "Show each file."),
+    SLUICE_OPTION_DURATION(S, timeout, .def = "60s", .min = "1s", .max = "24h", .unit = "s",
+                           .help = "A peer that is silent for so long is given up."),
+    SLUICE_OPTION_SIZE(S, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
+                       .help = "Limit of each session's memory for data that waits."),
+};
+
+sluice_settings_rows sluice_settings_rows_of(sluice_settings_table table)
+{
+    size_t count = SLUICE_COUNT(transfer_options);
+    if (table == SLUICE_SETTINGS_SERVE) {
+        count = SLUICE_COUNT(serve_options);
+        return (sluice_settings_rows){serve_options, count, count, count};
+    }
+    return (sluice_settings_rows){
+        .options = transfer_options,
+        .public_count = count - TRANSFER_HIDDEN_ROWS - TRANSFER_SESSION_ROWS,
+        .session_count = count - TRANSFER_HIDDEN_ROWS,
+        .count = count,
+    };
+}
+
+int sluice_settings_preserve_flag(const char *word)
+{
+    static const struct {
+        const char *word;
+        int flag;
+    } rows[] = {
+        {"times", SLUICE_PRESERVE_TIMES}, {"mode", SLUICE_PRESERVE_MODE},   {"links", SLUICE_PRESERVE_LINKS},
+        {"owner", SLUICE_PRESERVE_OWNER}, {"xattr", SLUICE_PRESERVE_XATTR}, {"acl", SLUICE_PRESERVE_ACL},
+        {"none", 0},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        if (strcmp(rows[i].word, word) == 0)
+            return rows[i].flag;
+    }
+    return -1;
+}
+
+static int check_preserve(const char *value, sluice_error *error)
+{
+    char word[32];
+    for (const char *list = value; sluice_settings_list(&list, word, sizeof(word));) {
+        if (sluice_settings_preserve_flag(word) < 0)
+            return sluice_fail(error, SLUICE_EINVAL,
+                               "'%s' is none of times, mode, links, owner, xattr, acl, none", word);
+    }
+    return SLUICE_OK;
+}
+
+static int check_symlinks(const char *value, sluice_error *error)
+{
+    static const char *const words[] = {"", "copy", "follow", "skip"};
+    for (size_t i = 0; i < SLUICE_COUNT(words); i++) {
+        if (strcmp(words[i], value) == 0)
+            return SLUICE_OK;
+    }
+    return sluice_fail(error, SLUICE_EINVAL, "'%s' is none of copy, follow, skip", value);
+}
+
+static int check_name(const char *value, sluice_error *error)
+{
+    if (sluice_plugin_name_valid(value))
+        return SLUICE_OK;
+    return sluice_fail(error, SLUICE_EINVAL, "'%s' is not a name of a-z, 0-9, '-' and '_'", value);
+}
+
+static int check_names(const char *value, sluice_error *error)
+{
+    char word[64];
+    for (const char *list = value; sluice_settings_list(&list, word, sizeof(word));) {
+        if (check_name(word, error) != SLUICE_OK)
+            return SLUICE_EINVAL;
+    }
+    return SLUICE_OK;
+}
+
+static int check_nonempty(const char *value, sluice_error *error)
+{
+    return value[0] != '\0' ? SLUICE_OK : sluice_fail(error, SLUICE_EINVAL, "may not be empty");
+}
+
+/* Takes sha256: in front, colons between bytes and capitals, as other programs print fingerprints. */
+static int take_pin(const char *value, sluice_text *canonical, sluice_error *error)
+{
+    static const char prefix[] = "sha256:";
+    const char *at = strncmp(value, prefix, strlen(prefix)) == 0 ? value + strlen(prefix) : value;
+    for (; *at != '\0'; at++) {
+        char digit = (char)tolower((unsigned char)*at);
+        if (strchr("0123456789abcdef", digit) != NULL)
+            sluice_text_add_bytes(canonical, &digit, 1);
+        else if (digit != ':')
+            break;
+    }
+    if (*at != '\0' || canonical->length != 64)
+        return sluice_fail(error, SLUICE_EINVAL, "'%s' is not a SHA-256 fingerprint of 64 hex digits", value);
+    return SLUICE_OK;
+}
+
+int sluice_settings_value_check(const sluice_option *option, const char *value, sluice_text *canonical,
+                                sluice_error *error)
+{
+    static const struct {
+        const char *name;
+        int (*check)(const char *value, sluice_error *error);
+    } rows[] = {
+        {"preserve", check_preserve}, {"symlinks", check_symlinks},  {"crypto", check_name},
+        {"transport", check_name},    {"report", check_names},       {"congestion", check_names},
+        {"cipher", check_names},      {"exclude", check_nonempty},   {"include", check_nonempty},
+        {"root", check_nonempty},     {"file_list", check_nonempty}, {"pair_list", check_nonempty},
+        {"ticket_file", check_nonempty}, {"source", check_nonempty}, {"destination", check_nonempty},
+    };
+    if (strcmp(option->name, "pin") == 0)
+        return take_pin(value, canonical, error);
+    sluice_text_add(canonical, value);
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        if (strcmp(rows[i].name, option->name) == 0)
+            return rows[i].check(value, error);
+    }
+    return SLUICE_OK;
+}
