@@ -1,9 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The runner: picks the subcommand.  One file each; all else is libsluice. */
+#include "cli/command.h"
+
 #include <sluice/sluice.h>
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+typedef struct command_row {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} command_row;
+
+static const command_row commands[] = {
+    {"check", "validate an INI file and print the effective settings", sluice_command_check},
+    {"plugins", "list what is installed, with every option", sluice_command_plugins},
+};
+
+static int print_help(void)
 {
-    fputs("sluice: usage: sluice COMMAND\n", stderr);
+    puts("Usage: sluice COMMAND [ARGUMENT...]\n\n"
+         "Moves files over encrypted, rate-controlled UDP.\n");
+    for (size_t i = 0; i < SLUICE_COUNT(commands); i++)
+        printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+    puts("\nsluice COMMAND --help tells more. sluice --version prints the version.");
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int print_version(void)
+{
+    printf("sluice %s\n", sluice_version());
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int refuse(const char *word)
+{
+    if (word == NULL)
+        fputs("sluice: no command; try sluice --help\n", stderr);
+    else
+        fprintf(stderr, "sluice: unknown command '%.40s'; try sluice --help\n", word);
     return sluice_status_exit(SLUICE_EUSAGE);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return refuse(NULL);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_help();
+    if (strcmp(argv[1], "--version") == 0)
+        return print_version();
+    for (size_t i = 0; i < SLUICE_COUNT(commands); i++) {
+        if (strcmp(commands[i].name, argv[1]) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    return refuse(argv[1]);
 }
