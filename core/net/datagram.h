@@ -9,7 +9,8 @@
  *
  * What the kernel can do is tried, not assumed: segmentation offload that turns out not to work is switched off for
  * this socket and the batch goes out again without.  Don't-fragment is always set and the kernel's own idea of the path
- * MTU is ignored.  Everything belongs to the loop's thread.
+ * MTU is ignored.  Everything belongs to the loop's thread.  Endpoints may be freed inside `received`, `settled` and
+ * `writable`, not inside `too_big` and `unreachable`.
  */
 #ifndef SLUICE_NET_DATAGRAM_H
 #define SLUICE_NET_DATAGRAM_H
@@ -38,7 +39,7 @@ typedef struct sluice_datagram_statistics {
     uint64_t received_packets, received_bytes, receive_calls;
     uint64_t stranger_packets; /* id unknown, or too short to have one */
     uint64_t dropped_packets;  /* by our own socket, its buffer being full (SO_RXQ_OVFL) */
-    uint64_t crowded_packets;  /* from one address more than an endpoint keeps */
+    uint64_t crowded_packets;  /* from one address more than an endpoint keeps: a path made room for it */
     uint64_t refused_packets;  /* by the kernel as too big */
     uint64_t lost_packets;     /* by the kernel for another reason, which a network might have had too */
     uint64_t receive_buffer_bytes, send_buffer_bytes;          /* as granted */
@@ -49,7 +50,7 @@ typedef struct sluice_datagram_statistics {
  * 1024; SLUICE_ENOMEM, SLUICE_EIO. */
 int sluice_datagram_new(sluice_datagram **out, sluice_loop *loop, const sluice_datagram_setup *setup,
                         sluice_error *error);
-/* Endpoints must be gone. */
+/* Endpoints must be gone.  Not from inside a callback. */
 void sluice_datagram_free(sluice_datagram *datagram); /* NULL is fine */
 
 const sluice_address *sluice_datagram_local(const sluice_datagram *datagram); /* with the true port */
@@ -58,7 +59,7 @@ void sluice_datagram_statistics_get(const sluice_datagram *datagram, sluice_data
 typedef struct sluice_endpoint_calls {
     /* Required.  Packets with the endpoint's id that came from one address (so all have the same path), oldest first;
      * data, size, capacity, path, ecn and received are set, all else is zero.  They may be written to (opened in
-     * place), and are gone when the call returns.  The endpoint, or any other, may be freed inside. */
+     * place), and are gone when the call returns. */
     void (*received)(void *user, sluice_time now, sluice_packet *packets, size_t count);
 
     /* Optional.  The last batch of the reading that is under way was handed over: the moment to send reports. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/loop.h"
 
+#include "base/clock.h"
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct sluice_timer {
@@ -48,16 +48,9 @@ struct sluice_loop {
     int status;
 };
 
-static sluice_time clock_read(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (sluice_time)time.tv_sec * SLUICE_SECOND + (sluice_time)time.tv_nsec;
-}
-
 sluice_time sluice_loop_refresh(sluice_loop *loop)
 {
-    loop->now = clock_read();
+    loop->now = sluice_clock_now();
     loop->now_is_old = false;
     return loop->now;
 }
