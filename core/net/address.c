@@ -11,7 +11,7 @@ static int port_parse(const char *text, const char *whole, uint16_t *port, sluic
 {
     unsigned long value = 0;
     size_t digits = 0;
-    for (; isdigit((unsigned char)text[digits]) && digits < 6; digits++)
+    for (; isdigit((unsigned char)text[digits]) && digits < 5; digits++)
         value = value * 10 + (unsigned long)(text[digits] - '0');
     if (digits == 0 || text[digits] || value > UINT16_MAX)
         return sluice_fail(error, SLUICE_EINVAL, "%s: the port must be a number from 0 to 65535", whole);
