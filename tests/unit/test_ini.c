@@ -2,6 +2,7 @@
 #include "unit/suite.h"
 
 #include "plugin/ini.h"
+#include <sluice/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

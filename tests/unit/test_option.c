@@ -25,7 +25,7 @@ static const sluice_option options[] = {
     SLUICE_OPTION_ENUM(sample_config, mode, .def = "slow", .choices = "fast|slow|idle"),
     SLUICE_OPTION_STRING(sample_config, word, .flags = SLUICE_OPTION_REPEAT),
     SLUICE_OPTION_ADDRESS(sample_config, listen, .def = "[::]:33001"),
-    SLUICE_OPTION_SECRET(sample_config, password),
+    SLUICE_OPTION_SECRET(sample_config, password, .help = "Not shown."),
 };
 static const sluice_option_table table = {options, SLUICE_COUNT(options)};
 
