@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow.h - the congestion laboratory: a sender and a receiver at packet level, without payload or wire format.
+ *
+ * The sender keeps a record of each packet in flight, paces with bursts of 0.5 ms, detects loss by time as RACK
+ * (RFC 8985) does, and makes samples by the definitions of congestion.h; the receiver reports what came, each arrival
+ * in three reports.  Many times faster than the transport engine, which it models; good for judging a congestion
+ * control, and no substitute for the engine in anything else.
+ */
+#ifndef SLUICE_SIM_FLOW_H
+#define SLUICE_SIM_FLOW_H
+
+#include "session/rate.h"
+#include "sim/instance.h"
+#include "sim/link.h"
+
+typedef struct sim_flow_setup {
+    const sluice_plugin *plugin; /* kind congestion */
+    const char *settings;        /* of the plugin; NULL: defaults */
+    sluice_limits limits;
+    sluice_time start, stop; /* stop 0: never */
+    sim_link *forward, *back;
+    uint32_t packet_bytes;          /* IP bytes; 0: 1500 */
+    sluice_rate source_bps;         /* the application writes no faster; 0: always has data */
+    sluice_duration host_jitter_ns; /* each wake-up of sender and receiver comes up to this late */
+    uint64_t receiver_pps;          /* packets a second that the receiver's CPU takes; 0: any */
+    uint32_t receiver_queue;        /* packets that its socket holds */
+    bool rtt_known;                 /* the set-up connection measured the rtt */
+} sim_flow_setup;
+
+typedef struct sim_flow_record {
+    sluice_time sent, delivered_time, first_sent;
+    uint64_t delivered, prior_in_flight;
+    uint8_t state;
+    bool app_limited;
+} sim_flow_record;
+
+typedef struct sim_flow_arrival {
+    uint64_t number;
+    sluice_time at;
+    bool marked;
+} sim_flow_arrival;
+
+#define SIM_FLOW_RECENT 3 /* reports that each arrival stands in */
+
+typedef struct sim_flow {
+    sim *simulation;
+    sim_flow_setup setup;
+    sim_instance instance;
+    sluice_rate_control rate;
+    sluice_control control;
+    sim_random random;
+    bool active, waits_for_pacer;
+
+    /* Sender.  Records lie in a ring by packet number, from oldest to next. */
+    sim_flow_record *records;
+    uint64_t record_count, oldest, doubtful, next, timer; /* all before doubtful are decided */
+    uint64_t in_flight, delivered, app_limited_until, source_sent;
+    sluice_time delivered_time, first_sent, pace_at, last_heard, newest_sent;
+    uint64_t round_end, round;
+    sluice_duration srtt, rttvar, min_rtt;
+    sluice_time min_rtt_at;
+    sluice_duration base_delay;
+    unsigned probes;
+
+    /* Receiver. */
+    sim_flow_arrival *arrivals[SIM_FLOW_RECENT];
+    size_t arrival_count[SIM_FLOW_RECENT], arrival_room[SIM_FLOW_RECENT];
+    sluice_time report_at, socket_free_at;
+    uint64_t socket_drops, socket_drops_told;
+    bool report_due;
+
+    /* Results. */
+    uint64_t sent_packets, lost_packets, delivered_packets, sent_bytes;
+} sim_flow;
+
+/* Fails the simulation where the plugin refuses to start or memory is short. */
+void sim_flow_init(sim_flow *flow, sim *simulation, const sim_flow_setup *setup, uint64_t label);
+void sim_flow_fini(sim_flow *flow);
+
+/* Ends sending; what is on its way still arrives. */
+void sim_flow_stop(sim_flow *flow);
+
+#endif
