@@ -10,7 +10,7 @@
 #define BATCHES_PER_TURN 4
 
 struct sluice_lane {
-    sluice *instance;
+    sluice *library;
     sluice_loop *loop;
     sluice_log *log;
     sluice_datagram *datagram;
@@ -349,29 +349,31 @@ static const sluice_cipher *cipher_find(const sluice_crypto_ops *crypto, const c
     return NULL;
 }
 
+static int crypto_start(sluice_lane *lane, sluice_instance *crypto, bool *up, sluice_error *error)
+{
+    int status = lane->crypto->init(crypto->state, crypto->config, crypto->host, lane->cipher);
+    if (status != SLUICE_OK)
+        return sluice_instance_error(crypto, status, error);
+    *up = true;
+    return SLUICE_OK;
+}
+
 static int crypto_new(sluice_lane *lane, const char *plugin, const char *cipher, sluice_error *error)
 {
-    int status = sluice_instance_new(lane->instance, SLUICE_CRYPTO, plugin, &lane->sealing, error);
+    int status = sluice_instance_new(lane->library, SLUICE_CRYPTO, plugin, &lane->sealing, error);
     if (status == SLUICE_OK)
-        status = sluice_instance_new(lane->instance, SLUICE_CRYPTO, plugin, &lane->opening, error);
+        status = sluice_instance_new(lane->library, SLUICE_CRYPTO, plugin, &lane->opening, error);
     if (status != SLUICE_OK)
         return status;
     lane->crypto = lane->sealing->ops;
     lane->cipher = cipher_find(lane->crypto, cipher);
     if (!lane->cipher)
         return sluice_fail(error, SLUICE_ECIPHER, "crypto plugin %s has no cipher %s", plugin, cipher);
-    status = SLUICE_INSTANCE_CALL(lane->sealing, error,
-                                  lane->crypto->init(lane->sealing->state, lane->sealing->config,
-                                                     &lane->sealing->host, lane->cipher));
+    status = crypto_start(lane, lane->sealing, &lane->sealing_up, error);
+    if (status == SLUICE_OK)
+        status = crypto_start(lane, lane->opening, &lane->opening_up, error);
     if (status != SLUICE_OK)
         return status;
-    lane->sealing_up = true;
-    status = SLUICE_INSTANCE_CALL(lane->opening, error,
-                                  lane->crypto->init(lane->opening->state, lane->opening->config,
-                                                     &lane->opening->host, lane->cipher));
-    if (status != SLUICE_OK)
-        return status;
-    lane->opening_up = true;
     status = sluice_keys_install(&lane->keys, lane->role, lane->number, 0, lane->crypto, lane->sealing->state,
                                  lane->cipher);
     if (status != SLUICE_OK)
@@ -384,7 +386,7 @@ static int congestion_start(sluice_lane *lane, const char *name, const sluice_co
                             sluice_error *error)
 {
     sluice_instance *congestion = NULL;
-    int status = sluice_instance_new(lane->instance, SLUICE_CONGESTION, name, &congestion, error);
+    int status = sluice_instance_new(lane->library, SLUICE_CONGESTION, name, &congestion, error);
     if (status != SLUICE_OK)
         return status;
     memset(rate, 0, sizeof *rate);
@@ -400,7 +402,7 @@ static int congestion_start(sluice_lane *lane, const char *name, const sluice_co
 static int transport_new(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
 {
     sluice_transport_setup transport = setup->transport_setup;
-    int status = sluice_instance_new(lane->instance, SLUICE_TRANSPORT, setup->transport, &lane->transport, error);
+    int status = sluice_instance_new(lane->library, SLUICE_TRANSPORT, setup->transport, &lane->transport, error);
     if (status != SLUICE_OK)
         return status;
     lane->ops = lane->transport->ops;
@@ -412,12 +414,11 @@ static int transport_new(sluice_lane *lane, const sluice_lane_setup *setup, slui
     transport.control = lane->control;
     transport.calls = &lane_calls;
     transport.user = lane;
-    status = SLUICE_INSTANCE_CALL(lane->transport, error,
-                                  lane->ops->init(lane->transport->state, lane->transport->config,
-                                                  &lane->transport->host, &transport));
-    if (status == SLUICE_OK)
-        lane->transport_up = true;
-    return status;
+    status = lane->ops->init(lane->transport->state, lane->transport->config, lane->transport->host, &transport);
+    if (status != SLUICE_OK)
+        return sluice_instance_error(lane->transport, status, error);
+    lane->transport_up = true;
+    return SLUICE_OK;
 }
 
 static int lane_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
@@ -454,7 +455,7 @@ int sluice_lane_new(const sluice_lane_setup *setup, sluice_lane **out, sluice_er
     sluice_lane *lane = calloc(1, sizeof *lane);
     if (!lane)
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a lane");
-    lane->instance = setup->instance;
+    lane->library = setup->library;
     lane->loop = setup->loop;
     lane->log = setup->log;
     lane->datagram = setup->datagram;

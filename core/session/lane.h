@@ -21,7 +21,7 @@
 typedef struct sluice_lane sluice_lane;
 
 typedef struct sluice_lane_setup {
-    sluice *instance; /* configuration and plugins */
+    sluice *library; /* configuration and plugins */
     sluice_loop *loop;
     sluice_log *log;
     sluice_datagram *datagram;       /* outlives the lane */

@@ -1,0 +1,841 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/session.h"
+#include "net/secure.h"
+#include "plugin/settings.h"
+#include "session/limiting.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_NS (100 * SLUICE_MS)
+#define PROGRESS_NS SLUICE_SECOND
+#define KEEPALIVE_NS (15 * SLUICE_SECOND)
+/* A peer whose first datagram does not come in this time is behind a filter: the set-up connection stood a moment
+ * ago.  Longer than the lost first flights of any path that is of use. */
+#define FIRST_ANSWER_NS (10 * SLUICE_SECOND)
+/* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
+#define IN_FLIGHT_MOST (UINT64_C(256) << 20)
+
+#define CODE_DONE 0      /* close codes of the session */
+#define CODE_FAILED 1
+#define CODE_CANCELLED 2
+
+struct sluice_session {
+    sluice *library;
+    sluice_loop *loop;
+    sluice_log *log;
+    sluice_report *report;
+    sluice_lane *lane;
+    sluice_mover *mover;
+    sluice_store store;
+    sluice_timer *timer;
+    sluice_post settle; /* looks at what is due once the callback under way is over */
+    bool settle_posted;
+    const sluice_session_calls *calls;
+    void *user;
+
+    sluice_role role;
+    char id[2 * SLUICE_SESSION_ID_BYTES + 1];
+    char peer[SLUICE_ADDRESS_HOST + 16];
+    char *name;
+    char *controls;
+    char cipher[SLUICE_CIPHER_NAME], crypto[SLUICE_HELLO_NAME], transport[SLUICE_HELLO_NAME];
+    char congestion[SLUICE_HELLO_NAME]; /* of the sending side, as agreed */
+    uint32_t ip_bytes;
+    sluice_rate max_rate;
+
+    sluice_time started, established, first_data, ended_at;
+    sluice_time first_answer_due; /* SLUICE_NEVER once something came */
+    sluice_time next_tick, next_progress, last_progress;
+    uint64_t last_wire_bytes;
+    sluice_rate rate_bps;
+    sluice_limiting limiting;
+    sluice_limit limit_recent;
+    sluice_progress peer_progress;
+
+    sluice_error error;  /* why it ended */
+    bool finished;       /* the mover has finished */
+    bool closed;         /* the transport has closed */
+    bool ending;         /* ended was posted */
+};
+
+static void settle_soon(sluice_session *session)
+{
+    if (session->settle_posted)
+        return;
+    session->settle_posted = true;
+    sluice_loop_post(session->loop, &session->settle);
+}
+
+/* ---- statistics and events ---- */
+
+static bool sending(const sluice_session *session)
+{
+    return sluice_mover_sending(session->mover);
+}
+
+static void wire_statistics(const sluice_session *session, const sluice_transport_statistics *own,
+                            sluice_statistics *out)
+{
+    const sluice_progress *peer = &session->peer_progress;
+    bool sender = sending(session);
+    out->wire_bytes = sender ? own->wire_bytes_sent : peer->wire_bytes;
+    out->resent_bytes = sender ? own->resent_bytes : peer->resent_bytes;
+    out->redundant_bytes = sender ? peer->redundant_bytes : own->redundant_bytes;
+    out->lost_packets = sender ? own->lost_packets : peer->lost_packets;
+    out->data_packets = sender ? own->data_packets_sent : peer->data_packets;
+    out->resent_packets = sender ? own->resent_packets : peer->resent_packets;
+    out->receiver_drops = sender ? own->receiver_drop_packets : peer->receiver_drops;
+    out->queue_ns = sender ? own->queue_ns : peer->queue_ns;
+    out->rate_bps = sender ? session->rate_bps : peer->rate_bps;
+    out->target_bps = sender ? sluice_lane_limits_get(session->lane)->target_bps : peer->target_bps;
+    out->minimum_bps = sender ? sluice_lane_limits_get(session->lane)->minimum_bps : peer->minimum_bps;
+    out->mtu = sender ? own->datagram_bytes + session->ip_bytes : peer->mtu;
+    out->min_rtt_ns = own->min_rtt_ns;
+    out->srtt_ns = own->srtt_ns;
+}
+
+static const char *limited_by(const sluice_session *session)
+{
+    if (!sending(session))
+        return sluice_limit_word(session->peer_progress.limited_by);
+    return sluice_limit_word(session->finished ? sluice_limiting_whole(&session->limiting) : session->limit_recent);
+}
+
+void sluice_session_statistics(const sluice_session *session, sluice_statistics *out)
+{
+    sluice_transport_statistics own = {0};
+    sluice_mover_statistics mover;
+    sluice_time now = session->ended_at ? session->ended_at : sluice_loop_now(session->loop);
+    sluice_lane_statistics(session->lane, &own);
+    sluice_mover_statistics_get(session->mover, &mover);
+    memset(out, 0, sizeof *out);
+    out->size = sizeof *out;
+    out->files = mover.files;
+    out->failed = mover.failed;
+    out->skipped = mover.skipped;
+    out->bytes = mover.bytes;
+    out->total_files = mover.total_files;
+    out->total_bytes = mover.total_bytes;
+    out->moved_bytes = mover.moved_bytes;
+    out->scan_complete = mover.scan_complete;
+    out->duration_ns = now - session->started;
+    if (session->first_data) {
+        out->setup_ns = session->first_data - session->started;
+        if (now > session->first_data)
+            out->goodput_bps =
+                (uint64_t)((double)out->bytes * 8 / ((double)(now - session->first_data) / SLUICE_SECOND));
+    }
+    wire_statistics(session, &own, out);
+    out->cipher = session->cipher;
+    out->crypto = session->crypto;
+    out->transport = session->transport;
+    out->congestion = session->congestion;
+    out->lanes = 1;
+    out->limited_by = limited_by(session);
+}
+
+static void tell(sluice_session *session, sluice_event *event)
+{
+    event->size = sizeof *event;
+    event->now = sluice_loop_now(session->loop);
+    event->session = session->id;
+    event->name = session->name;
+    event->peer = session->peer;
+    if (session->role == SLUICE_CLIENT)
+        event->direction = sending(session) ? "push" : "pull";
+    else
+        event->direction = sending(session) ? "send" : "receive";
+    if (!event->message)
+        event->message = "";
+    sluice_report_tell(session->report, event);
+}
+
+static void tell_statistics(sluice_session *session, sluice_event_type type)
+{
+    sluice_statistics statistics;
+    sluice_event event = {.type = type, .statistics = &statistics};
+    sluice_session_statistics(session, &statistics);
+    tell(session, &event);
+}
+
+static void tell_warning(sluice_session *session, const char *sentence)
+{
+    sluice_event event = {.type = SLUICE_EVENT_WARNING, .message = sentence};
+    tell(session, &event);
+}
+
+static void tell_done(sluice_session *session)
+{
+    sluice_statistics statistics;
+    bool good = session->error.status == SLUICE_OK;
+    sluice_session_statistics(session, &statistics);
+    sluice_event event = {
+        .type = SLUICE_EVENT_DONE,
+        .state = good ? "ok" : "failed",
+        .status = session->error.status,
+        .exit_status = sluice_status_exit(session->error.status),
+        .message = session->error.text,
+        .statistics = &statistics,
+    };
+    tell(session, &event);
+}
+
+/* ---- the end ---- */
+
+static void fail(sluice_session *session, int status, const char *sentence)
+{
+    if (session->error.status == SLUICE_OK && status != SLUICE_OK)
+        sluice_fail(&session->error, status, "%s", sentence);
+}
+
+static void close_lane(sluice_session *session)
+{
+    int status = session->error.status;
+    uint64_t code = status == SLUICE_OK ? CODE_DONE : status == SLUICE_ECANCELLED ? CODE_CANCELLED : CODE_FAILED;
+    if (session->closed)
+        return;
+    sluice_lane_ops(session->lane)
+        ->close(sluice_lane_state(session->lane), sluice_loop_now(session->loop), code,
+                status == SLUICE_OK ? "done" : sluice_status_text(status));
+    sluice_lane_wake(session->lane);
+}
+
+static void end_if_over(sluice_session *session)
+{
+    if (session->ending || !session->finished || !session->closed || !sluice_mover_idle(session->mover))
+        return;
+    session->ending = true;
+    sluice_timer_set(session->timer, SLUICE_NEVER);
+    if (!session->ended_at)
+        session->ended_at = sluice_loop_now(session->loop);
+    tell_done(session);
+    session->calls->ended(session->user, session->error.status);
+}
+
+/* ---- calls of the transport ---- */
+
+static sluice_mover *moved(void *user)
+{
+    sluice_session *session = user;
+    settle_soon(session);
+    return session->mover;
+}
+
+static size_t on_fetch(void *user, sluice_object_id id, uint64_t offset, const struct iovec *buffers, int count)
+{
+    return sluice_mover_fetch(((sluice_session *)user)->mover, id, offset, buffers, count);
+}
+
+static void on_acked(void *user, sluice_object_id id, uint64_t from, uint64_t to)
+{
+    sluice_mover_acked(moved(user), id, from, to);
+}
+
+static void on_completed(void *user, sluice_object_id id)
+{
+    sluice_mover_completed(moved(user), id);
+}
+
+static int on_opened(void *user, sluice_object_id id, unsigned flags)
+{
+    return sluice_mover_opened(moved(user), id, flags);
+}
+
+static void on_deliver(void *user, sluice_object_id id, uint64_t offset, const uint8_t *data, size_t bytes)
+{
+    sluice_session *session = user;
+    if (session->first_data == 0 && id != SLUICE_OBJECT_CONTROL)
+        session->first_data = sluice_loop_now(session->loop);
+    sluice_mover_deliver(moved(user), id, offset, data, bytes);
+}
+
+static void on_ended(void *user, sluice_object_id id, uint64_t size)
+{
+    sluice_mover_ended(moved(user), id, size);
+}
+
+static void on_aborted(void *user, sluice_object_id id, uint64_t code)
+{
+    sluice_mover_aborted(moved(user), id, code);
+}
+
+static void on_stopped(void *user, sluice_object_id id, uint64_t code)
+{
+    sluice_mover_stopped(moved(user), id, code);
+}
+
+static void on_skipped(void *user, sluice_object_id id, uint64_t from, uint64_t to)
+{
+    sluice_mover_skipped(moved(user), id, from, to);
+}
+
+static void closed_sentence(const sluice_session *session, const sluice_transport_event *event, sluice_error *out)
+{
+    switch (event->status) {
+    case SLUICE_ETIMEOUT:
+        sluice_fail(out, event->status,
+                    "%s: nothing came from the peer for too long; what arrived is kept, run the same command again to "
+                    "go on",
+                    session->peer);
+        break;
+    case SLUICE_ECLOSED:
+    case SLUICE_OK:
+        sluice_fail(out, SLUICE_ECLOSED, "%s: the peer ended the session (%s); what arrived is kept, run the same "
+                                         "command again to go on",
+                    session->peer, event->reason);
+        break;
+    default:
+        sluice_fail(out, event->status, "%s: %s", session->peer, event->reason);
+    }
+}
+
+static void on_closed(sluice_session *session, const sluice_transport_event *event)
+{
+    sluice_error why;
+    session->closed = true;
+    closed_sentence(session, event, &why);
+    if (session->finished)
+        sluice_mover_closed(session->mover, SLUICE_OK, "", sluice_loop_now(session->loop));
+    else
+        sluice_mover_closed(session->mover, why.status, why.text, sluice_loop_now(session->loop));
+}
+
+static void on_event(void *user, const sluice_transport_event *event)
+{
+    sluice_session *session = user;
+    char line[400];
+    settle_soon(session);
+    switch (event->type) {
+    case SLUICE_TRANSPORT_READY:
+        session->first_answer_due = SLUICE_NEVER;
+        if (session->calls->ready)
+            session->calls->ready(session->user);
+        break;
+    case SLUICE_TRANSPORT_SILENT:
+        snprintf(line, sizeof line, "%s: nothing has come from the peer for 5 s; still trying", session->peer);
+        tell_warning(session, line);
+        break;
+    case SLUICE_TRANSPORT_BACK:
+        snprintf(line, sizeof line, "%s: the peer is back", session->peer);
+        tell_warning(session, line);
+        break;
+    case SLUICE_TRANSPORT_DATAGRAM:
+    case SLUICE_TRANSPORT_PHASE:
+    case SLUICE_TRANSPORT_PATH:
+        sluice_log_say(session->log, SLUICE_LOG_DEBUG, "session %s: %s is now %llu", session->id,
+                       event->type == SLUICE_TRANSPORT_DATAGRAM ? "datagram size"
+                       : event->type == SLUICE_TRANSPORT_PHASE  ? "key phase"
+                                                                : "path",
+                       (unsigned long long)event->value);
+        break;
+    case SLUICE_TRANSPORT_CLOSED:
+        on_closed(session, event);
+        break;
+    }
+}
+
+static const sluice_transport_calls lane_calls = {
+    .size = sizeof(sluice_transport_calls),
+    .fetch = on_fetch,
+    .acked = on_acked,
+    .completed = on_completed,
+    .opened = on_opened,
+    .deliver = on_deliver,
+    .ended = on_ended,
+    .aborted = on_aborted,
+    .stopped = on_stopped,
+    .skipped = on_skipped,
+    .event = on_event,
+};
+
+/* ---- calls of the mover ---- */
+
+static void on_requested(void *user, const sluice_request *request)
+{
+    sluice_session *session = user;
+    session->calls->requested(session->user, request);
+}
+
+static void on_file(void *user, const sluice_mover_file *file)
+{
+    sluice_session *session = user;
+    bool start = strcmp(file->state, "start") == 0;
+    sluice_event event = {
+        .type = start ? SLUICE_EVENT_FILE_START : SLUICE_EVENT_FILE,
+        .path = file->path,
+        .state = start ? NULL : file->state,
+        .file_bytes = file->file_bytes,
+        .resumed_bytes = file->resumed_bytes,
+        .digest = file->digest,
+        .status = file->status,
+        .message = file->message,
+    };
+    tell(session, &event);
+}
+
+static void on_warning(void *user, const char *sentence)
+{
+    tell_warning(user, sentence);
+}
+
+static void on_scanned(void *user)
+{
+    tell_statistics(user, SLUICE_EVENT_SCAN);
+}
+
+static void on_measure(void *user, sluice_progress *out)
+{
+    sluice_session *session = user;
+    sluice_transport_statistics own = {0};
+    const sluice_limits *limits = sluice_lane_limits_get(session->lane);
+    sluice_lane_statistics(session->lane, &own);
+    out->wire_bytes = own.wire_bytes_sent;
+    out->resent_bytes = own.resent_bytes;
+    out->redundant_bytes = own.redundant_bytes;
+    out->lost_packets = own.lost_packets;
+    out->data_packets = own.data_packets_sent;
+    out->resent_packets = own.resent_packets;
+    out->min_rtt_ns = own.min_rtt_ns;
+    out->srtt_ns = own.srtt_ns;
+    out->queue_ns = own.queue_ns;
+    out->rate_bps = session->rate_bps;
+    out->target_bps = limits->target_bps;
+    out->minimum_bps = limits->minimum_bps;
+    out->mtu = own.datagram_bytes + session->ip_bytes;
+    out->receiver_drops = own.receiver_drop_packets;
+    out->limited_by = session->finished ? sluice_limiting_whole(&session->limiting) : session->limit_recent;
+    out->first_data_ns = session->first_data ? session->first_data - session->started : 0;
+}
+
+static void on_progressed(void *user, const sluice_progress *peer)
+{
+    sluice_session *session = user;
+    session->peer_progress = *peer;
+}
+
+static bool control_allowed(const sluice_session *session, const char *name)
+{
+    char word[SLUICE_HELLO_NAME];
+    if (!session->controls)
+        return true;
+    for (const char *list = session->controls; sluice_settings_list(&list, word, sizeof word);)
+        if (strcmp(word, name) == 0)
+            return true;
+    return false;
+}
+
+static int apply_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
+                      sluice_error *error)
+{
+    sluice_limits limits = *sluice_lane_limits_get(session->lane);
+    limits.target_bps = target_bps;
+    limits.minimum_bps = minimum_bps;
+    if (session->max_rate && (target_bps == 0 || target_bps > session->max_rate))
+        limits.target_bps = session->max_rate;
+    if (limits.target_bps && limits.minimum_bps > limits.target_bps)
+        limits.minimum_bps = limits.target_bps;
+    if (policy && policy[0] && strcmp(policy, sluice_lane_congestion_name(session->lane)) != 0) {
+        if (!control_allowed(session, policy))
+            return sluice_fail(error, SLUICE_EACCESS, "congestion control %s is not allowed here", policy);
+        int status = sluice_lane_congestion(session->lane, policy, error);
+        if (status != SLUICE_OK)
+            return status;
+        snprintf(session->congestion, sizeof session->congestion, "%s", policy);
+    }
+    sluice_lane_limits(session->lane, &limits);
+    tell_statistics(session, SLUICE_EVENT_RATE);
+    return SLUICE_OK;
+}
+
+static void on_rate(void *user, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy)
+{
+    sluice_session *session = user;
+    sluice_error error = {0};
+    if (apply_rate(session, target_bps, minimum_bps, policy, &error) != SLUICE_OK)
+        tell_warning(session, error.text);
+}
+
+static void on_paused(void *user, bool paused)
+{
+    sluice_session *session = user;
+    sluice_log_say(session->log, SLUICE_LOG_INFO, "session %s: %s", session->id, paused ? "paused" : "goes on");
+}
+
+static void on_wake(void *user)
+{
+    sluice_session *session = user;
+    sluice_lane_wake(session->lane);
+    settle_soon(session);
+}
+
+static void on_finished(void *user, int status, const char *sentence)
+{
+    sluice_session *session = user;
+    session->finished = true;
+    session->ended_at = sluice_loop_now(session->loop);
+    fail(session, status, sentence);
+    /* A server's last control bytes must arrive: there the client closes. */
+    if (session->role == SLUICE_CLIENT)
+        close_lane(session);
+    settle_soon(session);
+}
+
+static const sluice_mover_calls mover_calls = {
+    .requested = on_requested,
+    .file = on_file,
+    .warning = on_warning,
+    .scanned = on_scanned,
+    .measure = on_measure,
+    .progressed = on_progressed,
+    .rate = on_rate,
+    .paused = on_paused,
+    .wake = on_wake,
+    .finished = on_finished,
+};
+
+/* ---- time ---- */
+
+static void tick(sluice_session *session, sluice_time now)
+{
+    sluice_transport_statistics own = {0};
+    sluice_mover_statistics mover;
+    sluice_lane_statistics(session->lane, &own);
+    sluice_mover_statistics_get(session->mover, &mover);
+    if (sending(session) && own.first_data_sent)
+        session->first_data = own.first_data_sent;
+    if (!session->finished)
+        sluice_limiting_feed(&session->limiting, &own, sluice_lane_limits_get(session->lane)->target_bps,
+                             mover.source_busy);
+    session->next_tick = now + TICK_NS;
+    if (now < session->next_progress)
+        return;
+    session->rate_bps = (sluice_rate)((double)(own.wire_bytes_sent - session->last_wire_bytes) * 8 /
+                                      ((double)(now - session->last_progress) / SLUICE_SECOND));
+    session->limit_recent = sluice_limiting_recent(&session->limiting);
+    session->last_wire_bytes = own.wire_bytes_sent;
+    session->last_progress = now;
+    session->next_progress = now + PROGRESS_NS;
+    if (!session->finished)
+        tell_statistics(session, SLUICE_EVENT_PROGRESS);
+}
+
+/* Nothing ever came over UDP though TCP stood: a filter, or the peer is gone. */
+static void first_answer_missing(sluice_session *session)
+{
+    session->first_answer_due = SLUICE_NEVER;
+    session->closed = true;
+    char line[500];
+    snprintf(line, sizeof line,
+             "no answer to UDP datagrams from %s within %u s, though TCP reaches it: allow UDP on that port in the "
+             "firewalls between",
+             session->peer, (unsigned)(FIRST_ANSWER_NS / SLUICE_SECOND));
+    sluice_mover_closed(session->mover, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
+}
+
+static void run_due(sluice_session *session, sluice_time now)
+{
+    if (now >= session->first_answer_due)
+        first_answer_missing(session);
+    if (sluice_mover_next_wake(session->mover) <= now)
+        sluice_mover_tick(session->mover, now);
+    if (now >= session->next_tick)
+        tick(session, now);
+}
+
+static void arm(sluice_session *session)
+{
+    sluice_time when = session->next_tick;
+    sluice_time mover = sluice_mover_next_wake(session->mover);
+    if (session->ending)
+        return;
+    if (mover < when)
+        when = mover;
+    if (session->first_answer_due < when)
+        when = session->first_answer_due;
+    sluice_timer_set(session->timer, when);
+}
+
+static void on_timer(void *user, sluice_time now)
+{
+    sluice_session *session = user;
+    run_due(session, now);
+    sluice_lane_wake(session->lane);
+    arm(session);
+    end_if_over(session);
+}
+
+static void on_settle(sluice_post *post)
+{
+    sluice_session *session = (sluice_session *)(void *)((char *)post - offsetof(sluice_session, settle));
+    session->settle_posted = false;
+    run_due(session, sluice_loop_now(session->loop));
+    arm(session);
+    end_if_over(session);
+}
+
+/* ---- making one ---- */
+
+static int lane_make(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
+{
+    sluice_lane_setup lane = {
+        .library = setup->library,
+        .loop = setup->loop,
+        .log = setup->log,
+        .datagram = setup->datagram,
+        .peer = setup->peer,
+        .validated = setup->validated,
+        .transport = setup->transport,
+        .crypto = setup->crypto,
+        .congestion = setup->congestion,
+        .cipher = setup->cipher,
+        .keys = setup->keys,
+        .packets_per_phase = setup->packets_per_phase,
+        .limits = setup->limits,
+        .transport_setup =
+            {
+                .role = setup->role,
+                .local_id = setup->local_id,
+                .remote_id = setup->remote_id,
+                .ip_bytes = session->ip_bytes,
+                .datagram_least = SLUICE_SESSION_DATAGRAM_LEAST,
+                .datagram_most = (uint32_t)setup->datagram_most,
+                .address_validated = true,
+                .receive_bytes = setup->receive_bytes,
+                .ordered_bytes = SLUICE_SESSION_ORDERED_BYTES,
+                .peer_receive_bytes = setup->peer_receive_bytes,
+                .peer_ordered_bytes = setup->peer_ordered_bytes,
+                .in_flight_most = IN_FLIGHT_MOST,
+                .timeout_ns = setup->timeout_ns,
+                .keepalive_ns = KEEPALIVE_NS,
+                .initial_rtt_ns = setup->initial_rtt_ns,
+            },
+        .calls = &lane_calls,
+        .user = session,
+    };
+    return sluice_lane_new(&lane, &session->lane, error);
+}
+
+static int mover_make(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
+{
+    sluice_mover_setup mover = {
+        .client = setup->role == SLUICE_CLIENT,
+        .request = setup->request,
+        .carrier = {.ops = sluice_lane_ops(session->lane), .state = sluice_lane_state(session->lane)},
+        .crew = sluice_crew_open(setup->crew),
+        .memory_bytes = setup->memory_bytes,
+        .receive_bytes = setup->receive_bytes,
+        .calls = &mover_calls,
+        .user = session,
+    };
+    int status = sluice_mover_new(&mover, &session->mover);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "out of memory for a session");
+    return SLUICE_OK;
+}
+
+static int session_init(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
+{
+    sluice_hex_text(setup->keys->session_id, SLUICE_SESSION_ID_BYTES, session->id);
+    snprintf(session->peer, sizeof session->peer, "%s", setup->peer_text);
+    snprintf(session->cipher, sizeof session->cipher, "%s", setup->cipher);
+    snprintf(session->crypto, sizeof session->crypto, "%s", setup->crypto);
+    snprintf(session->transport, sizeof session->transport, "%s", setup->transport);
+    snprintf(session->congestion, sizeof session->congestion, "%s", setup->congestion);
+    session->name = setup->name ? strdup(setup->name) : NULL;
+    session->controls = setup->controls ? strdup(setup->controls) : NULL;
+    if ((setup->name && !session->name) || (setup->controls && !session->controls))
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a session");
+    const sluice_address *facing = setup->peer ? setup->peer : setup->validated;
+    session->ip_bytes = facing ? sluice_address_header_bytes(facing) : 48;
+    int status = lane_make(session, setup, error);
+    if (status == SLUICE_OK)
+        status = mover_make(session, setup, error);
+    if (status == SLUICE_OK)
+        status = sluice_timer_new(&session->timer, setup->loop, on_timer, session);
+    return status;
+}
+
+int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, sluice_error *error)
+{
+    sluice_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a session");
+    session->library = setup->library;
+    session->loop = setup->loop;
+    session->log = setup->log;
+    session->report = setup->report;
+    session->role = setup->role;
+    session->max_rate = setup->max_rate;
+    session->calls = setup->calls;
+    session->user = setup->user;
+    session->started = setup->started;
+    session->settle.run = on_settle;
+    int status = session_init(session, setup, error);
+    if (status != SLUICE_OK) {
+        sluice_session_free(session);
+        return status;
+    }
+    *out = session;
+    return SLUICE_OK;
+}
+
+void sluice_store_fini(sluice_store *store)
+{
+    if (store->source) {
+        const sluice_source_ops *ops = store->source->ops;
+        ops->fini(store->source->state);
+        sluice_instance_free(store->source);
+    }
+    if (store->sink) {
+        const sluice_sink_ops *ops = store->sink->ops;
+        ops->fini(store->sink->state);
+        sluice_instance_free(store->sink);
+    }
+    memset(store, 0, sizeof *store);
+}
+
+void sluice_session_free(sluice_session *session)
+{
+    if (!session)
+        return;
+    assert(!session->settle_posted);
+    sluice_mover_free(session->mover);
+    sluice_lane_free(session->lane);
+    sluice_store_fini(&session->store);
+    sluice_timer_free(session->timer);
+    free(session->name);
+    free(session->controls);
+    free(session);
+}
+
+int sluice_session_start(sluice_session *session, sluice_error *error)
+{
+    sluice_time now = sluice_loop_now(session->loop);
+    session->established = now;
+    session->first_answer_due = now + FIRST_ANSWER_NS;
+    session->next_tick = now + TICK_NS;
+    session->next_progress = now + PROGRESS_NS;
+    session->last_progress = now;
+    int status = sluice_mover_start(session->mover, now);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "cannot begin the session: %s", sluice_status_text(status));
+    if (session->role == SLUICE_CLIENT)
+        tell_statistics(session, SLUICE_EVENT_SESSION);
+    sluice_lane_wake(session->lane);
+    arm(session);
+    return SLUICE_OK;
+}
+
+/* ---- source and sink ---- */
+
+typedef struct waiting {
+    sluice_completion completion; /* first: what the plugin is handed */
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool ended;
+    int64_t result;
+    sluice_error error;
+} waiting;
+
+static void waiting_done(sluice_completion *completion, int64_t result, const char *sentence)
+{
+    waiting *wait = (waiting *)(void *)completion;
+    pthread_mutex_lock(&wait->lock);
+    wait->result = result;
+    if (result < 0)
+        sluice_fail(&wait->error, (int)result, "%s", sentence);
+    wait->ended = true;
+    pthread_cond_signal(&wait->done);
+    pthread_mutex_unlock(&wait->lock);
+}
+
+static sluice_completion *completion_new(void *user)
+{
+    waiting *wait = calloc(1, sizeof *wait);
+    (void)user;
+    if (!wait)
+        return NULL;
+    wait->completion.done = waiting_done;
+    pthread_mutex_init(&wait->lock, NULL);
+    pthread_cond_init(&wait->done, NULL);
+    return &wait->completion;
+}
+
+static int64_t completion_wait(void *user, sluice_completion *completion)
+{
+    waiting *wait = (waiting *)(void *)completion;
+    (void)user;
+    pthread_mutex_lock(&wait->lock);
+    while (!wait->ended)
+        pthread_cond_wait(&wait->done, &wait->lock);
+    pthread_mutex_unlock(&wait->lock);
+    int64_t result = wait->result;
+    pthread_cond_destroy(&wait->done);
+    pthread_mutex_destroy(&wait->lock);
+    free(wait);
+    return result;
+}
+
+static void store_sentence(void *user, int status, sluice_error *out)
+{
+    sluice_instance_error(user, status, out);
+}
+
+int sluice_session_attach(sluice_session *session, const sluice_store *store, sluice_error *error)
+{
+    sluice_instance *instance = store->source ? store->source : store->sink;
+    sluice_mover_store mover = {
+        .source = store->source ? store->source->ops : NULL,
+        .sink = store->sink ? store->sink->ops : NULL,
+        .state = instance->state,
+        .sentence = store_sentence,
+        .completion_new = completion_new,
+        .completion_wait = completion_wait,
+        .user = instance,
+    };
+    int status = sluice_mover_attach(session->mover, &mover, sluice_loop_now(session->loop));
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "cannot begin the transfer: %s", sluice_status_text(status));
+    session->store = *store;
+    if (session->role == SLUICE_SERVER)
+        tell_statistics(session, SLUICE_EVENT_SESSION);
+    settle_soon(session);
+    sluice_lane_wake(session->lane);
+    return SLUICE_OK;
+}
+
+void sluice_session_refuse(sluice_session *session, int status, const char *sentence)
+{
+    sluice_mover_refuse(session->mover, status, sentence, sluice_loop_now(session->loop));
+    settle_soon(session);
+    sluice_lane_wake(session->lane);
+}
+
+void sluice_session_cancel(sluice_session *session)
+{
+    sluice_mover_cancel(session->mover, sluice_loop_now(session->loop));
+    settle_soon(session);
+    sluice_lane_wake(session->lane);
+}
+
+int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
+                        sluice_error *error)
+{
+    if (sending(session))
+        return apply_rate(session, target_bps, minimum_bps, policy, error);
+    sluice_mover_rate(session->mover, target_bps, minimum_bps, policy ? policy : "");
+    sluice_lane_wake(session->lane);
+    return SLUICE_OK;
+}
+
+const sluice_limits *sluice_session_limits(const sluice_session *session)
+{
+    return sluice_lane_limits_get(session->lane);
+}
+
+const sluice_error *sluice_session_error(const sluice_session *session)
+{
+    return &session->error;
+}

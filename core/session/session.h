@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.h - one negotiated connection between two endpoints: a lane, a mover, and what is told about them.
+ *
+ * Client and server do the set-up and make a session of its outcome; from there on both are the same.  Everything
+ * belongs to the loop's thread.
+ */
+#ifndef SLUICE_SESSION_SESSION_H
+#define SLUICE_SESSION_SESSION_H
+
+#include "session/crew.h"
+#include "session/hello.h"
+#include "session/lane.h"
+#include "session/report.h"
+#include "session/transfer.h"
+
+/* First credit of an ordered object, and its window: control messages and the catalogue. */
+#define SLUICE_SESSION_ORDERED_BYTES (UINT64_C(1) << 20)
+#define SLUICE_SESSION_DATAGRAM_LEAST 1200
+#define SLUICE_SESSION_DATAGRAM_MOST 16356
+
+typedef struct sluice_session sluice_session;
+
+typedef struct sluice_session_calls {
+    /* Server: what the client asks.  Answer with sluice_session_attach or sluice_session_refuse. */
+    void (*requested)(void *user, const sluice_request *request);
+    /* Optional.  Both ways are live: the set-up connection is no longer needed. */
+    void (*ready)(void *user);
+    /* The last call: everything is over and the session may be freed, but not from inside. */
+    void (*ended)(void *user, int status);
+} sluice_session_calls;
+
+typedef struct sluice_session_setup {
+    sluice *library;
+    sluice_loop *loop;
+    sluice_log *log;
+    sluice_crew *crew;
+    sluice_report *report;  /* told of everything; outlives the session */
+    sluice_role role;
+    sluice_datagram *datagram;
+    const sluice_address *peer, *validated; /* as of sluice_lane_setup */
+    const char *peer_text;   /* host:port for events and sentences; copied */
+    const char *name;        /* for events; may be NULL; copied */
+    const sluice_keys *keys; /* with the session's id */
+    uint64_t local_id, remote_id;
+    const char *transport, *crypto, *cipher, *congestion;
+    sluice_limits limits;
+    sluice_rate max_rate;    /* no target above it; 0: none */
+    const char *controls;    /* comma-separated: congestion controls that the peer may change to; NULL: any installed */
+    uint64_t datagram_most;  /* as agreed */
+    uint64_t memory_bytes, receive_bytes, peer_receive_bytes, peer_ordered_bytes;
+    uint64_t packets_per_phase; /* 0: the cipher's limit */
+    sluice_duration timeout_ns, initial_rtt_ns;
+    sluice_time started;     /* when the order was given: setup_seconds counts from there */
+    const sluice_request *request; /* client: borrowed until free */
+    const sluice_session_calls *calls;
+    void *user;
+} sluice_session_setup;
+
+int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, sluice_error *error);
+void sluice_session_free(sluice_session *session); /* after ended, or before start; NULL is fine */
+
+/* Tells the SESSION event and begins. */
+int sluice_session_start(sluice_session *session, sluice_error *error);
+
+/* The source or sink: made by the caller, ended and freed by the session.  Borrowed when it fails. */
+typedef struct sluice_store {
+    sluice_instance *source, *sink; /* one of them, init has succeeded */
+} sluice_store;
+int sluice_session_attach(sluice_session *session, const sluice_store *store, sluice_error *error);
+void sluice_session_refuse(sluice_session *session, int status, const char *sentence);
+/* Calls fini and frees what was not attached. */
+void sluice_store_fini(sluice_store *store);
+
+/* Ends it soon; partial files stay. */
+void sluice_session_cancel(sluice_session *session);
+
+/* Live control, at either side of the session; policy NULL: as it is. */
+int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
+                        sluice_error *error);
+const sluice_limits *sluice_session_limits(const sluice_session *session);
+
+/* The session's figures now; strings live as long as the session. */
+void sluice_session_statistics(const sluice_session *session, sluice_statistics *out);
+const sluice_error *sluice_session_error(const sluice_session *session);
+
+#endif
