@@ -94,6 +94,12 @@ void sluice_refuse_put(const sluice_refuse_message *refuse, sluice_wire_writer *
     put_text(writer, TAG_SENTENCE, refuse->sentence);
 }
 
+int sluice_hello_prove(const uint8_t secret[SLUICE_TICKET_SECRET_BYTES], const uint8_t exported[SLUICE_SHA256_BYTES],
+                       uint8_t proof[SLUICE_TICKET_PROOF_BYTES])
+{
+    return sluice_hmac_sha256(secret, SLUICE_TICKET_SECRET_BYTES, exported, SLUICE_SHA256_BYTES, proof);
+}
+
 /* ---- reading ---- */
 
 /* Text of a field into a fixed room; bytes that are not printable ASCII become '?', since they may reach a terminal. */

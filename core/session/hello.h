@@ -9,6 +9,7 @@
 #define SLUICE_SESSION_HELLO_H
 
 #include "net/keys.h"
+#include "net/secure.h"
 #include "session/cipher.h"
 #include "session/ticket.h"
 #include "session/wire.h"
@@ -61,6 +62,11 @@ typedef struct sluice_refuse {
 void sluice_hello_put(const sluice_hello_message *hello, sluice_wire_writer *writer);
 void sluice_welcome_put(const sluice_welcome_message *welcome, sluice_wire_writer *writer);
 void sluice_refuse_put(const sluice_refuse_message *refuse, sluice_wire_writer *writer);
+
+/* What proves that a client holds a ticket: HMAC-SHA256 with the ticket's secret over the set-up channel's exporter
+ * (SLUICE_EXPORTER_PROOF), so that the secret never crosses the wire and the proof is good for this channel only. */
+int sluice_hello_prove(const uint8_t secret[SLUICE_TICKET_SECRET_BYTES], const uint8_t exported[SLUICE_SHA256_BYTES],
+                       uint8_t proof[SLUICE_TICKET_PROOF_BYTES]);
 
 /* SLUICE_EPROTOCOL: malformed; SLUICE_EVERSION: an unknown field that must be understood, or no common version. */
 int sluice_hello_get(const uint8_t *bytes, size_t count, sluice_hello_message *out, sluice_error *error);

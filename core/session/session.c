@@ -477,7 +477,7 @@ static void on_finished(void *user, int status, const char *sentence)
     session->ended_at = sluice_loop_now(session->loop);
     fail(session, status, sentence);
     /* A server's last control bytes must arrive: there the client closes. */
-    if (session->role == SLUICE_CLIENT)
+    if (session->role == SLUICE_CLIENT || status == SLUICE_ECANCELLED)
         close_lane(session);
     settle_soon(session);
 }
@@ -679,21 +679,6 @@ int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, 
     }
     *out = session;
     return SLUICE_OK;
-}
-
-void sluice_store_fini(sluice_store *store)
-{
-    if (store->source) {
-        const sluice_source_ops *ops = store->source->ops;
-        ops->fini(store->source->state);
-        sluice_instance_free(store->source);
-    }
-    if (store->sink) {
-        const sluice_sink_ops *ops = store->sink->ops;
-        ops->fini(store->sink->state);
-        sluice_instance_free(store->sink);
-    }
-    memset(store, 0, sizeof *store);
 }
 
 void sluice_session_free(sluice_session *session)

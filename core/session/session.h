@@ -12,6 +12,7 @@
 #include "session/hello.h"
 #include "session/lane.h"
 #include "session/report.h"
+#include "session/store.h"
 #include "session/transfer.h"
 
 /* First credit of an ordered object, and its window: control messages and the catalogue. */
@@ -64,13 +65,8 @@ void sluice_session_free(sluice_session *session); /* after ended, or before sta
 int sluice_session_start(sluice_session *session, sluice_error *error);
 
 /* The source or sink: made by the caller, ended and freed by the session.  Borrowed when it fails. */
-typedef struct sluice_store {
-    sluice_instance *source, *sink; /* one of them, init has succeeded */
-} sluice_store;
 int sluice_session_attach(sluice_session *session, const sluice_store *store, sluice_error *error);
 void sluice_session_refuse(sluice_session *session, int status, const char *sentence);
-/* Calls fini and frees what was not attached. */
-void sluice_store_fini(sluice_store *store);
 
 /* Ends it soon; partial files stay. */
 void sluice_session_cancel(sluice_session *session);

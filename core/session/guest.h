@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guest.h - one client of a server, from the end of its TLS handshake to the end of its session.
+ *
+ * A guest's first message is its hello; it is admitted when that proves the server's ticket.  Guests that were not
+ * admitted are bounded by the listener's limits.  Everything belongs to the server's loop thread.
+ */
+#ifndef SLUICE_SESSION_GUEST_H
+#define SLUICE_SESSION_GUEST_H
+
+#include "net/tls.h"
+#include "plugin/configuration.h"
+#include "session/session.h"
+#include "session/suite.h"
+#include <limits.h>
+#include <stdatomic.h>
+
+typedef struct sluice_guest sluice_guest;
+
+struct sluice_server {
+    sluice *library;
+    sluice_settings *settings;
+    const sluice_serve_settings *serve; /* of settings */
+    sluice_log *log;
+    sluice_loop *loop;
+    sluice_thread *thread;
+    sluice_pool *pool;
+    sluice_crew crew;
+    sluice_report *report;
+    sluice_identity *identity;
+    sluice_ticket ticket;
+    sluice_suite suite;
+    sluice_tls_listener *listener;
+    sluice_datagram *datagram;
+    char ticket_file[PATH_MAX];
+    char fingerprint[SLUICE_FINGERPRINT_TEXT];
+    uint16_t port;
+    sluice_guest *guests;
+    int64_t session_count;
+    int wake_fd; /* eventfd: drain and cancel may be called from signal handlers */
+    sluice_watch *wake_watch;
+    atomic_bool drain, cancel;
+    bool draining;
+};
+
+/* Takes over a channel whose handshake is done; user is the server. */
+void sluice_guest_accept(void *server, sluice_tls *tls);
+
+/* Ends those that are not admitted yet. */
+void sluice_guests_turn_away(sluice_server *server);
+/* Ends all of them soon. */
+void sluice_guests_cancel(sluice_server *server);
+
+/* By guests: one of them is gone, and the server may be too; one was served, which may be all it was there for. */
+void sluice_server_settle(sluice_server *server);
+void sluice_server_once_served(sluice_server *server);
+
+#endif

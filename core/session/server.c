@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.c - a server: one TCP port for set-up, one UDP port for all sessions, one loop thread.
+ */
+#include "base/clock.h"
+#include "session/guest.h"
+#include "session/watchers.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_PORT 33001
+#define POOL_THREADS 4
+#define PORT_TRIES 16 /* to find a number that is free for TCP and UDP, when any will do */
+
+/* ---- ticket and key ---- */
+
+static int directory_of(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    int length = slash ? (int)(slash - path) : 1;
+    int made = snprintf(out, size, "%.*s", slash ? (length ? length : 1) : 1, slash ? path : ".");
+    return made < 0 || (size_t)made >= size ? SLUICE_EINVAL : SLUICE_OK;
+}
+
+/* The key and certificate lie beside the ticket. */
+static int load_identity(sluice_server *server, sluice_error *error)
+{
+    char directory[PATH_MAX], key[PATH_MAX + 32], certificate[PATH_MAX + 32];
+    if (directory_of(server->ticket_file, directory, sizeof directory) != SLUICE_OK)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: the path is too long", server->ticket_file);
+    snprintf(key, sizeof key, "%s/server.key", directory);
+    snprintf(certificate, sizeof certificate, "%s/server.crt", directory);
+    return sluice_identity_load(&server->identity, key, certificate, error);
+}
+
+static int make_directories(const char *path, sluice_error *error)
+{
+    char part[PATH_MAX];
+    size_t length = strlen(path);
+    if (length >= sizeof part)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: the path is too long", path);
+    for (size_t i = 1; i < length; i++) {
+        if (path[i] != '/')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0700) && errno != EEXIST)
+            return sluice_fail(error, sluice_status_from_errno(errno), "%s: cannot make the directory: %s", part,
+                               strerror(errno));
+    }
+    return SLUICE_OK;
+}
+
+static int make_ticket(sluice_server *server, sluice_error *error)
+{
+    char host[256] = "localhost", address[SLUICE_TICKET_ADDRESS_BYTES + 1];
+    int status = sluice_ticket_make(sluice_identity_fingerprint(server->identity),
+                                    SLUICE_TICKET_READ | SLUICE_TICKET_WRITE, 0, &server->ticket, error);
+    if (status != SLUICE_OK)
+        return status;
+    gethostname(host, sizeof host - 1);
+    snprintf(address, sizeof address, "%.240s:%u", host, (unsigned)server->port);
+    status = sluice_ticket_address_add(&server->ticket, address, error);
+    if (status == SLUICE_OK)
+        status = sluice_ticket_write(server->ticket_file, &server->ticket, error);
+    return status;
+}
+
+/* The ticket that lies there is used again, so that clients need no new one after a restart. */
+static int load_ticket(sluice_server *server, sluice_error *error)
+{
+    if (access(server->ticket_file, F_OK) != 0)
+        return make_ticket(server, error);
+    int status = sluice_ticket_read(server->ticket_file, &server->ticket, error);
+    if (status != SLUICE_OK)
+        return status;
+    if (memcmp(server->ticket.key, sluice_identity_fingerprint(server->identity), SLUICE_TICKET_KEY_BYTES) != 0)
+        return sluice_fail(error, SLUICE_EAUTH,
+                           "%s: this ticket is of another server key than the one beside it; remove it to get a new one",
+                           server->ticket_file);
+    return SLUICE_OK;
+}
+
+static int open_ticket_file(sluice_server *server, sluice_error *error)
+{
+    int status = SLUICE_OK;
+    if (server->serve->ticket_file)
+        snprintf(server->ticket_file, sizeof server->ticket_file, "%s", server->serve->ticket_file);
+    else
+        status = sluice_ticket_default_path(server->ticket_file, sizeof server->ticket_file, error);
+    if (status == SLUICE_OK)
+        status = make_directories(server->ticket_file, error);
+    if (status == SLUICE_OK)
+        status = load_identity(server, error);
+    if (status == SLUICE_OK)
+        sluice_fingerprint_text(sluice_identity_fingerprint(server->identity), server->fingerprint);
+    return status;
+}
+
+/* ---- root and ports ---- */
+
+static int check_root(const sluice_server *server, sluice_error *error)
+{
+    struct stat about;
+    const char *root = server->serve->root;
+    if (!root)
+        return sluice_fail(error, SLUICE_EUSAGE, "serve needs --root DIR: the directory that clients see as /");
+    if (stat(root, &about) != 0)
+        return sluice_fail(error, sluice_status_from_errno(errno), "%s: cannot serve it as the root: %s", root,
+                           strerror(errno));
+    if (!S_ISDIR(about.st_mode))
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: cannot serve it as the root: it is no directory", root);
+    return SLUICE_OK;
+}
+
+static int listen_address(const sluice_server *server, sluice_address *out, sluice_error *error)
+{
+    char host[SLUICE_ADDRESS_HOST];
+    uint16_t port;
+    int status = sluice_address_split(server->serve->listen, DEFAULT_PORT, host, &port, error);
+    if (status != SLUICE_OK)
+        return status;
+    if (sluice_address_numeric(host, port, out) != SLUICE_OK)
+        return sluice_fail(error, SLUICE_EUSAGE,
+                           "%s: --listen wants a numeric address, such as [::]:%d, 0.0.0.0:%d or 127.0.0.1:0",
+                           server->serve->listen, DEFAULT_PORT, DEFAULT_PORT);
+    return SLUICE_OK;
+}
+
+static int open_ports(sluice_server *server, const sluice_address *local, sluice_error *error)
+{
+    sluice_tls_listener_setup listener = {
+        .local = local, .identity = server->identity, .accepted = sluice_guest_accept, .user = server};
+    int status = sluice_tls_listen(&server->listener, server->loop, &listener, error);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_address udp = *local;
+    server->port = sluice_address_port(sluice_tls_listener_local(server->listener));
+    sluice_address_port_set(&udp, server->port);
+    sluice_datagram_setup datagram = {.local = &udp, .share_port = true};
+    status = sluice_datagram_new(&server->datagram, server->loop, &datagram, error);
+    if (status != SLUICE_OK) {
+        sluice_tls_listener_free(server->listener);
+        server->listener = NULL;
+    }
+    return status;
+}
+
+static int open_any_ports(sluice_server *server, sluice_error *error)
+{
+    sluice_address local;
+    int status = listen_address(server, &local, error);
+    if (status != SLUICE_OK)
+        return status;
+    int tries = sluice_address_port(&local) == 0 ? PORT_TRIES : 1;
+    do {
+        status = open_ports(server, &local, error);
+    } while (status == SLUICE_ECONNECT && --tries > 0);
+    return status;
+}
+
+/* ---- life ---- */
+
+void sluice_server_settle(sluice_server *server)
+{
+    if (server->draining && server->guests == NULL)
+        sluice_loop_stop(server->loop);
+}
+
+static void begin_drain(sluice_server *server)
+{
+    if (server->draining)
+        return;
+    server->draining = true;
+    sluice_tls_listener_free(server->listener);
+    server->listener = NULL;
+    sluice_guests_turn_away(server);
+    sluice_server_settle(server);
+}
+
+void sluice_server_once_served(sluice_server *server)
+{
+    if (server->serve->once)
+        begin_drain(server);
+}
+
+static void on_wake(void *user, unsigned directions)
+{
+    sluice_server *server = user;
+    uint64_t count;
+    (void)directions;
+    while (read(server->wake_fd, &count, sizeof count) == (ssize_t)sizeof count)
+        continue;
+    if (atomic_load(&server->drain) || atomic_load(&server->cancel))
+        begin_drain(server);
+    if (atomic_load(&server->cancel))
+        sluice_guests_cancel(server);
+}
+
+static void wake(sluice_server *server)
+{
+    uint64_t one = 1;
+    int kept = errno;
+    ssize_t written = write(server->wake_fd, &one, sizeof one);
+    (void)written; /* a full counter wakes as well */
+    errno = kept;
+}
+
+static int start_threads(sluice_server *server, sluice_error *error)
+{
+    int status = sluice_loop_new(&server->loop, error);
+    if (status == SLUICE_OK)
+        status = sluice_pool_new(POOL_THREADS, "sluice-pool", &server->pool, error);
+    if (status != SLUICE_OK)
+        return status;
+    server->crew = (sluice_crew){.pool = server->pool, .loop = server->loop};
+    server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (server->wake_fd < 0)
+        return sluice_fail(error, SLUICE_EIO, "cannot make an eventfd: %s", strerror(errno));
+    status = sluice_watch_new(&server->wake_watch, server->loop, server->wake_fd, on_wake, server);
+    if (status == SLUICE_OK)
+        status = sluice_watch_set(server->wake_watch, SLUICE_WATCH_READ);
+    return status;
+}
+
+static int server_init(sluice_server *server, const sluice_server_order *order, sluice_error *error)
+{
+    int status = sluice_settings_copy(order->settings, &server->settings, error);
+    if (status != SLUICE_OK)
+        return status;
+    server->serve = sluice_settings_serve(server->settings);
+    status = sluice_settings_check(server->settings, error);
+    if (status == SLUICE_OK)
+        status = check_root(server, error);
+    if (status == SLUICE_OK)
+        status = open_ticket_file(server, error);
+    if (status == SLUICE_OK)
+        status = sluice_suite_gather(server->library, server->serve->crypto, server->serve->cipher, &server->suite,
+                                     error);
+    if (status == SLUICE_OK)
+        status = sluice_watchers_open(server->library, server->serve->report, server->serve->json, &order->report,
+                                      order->event, order->user, &server->report, error);
+    if (status == SLUICE_OK)
+        status = start_threads(server, error);
+    if (status == SLUICE_OK)
+        status = open_any_ports(server, error);
+    if (status == SLUICE_OK)
+        status = load_ticket(server, error);
+    if (status == SLUICE_OK)
+        status = sluice_loop_thread(&server->thread, server->loop, "sluice-serve", error);
+    return status;
+}
+
+int sluice_server_start(sluice *instance, const sluice_server_order *order, sluice_server **out, sluice_error *error)
+{
+    sluice_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a server");
+    server->library = instance;
+    server->log = sluice_library_log(instance);
+    server->wake_fd = -1;
+    int status = server_init(server, order, error);
+    if (status != SLUICE_OK) {
+        sluice_server_free(server);
+        return status;
+    }
+    *out = server;
+    return SLUICE_OK;
+}
+
+int sluice_server_port(const sluice_server *server)
+{
+    return server->port;
+}
+
+const char *sluice_server_ticket_file(const sluice_server *server)
+{
+    return server->ticket_file;
+}
+
+const char *sluice_server_fingerprint(const sluice_server *server)
+{
+    return server->fingerprint;
+}
+
+void sluice_server_drain(sluice_server *server)
+{
+    atomic_store(&server->drain, true);
+    wake(server);
+}
+
+void sluice_server_cancel(sluice_server *server)
+{
+    atomic_store(&server->cancel, true);
+    wake(server);
+}
+
+int sluice_server_wait(sluice_server *server, sluice_error *error)
+{
+    if (server->thread) {
+        sluice_thread_free(server->thread);
+        server->thread = NULL;
+    }
+    int status = sluice_loop_status(server->loop);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "the server's event loop failed: %s", sluice_status_text(status));
+    return SLUICE_OK;
+}
+
+void sluice_server_free(sluice_server *server)
+{
+    if (!server)
+        return;
+    if (server->thread) {
+        sluice_server_cancel(server);
+        sluice_server_wait(server, NULL);
+    }
+    sluice_tls_listener_free(server->listener);
+    sluice_datagram_free(server->datagram);
+    sluice_watch_free(server->wake_watch);
+    sluice_pool_free(server->pool);
+    if (server->loop)
+        sluice_loop_free(server->loop);
+    if (server->wake_fd >= 0)
+        close(server->wake_fd);
+    sluice_report_free(server->report);
+    sluice_identity_free(server->identity);
+    sluice_ticket_wipe(&server->ticket);
+    sluice_settings_free(server->settings);
+    free(server);
+}

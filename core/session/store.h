@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h - a source or a sink made ready from what a request says.
+ *
+ * Making one may block (it looks at the disk): a server does it on its pool.
+ */
+#ifndef SLUICE_SESSION_STORE_H
+#define SLUICE_SESSION_STORE_H
+
+#include "plugin/instance.h"
+#include "session/request.h"
+
+/* One of them is set; its init has succeeded. */
+typedef struct sluice_store {
+    sluice_instance *source, *sink;
+} sluice_store;
+
+/* plugin: "file", ...; root NULL: paths are the local user's own.  The request's rules filter the source and must
+ * outlive it.  The plugin's own errors and sentences. */
+int sluice_store_source(sluice *library, const char *plugin, const char *root, const sluice_request *request,
+                        uint32_t threads, sluice_store *out, sluice_error *error);
+int sluice_store_sink(sluice *library, const char *plugin, const char *root, const char *destination,
+                      const sluice_request *request, uint32_t threads, sluice_store *out, sluice_error *error);
+
+/* Calls fini and frees; safe on a zeroed struct. */
+void sluice_store_fini(sluice_store *store);
+
+#endif
