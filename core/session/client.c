@@ -249,6 +249,7 @@ static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
     hello->cipher_count = transfer->suite.count;
     snprintf(hello->transport, sizeof hello->transport, "udp");
     snprintf(hello->congestion, sizeof hello->congestion, "%s", transfer->congestion);
+    hello->push = transfer->operands.push;
     hello->target_bps = transfer->options->rate;
     hello->minimum_bps = transfer->options->min_rate;
     hello->datagram_most = SLUICE_SESSION_DATAGRAM_MOST;

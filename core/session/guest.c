@@ -6,6 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Of a server that receives: its own packets are reports, for which any control will do. */
+#define DEFAULT_CONTROL "fair"
+
 struct sluice_guest {
     sluice_server *server;
     sluice_guest *next;
@@ -193,13 +196,14 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
         return status;
     if (strcmp(hello->transport, "udp") != 0)
         return sluice_fail(error, SLUICE_EVERSION, "the server has no transport %s", hello->transport);
-    if (!control_allowed(server, hello->congestion))
+    const char *control = hello->push ? DEFAULT_CONTROL : hello->congestion;
+    if (!hello->push && !control_allowed(server, control))
         return sluice_fail(error, SLUICE_EACCESS, "the server does not allow congestion control %s (it allows: %s)",
                            hello->congestion, server->serve->congestion ? server->serve->congestion : "none");
     welcome->version = SLUICE_PROTOCOL_VERSION;
     snprintf(welcome->software, sizeof welcome->software, "sluice %s", sluice_version());
     snprintf(welcome->transport, sizeof welcome->transport, "udp");
-    snprintf(welcome->congestion, sizeof welcome->congestion, "%s", hello->congestion);
+    snprintf(welcome->congestion, sizeof welcome->congestion, "%s", control);
     welcome->port = server->port;
     welcome->datagram_most = hello->datagram_most < SLUICE_SESSION_DATAGRAM_MOST ? hello->datagram_most
                                                                                 : SLUICE_SESSION_DATAGRAM_MOST;
@@ -219,7 +223,11 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
 
 static sluice_limits limits_of(const sluice_server *server, const sluice_hello_message *hello)
 {
-    sluice_limits limits = {.target_bps = hello->target_bps, .minimum_bps = hello->minimum_bps, .weight = 1};
+    sluice_limits limits = {.weight = 1};
+    if (hello->push)
+        return limits;
+    limits.target_bps = hello->target_bps;
+    limits.minimum_bps = hello->minimum_bps;
     sluice_rate most = server->serve->max_rate;
     if (most && (limits.target_bps == 0 || limits.target_bps > most))
         limits.target_bps = most;

@@ -21,7 +21,8 @@ enum {
     TAG_DATAGRAM = 10,
     TAG_CREDIT = 12,
     TAG_TIMEOUT = 14,
-    TAG_SENTENCE = 16
+    TAG_SENTENCE = 16,
+    TAG_PUSH = 18
 };
 
 static void put_text(sluice_wire_writer *writer, uint64_t tag, const char *text)
@@ -64,6 +65,7 @@ void sluice_hello_put(const sluice_hello_message *hello, sluice_wire_writer *wri
     sluice_wire_put_field_u64(writer, TAG_CONNECTION, hello->connection_id);
     put_ciphers(writer, hello->ciphers, hello->cipher_count);
     put_text(writer, TAG_TRANSPORT, hello->transport);
+    sluice_wire_put_field_u64(writer, TAG_PUSH, hello->push);
     put_text(writer, TAG_CONGESTION, hello->congestion);
     put_two(writer, TAG_RATES, hello->target_bps, hello->minimum_bps);
     sluice_wire_put_field_u64(writer, TAG_DATAGRAM, hello->datagram_most);
@@ -169,6 +171,9 @@ static bool hello_field(uint64_t tag, sluice_wire_reader *body, sluice_hello_mes
     case TAG_RATES:
         out->target_bps = sluice_wire_get_u64(body);
         out->minimum_bps = sluice_wire_get_u64(body);
+        return true;
+    case TAG_PUSH:
+        out->push = sluice_wire_get_u64(body) != 0;
         return true;
     case TAG_DATAGRAM:
         out->datagram_most = sluice_wire_get_u64(body);

@@ -31,6 +31,7 @@ typedef struct sluice_hello {
     sluice_cipher_offer ciphers[SLUICE_CIPHERS];
     size_t cipher_count;
     char transport[SLUICE_HELLO_NAME];
+    bool push;                          /* the client will send: the rest of this group does not matter */
     char congestion[SLUICE_HELLO_NAME]; /* for the server's sending */
     sluice_rate target_bps, minimum_bps; /* for the server's sending; 0: none */
     uint64_t datagram_most;              /* UDP payload */
