@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "net/secure.h"
 #include "net/tls.h"
-#include "plugin/configuration.h"
+#include "plugin/library.h"
 #include "session/operands.h"
 #include "session/session.h"
 #include "session/suite.h"

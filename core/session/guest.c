@@ -9,12 +9,18 @@
 /* Of a server that receives: its own packets are reports, for which any control will do. */
 #define DEFAULT_CONTROL "fair"
 
+#define CONTENTION_NS (15 * SLUICE_SECOND) /* after an admission */
+#define CONTENTION_STEP_NS (250 * SLUICE_MS)
+#define DEAD_NS SLUICE_SECOND /* and four round trips: a live peer with work sends reports far more often */
+
 struct sluice_guest {
     sluice_server *server;
     sluice_guest *next;
     sluice_tls *tls; /* NULL when the set-up channel is gone */
     sluice_session *session;
     char peer[SLUICE_ADDRESS_TEXT];
+    sluice_address from;
+    uint64_t number; /* of the session, in order of admission */
     const sluice_request *request;
     bool answered; /* a hello was judged: nothing more is expected on the set-up channel */
 
@@ -280,9 +286,42 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
     };
     status = sluice_session_new(&setup, &guest->session, error);
     sluice_keys_fini(&keys);
-    if (status == SLUICE_OK)
-        server->session_count++;
-    return status;
+    if (status != SLUICE_OK)
+        return status;
+    server->session_count++;
+    guest->number = ++server->admitted;
+    server->contention_until = sluice_loop_now(server->loop) + CONTENTION_NS;
+    sluice_timer_set(server->contention, sluice_loop_now(server->loop) + CONTENTION_STEP_NS);
+    return SLUICE_OK;
+}
+
+/* ---- newcomers and the dead ---- */
+
+static bool has_newer(const sluice_guest *guest)
+{
+    for (const sluice_guest *other = guest->server->guests; other; other = other->next)
+        if (other->session && !other->session_ended && other->number > guest->number &&
+            sluice_address_same_host(&other->from, &guest->from))
+            return true;
+    return false;
+}
+
+void sluice_guests_contend(void *user, sluice_time now)
+{
+    sluice_server *server = user;
+    for (sluice_guest *guest = server->guests; guest; guest = guest->next) {
+        sluice_duration srtt_ns, silence;
+        if (!guest->session || guest->session_ended || !has_newer(guest))
+            continue;
+        silence = sluice_session_silence(guest->session, &srtt_ns);
+        if (silence < DEAD_NS + 4 * srtt_ns)
+            continue;
+        sluice_log_say(server->log, SLUICE_LOG_INFO, "%s: silent for %.1f s, and back with a new session: ended",
+                       guest->peer, (double)silence / SLUICE_SECOND);
+        sluice_session_cancel(guest->session);
+    }
+    if (now < server->contention_until)
+        sluice_timer_set(server->contention, now + CONTENTION_STEP_NS);
 }
 
 static void send_answer(sluice_guest *guest, sluice_wire_writer *writer)
@@ -363,7 +402,8 @@ void sluice_guest_accept(void *user, sluice_tls *tls)
     }
     guest->server = server;
     guest->tls = tls;
-    sluice_address_text(sluice_tls_peer(tls), guest->peer);
+    guest->from = *sluice_tls_peer(tls);
+    sluice_address_text(&guest->from, guest->peer);
     guest->next = server->guests;
     server->guests = guest;
     sluice_tls_calls_set(tls, &tls_calls, guest);

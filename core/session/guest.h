@@ -9,7 +9,7 @@
 #define SLUICE_SESSION_GUEST_H
 
 #include "net/tls.h"
-#include "plugin/configuration.h"
+#include "plugin/library.h"
 #include "session/session.h"
 #include "session/suite.h"
 #include <limits.h>
@@ -37,6 +37,9 @@ struct sluice_server {
     uint16_t port;
     sluice_guest *guests;
     int64_t session_count;
+    uint64_t admitted;            /* sessions so far: newer ones have higher numbers */
+    sluice_timer *contention;     /* looks for the dead while newcomers may want what they hold */
+    sluice_time contention_until;
     int wake_fd; /* eventfd: drain and cancel may be called from signal handlers */
     sluice_watch *wake_watch;
     atomic_bool drain, cancel;
@@ -50,6 +53,11 @@ void sluice_guest_accept(void *server, sluice_tls *tls);
 void sluice_guests_turn_away(sluice_server *server);
 /* Ends all of them soon. */
 void sluice_guests_cancel(sluice_server *server);
+
+/* Of the server's contention timer.  A client that was killed leaves a session that holds its partial files until the
+ * time-out.  When a newer session came from the same host, older ones from there that have been silent for longer than a
+ * live peer would be are ended, so that a repeated command can go on at once. */
+void sluice_guests_contend(void *server, sluice_time now);
 
 /* By guests: one of them is gone, and the server may be too; one was served, which may be all it was there for. */
 void sluice_server_settle(sluice_server *server);

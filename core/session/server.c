@@ -221,6 +221,9 @@ static int start_threads(sluice_server *server, sluice_error *error)
     if (status != SLUICE_OK)
         return status;
     server->crew = (sluice_crew){.pool = server->pool, .loop = server->loop};
+    status = sluice_timer_new(&server->contention, server->loop, sluice_guests_contend, server);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "out of memory for a server");
     server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (server->wake_fd < 0)
         return sluice_fail(error, SLUICE_EIO, "cannot make an eventfd: %s", strerror(errno));
@@ -325,6 +328,7 @@ void sluice_server_free(sluice_server *server)
     sluice_tls_listener_free(server->listener);
     sluice_datagram_free(server->datagram);
     sluice_watch_free(server->wake_watch);
+    sluice_timer_free(server->contention);
     sluice_pool_free(server->pool);
     if (server->loop)
         sluice_loop_free(server->loop);

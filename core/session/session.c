@@ -815,6 +815,16 @@ int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_
     return SLUICE_OK;
 }
 
+sluice_duration sluice_session_silence(const sluice_session *session, sluice_duration *srtt_ns)
+{
+    sluice_transport_statistics own = {0};
+    sluice_time now = sluice_loop_now(session->loop);
+    sluice_lane_statistics(session->lane, &own);
+    sluice_time heard = own.last_received > session->established ? own.last_received : session->established;
+    *srtt_ns = own.srtt_ns;
+    return now > heard ? now - heard : 0;
+}
+
 const sluice_limits *sluice_session_limits(const sluice_session *session)
 {
     return sluice_lane_limits_get(session->lane);

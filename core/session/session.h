@@ -76,6 +76,9 @@ int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_
                         sluice_error *error);
 const sluice_limits *sluice_session_limits(const sluice_session *session);
 
+/* How long nothing has come from the peer, and the round trip that this is to be judged by (0: unknown). */
+sluice_duration sluice_session_silence(const sluice_session *session, sluice_duration *srtt_ns);
+
 /* The session's figures now; strings live as long as the session. */
 void sluice_session_statistics(const sluice_session *session, sluice_statistics *out);
 const sluice_error *sluice_session_error(const sluice_session *session);
