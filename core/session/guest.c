@@ -11,7 +11,8 @@
 
 #define CONTENTION_NS (15 * SLUICE_SECOND) /* after an admission */
 #define CONTENTION_STEP_NS (250 * SLUICE_MS)
-#define DEAD_NS SLUICE_SECOND /* and four round trips: a live peer with work sends reports far more often */
+/* And four round trips.  A live peer is heard at least once a second: PROGRESS goes both ways and is reported. */
+#define DEAD_NS (2500 * SLUICE_MS)
 
 struct sluice_guest {
     sluice_server *server;
