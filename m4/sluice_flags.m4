@@ -33,7 +33,8 @@ AC_MSG_RESULT([$sluice_clang])
 HOUSE_LDFLAGS=-pthread
 sluice_defs=-Wl,-z,defs
 AS_IF([test "x$enable_sanitizers" = xyes],
-    [HOUSE_CFLAGS="$HOUSE_CFLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+    [SANITIZER_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+     HOUSE_CFLAGS="$HOUSE_CFLAGS $SANITIZER_CFLAGS"
      HOUSE_LDFLAGS="$HOUSE_LDFLAGS -fsanitize=address,undefined"
      AC_DEFINE([SLUICE_SANITIZERS], [1], [Built with sanitizers.])
      # clang leaves the sanitizer's symbols in a shared object to the program.
@@ -42,5 +43,6 @@ AS_IF([test "x$enable_sanitizers" = xyes],
 HOUSE_SHARED_LDFLAGS="$sluice_defs -Wl,-z,now"
 AM_CONDITIONAL([SANITIZERS], [test "x$enable_sanitizers" = xyes])
 AC_SUBST([HOUSE_CFLAGS])
+AC_SUBST([SANITIZER_CFLAGS])
 AC_SUBST([HOUSE_LDFLAGS])
 AC_SUBST([HOUSE_SHARED_LDFLAGS])])

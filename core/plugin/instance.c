@@ -31,6 +31,7 @@ struct sluice_instance_calls {
 
 /* ---- the host table ---- */
 
+SLUICE_PRINTF(3, 4)
 static void host_log(const sluice_host *host, sluice_log_level level, const char *format, ...)
 {
     const sluice_instance_calls *calls = host->owner;
@@ -72,6 +73,7 @@ static void drop_oldest(sluice_instance_calls *calls)
     }
 }
 
+SLUICE_PRINTF(3, 4)
 static int host_fail(const sluice_host *host, int status, const char *format, ...)
 {
     sluice_instance_calls *calls = host->owner;

@@ -27,11 +27,18 @@ void sluice_loader_end(void)
     pthread_mutex_unlock(&libltdl_lock);
 }
 
+#ifdef SLUICE_SANITIZERS
+/* Reports of leaks name functions only while the module is mapped. */
+#define BINDING (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+#else
+#define BINDING (RTLD_NOW | RTLD_LOCAL)
+#endif
+
 /* libltdl answers "file not found" whatever the reason, and binds lazily.  The dynamic linker is asked first: it says
  * which symbol is missing, and what it has bound stays bound when libltdl opens the same file again. */
 static void *bind_now(const char *path, sluice_error *error)
 {
-    void *bound = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *bound = dlopen(path, BINDING);
     if (bound != NULL)
         return bound;
     const char *reason = dlerror();
@@ -54,10 +61,6 @@ static lt_dlhandle open_advised(const char *path, bool preloaded)
     lt_dladvise_local(&advise);
     if (preloaded)
         lt_dladvise_preload(&advise);
-#ifdef SLUICE_SANITIZERS
-    /* Reports of leaks name functions only while the module is mapped. */
-    lt_dladvise_resident(&advise);
-#endif
     handle = lt_dlopenadvise(path, advise);
     lt_dladvise_destroy(&advise);
     return handle;
