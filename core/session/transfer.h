@@ -51,7 +51,8 @@ typedef struct sluice_carrier {
     void *state;
 } sluice_carrier;
 
-/* A source or sink instance; called a store, since an endpoint is a lane's place at the datagram channel.  Exactly one of source and sink is set. */
+/* A source or sink instance; called a store, since an endpoint is a lane's place at the datagram channel.  Exactly one
+ * of source and sink is set. */
 typedef struct sluice_mover_store {
     const sluice_source_ops *source;
     const sluice_sink_ops *sink;
