@@ -209,13 +209,13 @@ void sluice_writing_run(sluice_work *work)
         writing->object = NULL;
         return;
     }
-    STAILQ_FOREACH(operation, &writing->operations, link) {
+    TAILQ_FOREACH(operation, &writing->operations, link) {
         if (!writing->status)
             writing->status = operation_do(mover, writing, operation);
         if (operation->type != SLUICE_OPERATION_HOLE && (operation->type != SLUICE_OPERATION_WRITE || operation->whole))
             digested = operation;
     }
-    bool agrees = !writing->expected || (digested && sluice_digest_equal(writing->expected, &digested->plain));
+    bool agrees = !writing->expecting || (digested && sluice_digest_equal(&writing->expected, &digested->plain));
     if (writing->commit && !writing->status && agrees)
         writing->status = object_commit(mover, writing);
 }
@@ -297,7 +297,7 @@ static void fault_note(void *user, const char *name, int status, const char *sen
         sluice_fault_free(fault);
         return;
     }
-    STAILQ_INSERT_TAIL(&finishing->faults, fault, link);
+    TAILQ_INSERT_TAIL(&finishing->faults, fault, link);
 }
 
 void sluice_finishing_run(sluice_work *work)

@@ -45,14 +45,14 @@ typedef enum sluice_operation_type {
 } sluice_operation_type;
 
 typedef struct sluice_operation {
-    STAILQ_ENTRY(sluice_operation) link;
+    TAILQ_ENTRY(sluice_operation) link;
     sluice_operation_type type;
     sluice_block *block;
     bool whole;
     uint64_t chunk, from, to;
     sluice_digest plain, seeded; /* outputs */
 } sluice_operation;
-STAILQ_HEAD(sluice_operation_list, sluice_operation);
+TAILQ_HEAD(sluice_operation_list, sluice_operation);
 
 /* A batch for one entry. */
 typedef struct sluice_writing {
@@ -61,7 +61,8 @@ typedef struct sluice_writing {
     void *object;
     struct sluice_operation_list operations;
     bool commit;                  /* after all of it, if the only digest made agrees with `expected` */
-    const sluice_digest *expected;
+    bool expecting;
+    sluice_digest expected;
     uint64_t size;                /* for commit */
     bool abandon, keep;           /* nothing else is done then */
     bool committed;               /* output */
@@ -98,6 +99,7 @@ void sluice_preparing_run(sluice_work *work);
 
 typedef struct sluice_checking {
     sluice_work work;
+    void *entry;           /* the loop's */
     const char *name;
     void *object;
     uint64_t size;         /* input: as the entry says; output: as it was read */
@@ -111,11 +113,11 @@ void sluice_checking_run(sluice_work *work);
 /* ---- the end ---- */
 
 typedef struct sluice_fault {
-    STAILQ_ENTRY(sluice_fault) link;
+    TAILQ_ENTRY(sluice_fault) link;
     int status;
     char *name, *sentence;
 } sluice_fault;
-STAILQ_HEAD(sluice_fault_list, sluice_fault);
+TAILQ_HEAD(sluice_fault_list, sluice_fault);
 
 typedef struct sluice_finishing {
     sluice_work work;
