@@ -17,6 +17,10 @@ AC_DEFUN([SLUICE_BUILD_FLAGS],
 [AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror], [warnings are errors])])
 AC_ARG_ENABLE([sanitizers],
     [AS_HELP_STRING([--enable-sanitizers], [build with the address and undefined-behaviour sanitizers])])
+AC_ARG_ENABLE([static-plugins],
+    [AS_HELP_STRING([--enable-static-plugins], [link the plugins into the runner; others are loaded as ever])])
+AS_IF([test "x$enable_shared" = xno], [enable_static_plugins=yes])
+AM_CONDITIONAL([STATIC_PLUGINS], [test "x$enable_static_plugins" = xyes])
 HOUSE_CFLAGS="-std=c17 -fvisibility=hidden -pthread"
 SLUICE_TRY_CFLAGS([-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
     -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 \

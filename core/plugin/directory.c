@@ -9,14 +9,13 @@
 
 #define SUFFIX ".so"
 
-/* Takes a file's name apart; false if it is not a plugin's. */
-static bool split(const char *file, sluice_kind *kind, char *name, size_t bytes)
+bool sluice_directory_split(const char *file, const char *suffix, sluice_kind *kind, char *name, size_t bytes)
 {
-    size_t kind_length = strcspn(file, "_"), length = strlen(file);
-    if (file[kind_length] != '_' || length < kind_length + 1 + sizeof(SUFFIX))
+    size_t kind_length = strcspn(file, "_"), length = strlen(file), tail = strlen(suffix);
+    if (file[kind_length] != '_' || length < kind_length + 1 + 1 + tail)
         return false;
-    size_t name_length = length - kind_length - sizeof(SUFFIX);
-    if (strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0 || name_length >= bytes)
+    size_t name_length = length - kind_length - 1 - tail;
+    if (strcmp(file + length - tail, suffix) != 0 || name_length >= bytes)
         return false;
     *kind = sluice_kind_find(file, kind_length);
     snprintf(name, bytes, "%.*s", (int)name_length, file + kind_length + 1);
@@ -36,7 +35,7 @@ int sluice_directory_scan(const char *directory, sluice_kind kind,
     for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
         sluice_kind found;
         char name[64];
-        if (!split(entry->d_name, &found, name, sizeof(name)) || (kind != SLUICE_KINDS && found != kind))
+        if (!sluice_directory_split(entry->d_name, SUFFIX, &found, name, sizeof(name)) || (kind != SLUICE_KINDS && found != kind))
             continue;
         sluice_text path = {0};
         sluice_text_addf(&path, "%s/%s", directory, entry->d_name);

@@ -10,10 +10,15 @@
 /* libltdl's state is the process's, so its lock is too. */
 static pthread_mutex_t libltdl_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* The table that libtool makes of -dlpreopen in a program with plugins linked in; in others there is none. */
+extern const lt_dlsymlist lt_preloaded_symbols[] __attribute__((weak));
+
 int sluice_loader_begin(sluice_error *error)
 {
     pthread_mutex_lock(&libltdl_lock);
     int failures = lt_dlinit();
+    if (failures == 0 && lt_preloaded_symbols != NULL)
+        failures = lt_dlpreload(lt_preloaded_symbols);
     pthread_mutex_unlock(&libltdl_lock);
     if (failures != 0)
         return sluice_fail(error, SLUICE_EPLUGIN, "libltdl does not start");
@@ -98,11 +103,21 @@ int sluice_loader_open(const char *path, const char *symbol, void **handle, cons
     return status;
 }
 
-int sluice_loader_open_linked(const char *name, const char *symbol, void **handle, const void **address,
+/* A module's own entry in the table is its file's name without an address. */
+void sluice_loader_each_linked(void (*each)(void *user, const char *file), void *user)
+{
+    const lt_dlsymlist *entry = lt_preloaded_symbols;
+    for (; entry != NULL && entry->name != NULL; entry++) {
+        if (entry->address == NULL)
+            each(user, entry->name);
+    }
+}
+
+int sluice_loader_open_linked(const char *file, const char *symbol, void **handle, const void **address,
                               sluice_error *error)
 {
     pthread_mutex_lock(&libltdl_lock);
-    lt_dlhandle opened = open_advised(name, true);
+    lt_dlhandle opened = open_advised(file, true);
     int status = opened == NULL ? SLUICE_ENOENT : find(opened, symbol, handle, address, error);
     pthread_mutex_unlock(&libltdl_lock);
     return status;

@@ -20,8 +20,11 @@ void sluice_loader_end(void);
 int sluice_loader_open(const char *path, const char *symbol, void **handle, const void **address,
                        sluice_error *error);
 
-/* The same for a plugin that is linked into the program: name is <kind>_<name>.  SLUICE_ENOENT if it is not. */
-int sluice_loader_open_linked(const char *name, const char *symbol, void **handle, const void **address,
+/* The plugins that are linked into the program (libtool -dlpreopen): <kind>_<name>.a each. */
+void sluice_loader_each_linked(void (*each)(void *user, const char *file), void *user);
+
+/* The same for one of those.  SLUICE_ENOENT if it is not there. */
+int sluice_loader_open_linked(const char *file, const char *symbol, void **handle, const void **address,
                               sluice_error *error);
 
 void sluice_loader_close(void *handle);

@@ -125,22 +125,26 @@ static void module_free(sluice_module *module)
     free(module);
 }
 
-/* Opens and checks one file, or with path NULL a plugin that is linked into the program. */
+#define LINKED "(linked in)" /* stands for the path of a plugin that is linked into the program */
+#define LINKED_SUFFIX ".a"
+
+/* Opens and checks one file, or what is linked in. */
 static int module_open(sluice_kind kind, const char *name, const char *path, sluice_module **out, sluice_error *error)
 {
     char base[80];
     sluice_error why = {0};
     const void *raw = NULL;
     sluice_module *module = calloc(1, sizeof(*module));
-    char *copy = strdup(path == NULL ? "(built in)" : path);
+    char *copy = strdup(path);
     if (module == NULL || copy == NULL) {
         free(module);
         free(copy);
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory");
     }
     module->path = copy;
-    snprintf(base, sizeof(base), "%s_%s", sluice_kind_name(kind), name);
-    int status = path == NULL ? sluice_loader_open_linked(base, SYMBOL, &module->handle, &raw, &why)
+    snprintf(base, sizeof(base), "%s_%s" LINKED_SUFFIX, sluice_kind_name(kind), name);
+    int status = strcmp(path, LINKED) == 0
+                              ? sluice_loader_open_linked(base, SYMBOL, &module->handle, &raw, &why)
                               : sluice_loader_open(path, SYMBOL, &module->handle, &raw, &why);
     if (status == SLUICE_OK)
         status = sluice_descriptor_take(raw, kind, name, module, &why);
@@ -200,7 +204,7 @@ static int search(sluice_registry *registry, sluice_kind kind, const char *name,
         if (there)
             return status;
     }
-    if (module_open(kind, name, NULL, out, NULL) == SLUICE_OK)
+    if (module_open(kind, name, LINKED, out, NULL) == SLUICE_OK)
         return SLUICE_OK;
     return not_found(registry, kind, name, error);
 }
@@ -273,6 +277,14 @@ static void collect(void *user, sluice_kind kind, const char *name, const char *
         found->failed = true;
 }
 
+static void collect_linked(void *user, const char *file)
+{
+    sluice_kind kind;
+    char name[64];
+    if (sluice_directory_split(file, LINKED_SUFFIX, &kind, name, sizeof(name)))
+        collect(user, kind, name, LINKED);
+}
+
 static int by_kind_and_name(const void *left, const void *right)
 {
     const found_file *a = left, *b = right;
@@ -315,6 +327,7 @@ int sluice_registry_list(sluice_registry *registry, void (*each)(void *user, con
     int status = SLUICE_OK;
     for (; (directory = directory_at(registry, found.order)) != NULL && status == SLUICE_OK; found.order++)
         status = sluice_directory_scan(directory, SLUICE_KINDS, collect, &found, error);
+    sluice_loader_each_linked(collect_linked, &found);
     if (status == SLUICE_OK && found.failed)
         status = sluice_fail(error, SLUICE_ENOMEM, "out of memory");
     if (found.count != 0 && !found.failed)
