@@ -20,6 +20,7 @@ AC_ARG_ENABLE([sanitizers],
 AC_ARG_ENABLE([static-plugins],
     [AS_HELP_STRING([--enable-static-plugins], [link the plugins into the runner; others are loaded as ever])])
 AS_IF([test "x$enable_shared" = xno], [enable_static_plugins=yes])
+AM_CONDITIONAL([SHARED], [test "x$enable_shared" != xno])
 AM_CONDITIONAL([STATIC_PLUGINS], [test "x$enable_static_plugins" = xyes])
 HOUSE_CFLAGS="-std=c17 -fvisibility=hidden -pthread"
 SLUICE_TRY_CFLAGS([-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
