@@ -551,12 +551,10 @@ int udp_incoming_abort(udp_engine *engine, const udp_frame *frame)
     return status;
 }
 
-/* Hands over what lies before upto and tells of the gaps. */
+/* Hands over what lies before upto and tells of the gaps.  upto may lie beyond the window: a gap takes no memory. */
 static int ordered_skip(udp_engine *engine, udp_in *object, uint64_t upto)
 {
     udp_range next;
-    if (upto > object->limit)
-        return SLUICE_EPROTOCOL;
     int status = SLUICE_OK;
     while (status == SLUICE_OK && object->base < upto && !(object->state & (UDP_IN_STOPPED | UDP_IN_DEAD))) {
         uint64_t from = object->base, to = upto;

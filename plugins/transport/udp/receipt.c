@@ -7,6 +7,7 @@
 #define FIRST_AT_ONCE 8u      /* reports at once for the first packets, so that the start is quick */
 #define TOLD_LEAST 256u
 #define TOLD_MOST 4096u
+#define TOLD_REACH 6144u      /* at most, when packets come far out of order */
 #define TOLD_AGAIN 2048u
 #define URGENT_GAP (1 * SLUICE_MS)
 
@@ -81,6 +82,8 @@ int udp_receipt_note(udp_receipt *receipt, const sluice_host *host, uint64_t num
         receipt->high_time = received;
         receipt->any = true;
     } else if (receipt->high - number > TOLD_LEAST / 2) {
+        uint64_t back = receipt->high - number;
+        receipt->reach = back > receipt->reach ? back : receipt->reach;
         status = udp_ranges_add(&receipt->pending, host, number, number + 1, NULL);
         receipt->late[receipt->late_next % UDP_RECEIPT_LATE].number = number;
         receipt->late[receipt->late_next % UDP_RECEIPT_LATE].stamp = stamp;
@@ -134,7 +137,7 @@ static uint64_t aged_limit(const udp_receipt *receipt, sluice_time now, sluice_d
 /* The next stretch of old numbers to tell again; false: none. */
 static bool old_stretch(udp_receipt *receipt, uint64_t limit, udp_range *out)
 {
-    if (!udp_ranges_find(&receipt->pending, receipt->cursor, out) || out->from >= limit) {
+    if (receipt->cursor >= limit || !udp_ranges_find(&receipt->pending, receipt->cursor, out) || out->from >= limit) {
         receipt->cursor = 0;
         if (!udp_ranges_find(&receipt->pending, 0, out) || out->from >= limit)
             return false;
@@ -172,6 +175,9 @@ uint8_t *udp_receipt_write(udp_receipt *receipt, uint8_t *at, size_t room, sluic
 
     uint64_t span = 16 * (uint64_t)receipt->since;
     span = span < TOLD_LEAST ? TOLD_LEAST : span > TOLD_MOST ? TOLD_MOST : span;
+    uint64_t reach = receipt->reach * 2 < TOLD_REACH ? receipt->reach * 2 : TOLD_REACH;
+    span = span > reach ? span : reach;
+    receipt->reach -= receipt->reach / 64;
     uint64_t low = receipt->high + 1 > span ? receipt->high + 1 - span : 0;
     at = udp_segment_put(at, (size_t)(end - at), &receipt->numbers, receipt->high, receipt->high, &low);
     told[0] = (udp_range){low, receipt->high + 1};

@@ -31,6 +31,7 @@ typedef struct udp_receipt {
         uint64_t high;
     } marks[UDP_RECEIPT_MARKS]; /* how far the row of numbers reached at times past */
     uint32_t mark_next;
+    uint64_t reach;            /* how far back packets came lately: reports cover twice as much */
     uint64_t cursor;           /* where the rotation through old pending numbers stands */
 
     udp_arrival arrivals[UDP_REPORT_ARRIVALS]; /* since the last report; times in ns here */

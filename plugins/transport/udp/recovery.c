@@ -288,6 +288,7 @@ static void measure(udp_engine *engine, const udp_report *report, sluice_time re
     sluice_duration hold = report->hold_us > UINT64_C(1) << 40 ? 0 : report->hold_us * 1000;
     sluice_time arrived = report->arrived_us * 1000;
     sluice_sample *sample = &recovery->sample;
+    uint64_t newest = 0;
     for (uint32_t i = 0; i < report->arrival_count; i++) {
         uint64_t number = report->arrivals[i].number;
         if (!udp_flight_is_flying(flight, number))
@@ -296,6 +297,10 @@ static void measure(udp_engine *engine, const udp_report *report, sluice_time re
             udp_rtt_oneway(&engine->rtt, udp_flight_at(flight, number)->sent, report->arrivals[i].time_us * 1000);
         if (!sample->queue_valid || queue < sample->queue_min_ns)
             sample->queue_min_ns = queue;
+        if (!sample->queue_valid || number >= newest) {
+            sample->queue_ns = queue;
+            newest = number;
+        }
         sample->queue_valid = true;
     }
     if (udp_flight_is_flying(flight, report->newest)) {
@@ -309,6 +314,9 @@ static void measure(udp_engine *engine, const udp_report *report, sluice_time re
         sample->queue_valid = true;
         recovery->queue = sample->queue_ns;
     }
+    /* The least delay so far may have been found among these packets: what was compared with an older one shrinks. */
+    if (sample->queue_min_ns > sample->queue_ns)
+        sample->queue_min_ns = sample->queue_ns;
     sluice_time here = udp_rtt_arrival(&engine->rtt, engine->now, arrived);
     if (here > recovery->delivered_time)
         recovery->delivered_time = here;
