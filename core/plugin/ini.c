@@ -151,7 +151,7 @@ static int read_header(reader *r, char *line, char *out, size_t bytes, sluice_er
     if (status != SLUICE_OK)
         return status;
     r->skipping = false;
-    snprintf(out, bytes, "[%s]\n", name);
+    snprintf(out, bytes, "[%.*s]\n", SLUICE_INI_NAME_MOST, name);
     return SLUICE_OK;
 }
 
@@ -180,7 +180,7 @@ static int read_pair(reader *r, char *line, char *out, size_t bytes, sluice_erro
     if (status == SLUICE_OK && r->value.failed)
         status = sluice_fail(error, SLUICE_ENOMEM, "out of memory");
     if (status == SLUICE_OK)
-        snprintf(out, bytes, "%s = " VALUE_AHEAD "\n", line);
+        snprintf(out, bytes, "%.*s = " VALUE_AHEAD "\n", SLUICE_INI_NAME_MOST, line);
     return status;
 }
 
