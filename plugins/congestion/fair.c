@@ -234,7 +234,7 @@ static void startup_sample(fair_state *fair, const sluice_sample *sample, sluice
         fair->window += (fair->config.growth - 1) * (double)sample->acked_bytes;
     if (target > 0 && fair->window > 2 * target / 8 * fair->srtt + 64 * fair->packet_bytes)
         fair->window = 2 * target / 8 * fair->srtt + 64 * fair->packet_bytes;
-    if (queue < fair->bucket_queue || !fair->bucket_acked)
+    if (queue < fair->bucket_queue || fair->bucket_acked == 0)
         fair->bucket_queue = queue;
     fair->bucket_acked += (double)sample->acked_packets;
     fair->bucket_lost += (double)sample->lost_packets;
@@ -303,7 +303,7 @@ static void steady_epoch(fair_state *fair)
     if (fair->now.marked > 0)
         step = fmin(step, -0.5 * fair->now.marked / fmax(fair->now.acked, 1));
     fair->window *= 1 + step;
-    if (queue < target / 2 && !fair->ceiling_bps && fair->now.used) {
+    if (queue < target / 2 && fair->ceiling_bps == 0 && fair->now.used) {
         if (fair->idle_epochs++ == 0)
             fair->idle_rate = fair->rate_bps;
         if (fair->idle_epochs >= 5) {
@@ -488,7 +488,7 @@ static void fair_sample(void *state, const sluice_sample *sample, sluice_control
     if (sample->round > fair->now.round && sample->now - fair->now.began >= fair->config.epoch && fair->now.acked > 0)
         epoch_end(fair, sample);
     answer(fair, control);
-    if (!fair->now.pacing_bps || (double)control->pacing_bps < fair->now.pacing_bps)
+    if (fair->now.pacing_bps == 0 || (double)control->pacing_bps < fair->now.pacing_bps)
         fair->now.pacing_bps = (double)control->pacing_bps;
 }
 
