@@ -30,7 +30,7 @@ typedef struct sim {
     uint64_t events;  /* that have happened */
     bool verbose;     /* sim_say prints */
     bool failed;
-    char failure[400];
+    char failure[1000];
     void (*check)(void *subject); /* called after each event; may be NULL */
     void *check_subject;
     sim_event *heap;

@@ -1,0 +1,894 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IP_BYTES 28u
+#define SEAL_BYTES 16u
+#define DEFAULT_WINDOW (UINT64_C(16) << 20)
+
+static void work(void *subject, uint64_t argument);
+static void step(void *subject, uint64_t argument);
+
+static uint64_t stream_of(const sim_endpoint *sender)
+{
+    return sender->setup.role == SLUICE_CLIENT ? 1 : 2;
+}
+
+/* ---- host ---- */
+
+typedef union block {
+    size_t bytes;
+    max_align_t align;
+} block;
+
+static void *host_resize(const sluice_host *host, void *memory, size_t bytes)
+{
+    sim_endpoint *endpoint = host->owner;
+    block *old = memory ? (block *)memory - 1 : NULL;
+    size_t before = old ? old->bytes : 0;
+    block *made;
+
+    if (!bytes) {
+        endpoint->memory_blocks -= old != NULL;
+        endpoint->memory_bytes -= before;
+        free(old);
+        return NULL;
+    }
+    made = realloc(old, sizeof(*made) + bytes);
+    if (!made)
+        return NULL;
+    made->bytes = bytes;
+    if (!old)
+        memset(made + 1, 0xa5, bytes); /* Fresh memory is not cleared: whoever relies on it shall notice. */
+    endpoint->memory_blocks += old == NULL;
+    endpoint->memory_bytes += bytes - before;
+    if (endpoint->memory_bytes > endpoint->memory_most)
+        endpoint->memory_most = endpoint->memory_bytes;
+    return made + 1;
+}
+
+static void host_random(const sluice_host *host, void *out, size_t bytes)
+{
+    sim_endpoint *endpoint = host->owner;
+
+    for (uint8_t *at = out; bytes; at++, bytes--)
+        *at = (uint8_t)sim_random_next(&endpoint->random);
+}
+
+static SLUICE_PRINTF(3, 4) void host_log(const sluice_host *host, sluice_log_level level, const char *format, ...)
+{
+    const sim_endpoint *endpoint = host->owner;
+    char text[500];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    sim_say(endpoint->simulation, "%s log %d: %s", endpoint->setup.role == SLUICE_CLIENT ? "client" : "server", level,
+            text);
+}
+
+static SLUICE_PRINTF(3, 4) int host_fail(const sluice_host *host, int status, const char *format, ...)
+{
+    const sim_endpoint *endpoint = host->owner;
+    char text[500];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    sim_say(endpoint->simulation, "fails: %s", text);
+    return status;
+}
+
+/* ---- the seal: a keyed hash of everything that must arrive unchanged ---- */
+
+static void seal_of(uint64_t direction, const sluice_packet *packet, uint8_t out[SEAL_BYTES])
+{
+    uint64_t hash[2] = {direction * 0x9e3779b97f4a7c15u + packet->number, packet->phase + packet->size};
+
+    for (uint32_t at = 0; at < packet->size; at += 8) {
+        uint64_t value = 0;
+        uint32_t count = packet->size - at < 8 ? packet->size - at : 8;
+
+        memcpy(&value, packet->data + at, count);
+        hash[0] = (hash[0] ^ value) * 0xbf58476d1ce4e5b9u;
+        hash[0] ^= hash[0] >> 31;
+        hash[1] += hash[0];
+    }
+    memcpy(out, hash, SEAL_BYTES);
+}
+
+static void packet_seal(const sim_endpoint *endpoint, sluice_packet *packet)
+{
+    uint8_t seal[SEAL_BYTES];
+
+    seal_of(stream_of(endpoint), packet, seal);
+    memcpy(packet->data + packet->size, seal, SEAL_BYTES);
+    packet->size += SEAL_BYTES;
+}
+
+static void packet_open(sim_endpoint *endpoint, sluice_packet *packet)
+{
+    uint8_t seal[SEAL_BYTES];
+
+    if (packet->status)
+        return;
+    if (packet->size < packet->header_bytes + SEAL_BYTES) {
+        packet->status = SLUICE_EAUTH;
+        return;
+    }
+    packet->size -= SEAL_BYTES;
+    seal_of(stream_of(endpoint->peer), packet, seal);
+    if (memcmp(seal, packet->data + packet->size, SEAL_BYTES)) {
+        packet->status = SLUICE_EAUTH;
+        endpoint->forged++;
+    }
+}
+
+/* ---- the engine's calls: objects out ---- */
+
+static sim_object *object_of(sim_endpoint *endpoint, sluice_object_id id, const char *where)
+{
+    if (id < endpoint->object_count)
+        return &endpoint->objects[id];
+    sim_fail(endpoint->simulation, "%s: object %llu is unknown", where, (unsigned long long)id);
+    return NULL;
+}
+
+static void resume_fetch(void *subject, uint64_t argument)
+{
+    sim_endpoint *endpoint = subject;
+
+    endpoint->objects[argument].stalled = false;
+    if (!endpoint->live)
+        return;
+    endpoint->ops->ready(endpoint->transport.state, argument);
+    work(endpoint, UINT64_MAX);
+}
+
+static size_t call_fetch(void *user, sluice_object_id id, uint64_t offset, const struct iovec *buffers, int count)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint, id, "fetch");
+    size_t total = 0;
+
+    if (!object)
+        return 0;
+    if (object->given_up || object->completed)
+        sim_fail(endpoint->simulation, "fetch of object %llu, which is over", (unsigned long long)id);
+    if (!object->stalled && sim_random_chance(&endpoint->random, endpoint->setup.stall)) {
+        object->stalled = true;
+        sim_at(endpoint->simulation,
+               endpoint->simulation->now + sim_random_below(&endpoint->random, 20 * SLUICE_MS) + 1, resume_fetch,
+               endpoint, id);
+    }
+    if (object->stalled)
+        return 0;
+    for (int i = 0; i < count; i++) {
+        if (offset + total + buffers[i].iov_len > object->offered) {
+            sim_fail(endpoint->simulation, "fetch of object %llu beyond what was offered", (unsigned long long)id);
+            return 0;
+        }
+        if (!endpoint->setup.elided)
+            sim_payload_fill(stream_of(endpoint), id, offset + total, buffers[i].iov_base, buffers[i].iov_len);
+        total += buffers[i].iov_len;
+    }
+    return total;
+}
+
+static void call_acked(void *user, sluice_object_id id, uint64_t from, uint64_t to)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint, id, "acked");
+
+    if (!object)
+        return;
+    endpoint->acked_bytes += to - from;
+    if (from >= to || !sim_receipt_add(&object->acked, from, to - from))
+        sim_fail(endpoint->simulation, "bytes %llu to %llu of object %llu are acknowledged twice",
+                 (unsigned long long)from, (unsigned long long)to, (unsigned long long)id);
+    else if (!object->setup.stop_at && !object->setup.abort_at && !object->setup.skip_at && !object->setup.refused &&
+             !endpoint->setup.elided && !(object->setup.flags & SLUICE_OBJECT_ORDERED) &&
+             (!sim_receipt_has(&object->delivered, from) || !sim_receipt_has(&object->delivered, to - 1)))
+        sim_fail(endpoint->simulation, "bytes %llu to %llu of object %llu are acknowledged, but did not come",
+                 (unsigned long long)from, (unsigned long long)to, (unsigned long long)id);
+}
+
+static void call_completed(void *user, sluice_object_id id)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint, id, "completed");
+
+    if (!object)
+        return;
+    if (object->completed || !object->finished)
+        sim_fail(endpoint->simulation, "object %llu is completed %s", (unsigned long long)id,
+                 object->completed ? "twice" : "before its end");
+    if (!object->setup.skip_at && !object->stopped && object->acked.count != object->wanted)
+        sim_fail(endpoint->simulation, "object %llu is completed, but %llu of %llu bytes are acknowledged",
+                 (unsigned long long)id, (unsigned long long)object->acked.count, (unsigned long long)object->wanted);
+    object->completed = true;
+    sim_say(endpoint->simulation, "%llu: object %llu completed", (unsigned long long)stream_of(endpoint),
+            (unsigned long long)id);
+}
+
+static void call_stopped(void *user, sluice_object_id id, uint64_t code)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint, id, "stopped");
+
+    (void)code;
+    if (!object)
+        return;
+    if (!object->setup.stop_at && !object->setup.refused)
+        sim_fail(endpoint->simulation, "object %llu is stopped by nobody", (unsigned long long)id);
+    object->stopped = true;
+}
+
+/* ---- the engine's calls: objects in ---- */
+
+static int call_opened(void *user, sluice_object_id id, unsigned flags)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint->peer, id, "opened");
+
+    if (!object)
+        return SLUICE_EPROTOCOL;
+    if (object->opened || !object->open || flags != object->setup.flags)
+        sim_fail(endpoint->simulation, "object %llu is opened wrongly, flags %u", (unsigned long long)id, flags);
+    object->opened = true;
+    if (!object->setup.refused)
+        return SLUICE_OK;
+    object->stopped_here = true;
+    return SLUICE_EACCESS;
+}
+
+static void give_back(void *subject, uint64_t argument)
+{
+    sim_endpoint *endpoint = subject;
+    sluice_object_id id = argument >> 32;
+    uint64_t bytes = argument & UINT32_MAX;
+    const sim_object *object = &endpoint->peer->objects[id];
+
+    if (!endpoint->live)
+        return;
+    if (!(object->setup.flags & SLUICE_OBJECT_ORDERED))
+        endpoint->ops->consumed(endpoint->transport.state, bytes);
+    else if (!object->ended && !object->aborted && !object->stopped_here)
+        endpoint->ops->consumed_ordered(endpoint->transport.state, id, bytes);
+    work(endpoint, UINT64_MAX);
+}
+
+static void sink_take(sim_endpoint *endpoint, sluice_object_id id, size_t bytes)
+{
+    sluice_time now = endpoint->simulation->now;
+    uint64_t argument = id << 32 | bytes;
+
+    if (endpoint->setup.sink_bps) {
+        if (endpoint->sink_free < now)
+            endpoint->sink_free = now;
+        endpoint->sink_free += (sluice_duration)((double)bytes * 8e9 / (double)endpoint->setup.sink_bps);
+        sim_at(endpoint->simulation, endpoint->sink_free, give_back, endpoint, argument);
+    } else if (endpoint->peer->objects[id].setup.flags & SLUICE_OBJECT_ORDERED) {
+        endpoint->ops->consumed_ordered(endpoint->transport.state, id, bytes);
+    } else {
+        endpoint->ops->consumed(endpoint->transport.state, bytes);
+    }
+}
+
+static void call_deliver(void *user, sluice_object_id id, uint64_t offset, const uint8_t *data, size_t bytes)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint->peer, id, "deliver");
+
+    if (!object)
+        return;
+    if (!object->opened || object->stopped_here || object->aborted)
+        sim_fail(endpoint->simulation, "bytes of object %llu, which is not open", (unsigned long long)id);
+    if (!bytes || !sim_receipt_add(&object->delivered, offset, bytes))
+        sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are delivered twice", (unsigned long long)id,
+                 (unsigned long long)offset, (unsigned long long)(offset + bytes));
+    else if (!endpoint->setup.elided &&
+             !sim_payload_same(stream_of(endpoint->peer), id, offset, data, bytes))
+        sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are wrong", (unsigned long long)id,
+                 (unsigned long long)offset, (unsigned long long)(offset + bytes));
+    if (object->setup.flags & SLUICE_OBJECT_ORDERED) {
+        if (offset != object->next && !object->setup.skip_at)
+            sim_fail(endpoint->simulation, "object %llu: %llu is delivered where %llu was next",
+                     (unsigned long long)id, (unsigned long long)offset, (unsigned long long)object->next);
+        object->next = offset + bytes;
+    }
+    endpoint->delivered_bytes += bytes;
+    endpoint->last_delivered = endpoint->simulation->now;
+    sim_note(endpoint->simulation, id ^ offset << 8 ^ bytes << 40);
+    if (object->setup.stop_at && object->delivered.count >= object->setup.stop_at) {
+        object->stopped_here = true;
+        if (endpoint->ops->stop(endpoint->transport.state, id, 77))
+            sim_fail(endpoint->simulation, "stop of object %llu fails", (unsigned long long)id);
+    }
+    sink_take(endpoint, id, bytes);
+}
+
+static void call_ended(void *user, sluice_object_id id, uint64_t size)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint->peer, id, "ended");
+
+    if (!object)
+        return;
+    if (object->ended || !object->finished || size != object->setup.bytes)
+        sim_fail(endpoint->simulation, "object %llu ends wrongly at %llu", (unsigned long long)id,
+                 (unsigned long long)size);
+    if ((object->setup.flags & SLUICE_OBJECT_ORDERED) && !object->setup.skip_at && object->next != size)
+        sim_fail(endpoint->simulation, "ordered object %llu ends, but %llu was next", (unsigned long long)id,
+                 (unsigned long long)object->next);
+    object->ended = true;
+}
+
+static void call_aborted(void *user, sluice_object_id id, uint64_t code)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint->peer, id, "aborted");
+
+    if (object && (!object->given_up || object->aborted || code != 99))
+        sim_fail(endpoint->simulation, "object %llu is aborted wrongly", (unsigned long long)id);
+    if (object)
+        object->aborted = true;
+}
+
+static void call_skipped(void *user, sluice_object_id id, uint64_t from, uint64_t to)
+{
+    sim_endpoint *endpoint = user;
+    sim_object *object = object_of(endpoint->peer, id, "skipped");
+
+    if (object && (!object->skipped || to > object->setup.skip_at))
+        sim_fail(endpoint->simulation, "object %llu: %llu to %llu are skipped wrongly", (unsigned long long)id,
+                 (unsigned long long)from, (unsigned long long)to);
+    if (object && (object->setup.flags & SLUICE_OBJECT_ORDERED))
+        object->next = to;
+}
+
+/* ---- the engine's calls: rate and events ---- */
+
+static double burst_of(const sim_endpoint *endpoint, sluice_rate pacing_bps)
+{
+    double burst = (double)pacing_bps / 8 * 0.0005, least = 2.0 * (endpoint->setup.datagram_most + IP_BYTES);
+
+    burst = burst > 65536 ? 65536 : burst;
+    return burst < least ? least : burst;
+}
+
+/* A burst that an earlier, higher rate allowed is no fault of a lower one. */
+static void pacing_change(sim_endpoint *endpoint, const sluice_control *control)
+{
+    double burst = burst_of(endpoint, control->pacing_bps);
+
+    if (control->pacing_bps != endpoint->control.pacing_bps && endpoint->owed > burst)
+        endpoint->owed = burst;
+    endpoint->control = *control;
+}
+
+static void sample_check(sim_endpoint *endpoint, const sluice_sample *sample)
+{
+    sluice_duration slack = endpoint->simulation->now - SIM_START;
+
+    if (sample->now != endpoint->simulation->now || sample->srtt_ns > slack || sample->rtt_ns > slack ||
+        sample->queue_ns > slack || sample->queue_min_ns > sample->queue_ns)
+        sim_fail(endpoint->simulation, "a sample that cannot be: rtt %.3f ms, srtt %.3f ms, queue %.3f, least %.3f ms",
+                 (double)sample->rtt_ns / 1e6, (double)sample->srtt_ns / 1e6, (double)sample->queue_ns / 1e6,
+                 (double)sample->queue_min_ns / 1e6);
+}
+
+static void call_sample(void *user, const sluice_sample *sample, sluice_control *control)
+{
+    sim_endpoint *endpoint = user;
+
+    sample_check(endpoint, sample);
+    sluice_rate_sample(&endpoint->rate, sample, control);
+    pacing_change(endpoint, control);
+}
+
+static void call_sent(void *user, sluice_time now, uint64_t bytes, uint64_t in_flight, sluice_control *control)
+{
+    sim_endpoint *endpoint = user;
+
+    sluice_rate_sent(&endpoint->rate, now, bytes, in_flight, control);
+    pacing_change(endpoint, control);
+}
+
+static void call_restart(void *user, sluice_time now, sluice_time idle_since, sluice_control *control)
+{
+    sim_endpoint *endpoint = user;
+
+    sluice_rate_restart(&endpoint->rate, now, idle_since, control);
+    pacing_change(endpoint, control);
+}
+
+static void call_event(void *user, const sluice_transport_event *event)
+{
+    sim_endpoint *endpoint = user;
+
+    sim_say(endpoint->simulation, "%llu: event %d value %llu status %d %s", (unsigned long long)stream_of(endpoint),
+            (int)event->type, (unsigned long long)event->value, event->status,
+            event->type == SLUICE_TRANSPORT_CLOSED ? event->reason : "");
+    switch (event->type) {
+    case SLUICE_TRANSPORT_READY:
+        if (endpoint->ready)
+            sim_fail(endpoint->simulation, "ready twice");
+        endpoint->ready = true;
+        break;
+    case SLUICE_TRANSPORT_SILENT:
+        if (endpoint->silent)
+            sim_fail(endpoint->simulation, "silent twice");
+        endpoint->silent = true;
+        endpoint->silences++;
+        break;
+    case SLUICE_TRANSPORT_BACK:
+        endpoint->silent = false;
+        break;
+    case SLUICE_TRANSPORT_PHASE:
+        endpoint->phases++;
+        break;
+    case SLUICE_TRANSPORT_CLOSED:
+        if (endpoint->closed)
+            sim_fail(endpoint->simulation, "closed twice");
+        endpoint->closed = true;
+        endpoint->closed_status = event->status;
+        endpoint->closed_code = event->code;
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- packets in ---- */
+
+static void packet_arrive(void *subject, sim_packet *packet)
+{
+    sim_endpoint *endpoint = subject;
+
+    if (!endpoint->live) {
+        sim_packet_free(packet);
+        return;
+    }
+    if (endpoint->inbox_count == SLUICE_COUNT(endpoint->inbox))
+        work(endpoint, UINT64_MAX);
+    endpoint->inbox[endpoint->inbox_count++] = packet;
+    if (!endpoint->work_due) {
+        endpoint->work_due = true;
+        sim_at(endpoint->simulation, endpoint->simulation->now, work, endpoint, UINT64_MAX);
+    }
+}
+
+static void take_inbox(sim_endpoint *endpoint)
+{
+    sluice_packet packets[SLUICE_COUNT(endpoint->inbox)];
+    size_t count = endpoint->inbox_count;
+
+    for (size_t i = 0; i < count; i++) {
+        sim_packet *packet = endpoint->inbox[i];
+
+        packets[i] = (sluice_packet){.data = packet->data, .size = packet->size, .capacity = packet->size,
+                                     .ecn = packet->ecn, .received = endpoint->simulation->now};
+    }
+    endpoint->ops->inspect(endpoint->transport.state, packets, count);
+    for (size_t i = 0; i < count; i++)
+        packet_open(endpoint, &packets[i]);
+    endpoint->ops->receive(endpoint->transport.state, endpoint->simulation->now, packets, count);
+    for (size_t i = 0; i < count; i++)
+        sim_packet_free(endpoint->inbox[i]);
+    endpoint->inbox_count = 0;
+}
+
+/* ---- packets out ---- */
+
+static void check_numbers(sim_endpoint *endpoint, const sluice_packet *packet)
+{
+    if (endpoint->any_sent && packet->number <= endpoint->last_number)
+        sim_fail(endpoint->simulation, "packet number %llu after %llu", (unsigned long long)packet->number,
+                 (unsigned long long)endpoint->last_number);
+    if (packet->phase < endpoint->last_phase || packet->phase > endpoint->last_phase + 1)
+        sim_fail(endpoint->simulation, "phase %u after %u", packet->phase, endpoint->last_phase);
+    endpoint->any_sent = true;
+    endpoint->last_number = packet->number;
+    endpoint->last_phase = packet->phase;
+}
+
+/* Any window of time carries at most pacing x t and one burst (DESIGN section 4), one burst of catch-up after a stall,
+ * and the few packets that are not paced: reports, path probes, and probes after a time-out. */
+static void check_pacing(sim_endpoint *endpoint, uint64_t bytes)
+{
+    sluice_time now = endpoint->simulation->now;
+    double rate = (double)endpoint->control.pacing_bps / 8, burst = burst_of(endpoint, endpoint->control.pacing_bps);
+    double largest = endpoint->setup.datagram_most + IP_BYTES;
+
+    if (!endpoint->control.pacing_bps) {
+        endpoint->owed = 0;
+        endpoint->owed_at = now;
+        return;
+    }
+    endpoint->owed -= rate * (double)(now - endpoint->owed_at) / 1e9;
+    endpoint->owed_at = now;
+    if (endpoint->owed < 0)
+        endpoint->owed = 0;
+    endpoint->owed += (double)bytes;
+    if (endpoint->owed > 2 * burst + 4 * largest)
+        sim_fail(endpoint->simulation, "%.0f bytes are sent ahead of a pacing of %.3f Mbit/s (burst %.0f)",
+                 endpoint->owed, rate * 8e-6, burst);
+}
+
+static bool refuses(sim_endpoint *endpoint, const sluice_packet *packets, size_t count)
+{
+    uint32_t mtu = endpoint->setup.local_mtu;
+
+    for (size_t i = 0; i < count; i++)
+        if (mtu && packets[i].size + IP_BYTES > mtu)
+            return true;
+    return count > 1 && sim_random_chance(&endpoint->random, endpoint->setup.refusal);
+}
+
+static void batch_send(sim_endpoint *endpoint, sluice_packet *packets, size_t count)
+{
+    if (refuses(endpoint, packets, count)) {
+        endpoint->refusals++;
+        endpoint->ops->too_big(endpoint->transport.state, endpoint->simulation->now, packets, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        sim_packet *packet = sim_packet_new(endpoint->simulation, packets[i].data, packets[i].size);
+
+        if (!packet)
+            return;
+        packet->number = packets[i].number;
+        packet->ip_bytes = packets[i].size + IP_BYTES;
+        packet->ecn = endpoint->setup.ecn ? SLUICE_ECN_ECT0 : SLUICE_ECN_NONE;
+        packet->arrival = packet_arrive;
+        packet->subject = endpoint->peer;
+        check_pacing(endpoint, packet->ip_bytes);
+        if (!endpoint->first_sent && (packets[i].flags & SLUICE_PACKET_DATA))
+            endpoint->first_sent = endpoint->simulation->now;
+        sim_link_send(endpoint->setup.out, packet);
+    }
+}
+
+static void check_batch(sim_endpoint *endpoint, const sluice_packet *packets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (packets[i].size + SEAL_BYTES > endpoint->setup.datagram_most || packets[i].header_bytes > packets[i].size)
+            sim_fail(endpoint->simulation, "packet of %u bytes, header %u, seal %u; at most %u", packets[i].size,
+                     packets[i].header_bytes, SEAL_BYTES, endpoint->setup.datagram_most);
+        if (i && packets[i].size > packets[0].size)
+            sim_fail(endpoint->simulation, "packets of a batch grow from %u to %u", packets[0].size, packets[i].size);
+        if (i + 1 < count && packets[i].size != packets[0].size)
+            sim_fail(endpoint->simulation, "packet %zu of %zu has %u bytes, the first %u", i, count, packets[i].size,
+                     packets[0].size);
+        if ((packets[i].flags & SLUICE_PACKET_ALONE) && count > 1)
+            sim_fail(endpoint->simulation, "a path probe travels with others");
+        check_numbers(endpoint, &packets[i]);
+    }
+}
+
+static size_t batch_make(sim_endpoint *endpoint)
+{
+    sluice_packet packets[SIM_BATCH];
+    size_t count;
+
+    for (size_t i = 0; i < SIM_BATCH; i++)
+        packets[i] = (sluice_packet){.data = endpoint->buffers + i * SLUICE_PACKET_MAX, .capacity = SLUICE_PACKET_MAX};
+    count = endpoint->ops->produce(endpoint->transport.state, endpoint->simulation->now, packets, SIM_BATCH);
+    check_batch(endpoint, packets, count);
+    for (size_t i = 0; i < count; i++)
+        packet_seal(endpoint, &packets[i]);
+    batch_send(endpoint, packets, count);
+    return count;
+}
+
+static void arm(sim_endpoint *endpoint)
+{
+    sluice_time wake = endpoint->ops->next_wake(endpoint->transport.state);
+
+    if (wake <= endpoint->simulation->now) {
+        sim_fail(endpoint->simulation, "%llu: the engine asks to be woken %llu ns ago, but has nothing to do",
+                 (unsigned long long)stream_of(endpoint), (unsigned long long)(endpoint->simulation->now - wake));
+        return;
+    }
+    if (wake == SLUICE_NEVER || wake == endpoint->timer_at)
+        return;
+    endpoint->timer_at = wake;
+    sim_at(endpoint->simulation, wake, work, endpoint, ++endpoint->timer);
+}
+
+/* argument: the timer that fired, UINT64_MAX for other reasons. */
+static void work(void *subject, uint64_t argument)
+{
+    sim_endpoint *endpoint = subject;
+    unsigned batches = 0;
+
+    if (argument == UINT64_MAX)
+        endpoint->work_due = false;
+    else if (argument != endpoint->timer)
+        return;
+    else
+        endpoint->timer_at = 0;
+    if (!endpoint->live)
+        return;
+    if (endpoint->inbox_count)
+        take_inbox(endpoint);
+    while (!endpoint->simulation->failed && batch_make(endpoint))
+        if (++batches > 100000)
+            sim_fail(endpoint->simulation, "the engine produces without end");
+    if (!endpoint->simulation->failed)
+        arm(endpoint);
+}
+
+/* ---- the application ---- */
+
+static void object_end(sim_endpoint *endpoint, sluice_object_id id, sim_object *object)
+{
+    int status = SLUICE_OK;
+
+    if (object->setup.skip_at) {
+        object->skipped = true;
+        status = endpoint->ops->skip(endpoint->transport.state, id, object->setup.skip_at);
+    }
+    object->finished = true;
+    if (!status)
+        status = endpoint->ops->finish(endpoint->transport.state, id, object->setup.bytes);
+    if (status)
+        sim_fail(endpoint->simulation, "finish of object %llu: %s", (unsigned long long)id,
+                 sluice_status_text(status));
+}
+
+static bool object_offer(sim_endpoint *endpoint, sluice_object_id id, sim_object *object)
+{
+    uint64_t left = object->setup.bytes - object->offered, count = object->setup.step ? object->setup.step : left;
+    uint64_t from = object->offered;
+    bool hole = object->setup.holes && object->setup.step && from / object->setup.step % 3 == 1;
+    int status;
+
+    count = count < left ? count : left;
+    object->offered += count;
+    if (hole || !count)
+        return true;
+    object->wanted += count;
+    status = endpoint->ops->offer(endpoint->transport.state, id, from, from + count);
+    if (status)
+        sim_fail(endpoint->simulation, "offer of object %llu: %s", (unsigned long long)id, sluice_status_text(status));
+    return status == SLUICE_OK;
+}
+
+static void step(void *subject, uint64_t argument)
+{
+    sim_endpoint *endpoint = subject;
+    sim_object *object = &endpoint->objects[argument];
+    int status = SLUICE_OK;
+
+    if (!endpoint->live || object->stopped)
+        return;
+    if (!object->open && argument != SLUICE_OBJECT_CONTROL)
+        status = endpoint->ops->open(endpoint->transport.state, argument, object->setup.flags, object->setup.priority);
+    object->open = true;
+    if (status) {
+        sim_fail(endpoint->simulation, "open: %s", sluice_status_text(status));
+        return;
+    }
+    if (!object_offer(endpoint, argument, object))
+        return;
+    if (object->setup.abort_at && object->offered >= object->setup.abort_at) {
+        object->given_up = true;
+        if (endpoint->ops->abort(endpoint->transport.state, argument, 99))
+            sim_fail(endpoint->simulation, "abort of object %llu fails", (unsigned long long)argument);
+    } else if (object->offered < object->setup.bytes) {
+        sim_at(endpoint->simulation, endpoint->simulation->now + object->setup.pause, step, endpoint, argument);
+    } else if (argument != SLUICE_OBJECT_CONTROL) {
+        object_end(endpoint, argument, object);
+    }
+    work(endpoint, UINT64_MAX);
+}
+
+/* ---- life ---- */
+
+static sluice_transport_calls calls_made(void)
+{
+    return (sluice_transport_calls){.size = sizeof(sluice_transport_calls), .fetch = call_fetch, .acked = call_acked,
+                                    .completed = call_completed, .opened = call_opened, .deliver = call_deliver,
+                                    .ended = call_ended, .aborted = call_aborted, .stopped = call_stopped,
+                                    .skipped = call_skipped, .sample = call_sample, .sent = call_sent,
+                                    .restart = call_restart, .event = call_event};
+}
+
+static bool objects_make(sim_endpoint *endpoint)
+{
+    size_t count = endpoint->setup.object_count;
+
+    endpoint->objects = calloc(count ? count : 1, sizeof(*endpoint->objects));
+    if (!endpoint->objects)
+        return false;
+    endpoint->object_count = count;
+    for (size_t i = 0; i < count; i++) {
+        sim_object *object = &endpoint->objects[i];
+
+        object->setup = endpoint->setup.objects[i];
+        if (!sim_receipt_init(&object->delivered, object->setup.bytes) ||
+            !sim_receipt_init(&object->acked, object->setup.bytes))
+            return false;
+    }
+    if (count)
+        endpoint->objects[0].opened = endpoint->objects[0].open = true;
+    return true;
+}
+
+static void defaults(sim_endpoint_setup *setup)
+{
+    setup->receive_bytes = setup->receive_bytes ? setup->receive_bytes : DEFAULT_WINDOW;
+    setup->ordered_bytes = setup->ordered_bytes ? setup->ordered_bytes : DEFAULT_WINDOW / 4;
+    setup->in_flight_most = setup->in_flight_most ? setup->in_flight_most : UINT64_C(256) << 20;
+    setup->timeout = setup->timeout ? setup->timeout : 60 * SLUICE_SECOND;
+    setup->datagram_most = setup->datagram_most ? setup->datagram_most : 1472;
+    setup->datagram_least = setup->datagram_least ? setup->datagram_least : 1200;
+    setup->limits.weight = setup->limits.weight > 0 ? setup->limits.weight : 1;
+}
+
+static int congestion_start(sim_endpoint *endpoint, sluice_duration rtt, sluice_error *error)
+{
+    sluice_congestion_start start = {.size = sizeof(start), .now = endpoint->simulation->now,
+                                     .limits = endpoint->setup.limits, .packet_bytes = 1228,
+                                     .min_rtt_ns = rtt, .srtt_ns = rtt};
+
+    return sluice_rate_init(&endpoint->rate, endpoint->setup.congestion, endpoint->congestion.state,
+                            endpoint->congestion.config, &start, &endpoint->control, error);
+}
+
+static void endpoint_init(sim_endpoint *endpoint, sim *simulation, const sim_endpoint_setup *setup)
+{
+    *endpoint = (sim_endpoint){.simulation = simulation, .setup = *setup, .ops = setup->transport->ops,
+                               .calls = calls_made(), .owed_at = simulation->now};
+    defaults(&endpoint->setup);
+    endpoint->random = sim_random_make(simulation->seed, 100u + (uint64_t)setup->role);
+    endpoint->host = (sluice_host){.size = sizeof(sluice_host), .owner = endpoint, .log = host_log, .fail = host_fail,
+                                   .resize = host_resize, .random = host_random};
+    endpoint->buffers = malloc(SIM_BATCH * (size_t)SLUICE_PACKET_MAX);
+    if (!endpoint->buffers || !objects_make(endpoint) ||
+        sim_instance_init(&endpoint->transport, setup->transport, setup->transport_settings) ||
+        sim_instance_init(&endpoint->congestion, setup->congestion, setup->congestion_settings))
+        sim_fail(simulation, "the endpoint's set-up fails");
+}
+
+static void endpoint_start(sim_endpoint *endpoint, sluice_duration rtt)
+{
+    const sim_endpoint_setup *setup = &endpoint->setup, *peer = &endpoint->peer->setup;
+    sluice_error error = {0, ""};
+    sluice_transport_setup out = {.size = sizeof(out), .role = setup->role, .now = endpoint->simulation->now,
+                                  .local_id = 0x100 + (uint64_t)setup->role, .remote_id = 0x100 + (uint64_t)peer->role,
+                                  .seal_bytes = SEAL_BYTES, .ip_bytes = IP_BYTES,
+                                  .datagram_least = setup->datagram_least, .datagram_most = setup->datagram_most,
+                                  .address_validated = true, .packets_per_phase = setup->packets_per_phase,
+                                  .receive_bytes = setup->receive_bytes, .ordered_bytes = setup->ordered_bytes,
+                                  .peer_receive_bytes = peer->receive_bytes, .peer_ordered_bytes = peer->ordered_bytes,
+                                  .in_flight_most = setup->in_flight_most, .timeout_ns = setup->timeout,
+                                  .keepalive_ns = 15 * SLUICE_SECOND, .initial_rtt_ns = rtt,
+                                  .calls = &endpoint->calls, .user = endpoint};
+
+    if (congestion_start(endpoint, rtt, &error)) {
+        sim_fail(endpoint->simulation, "%s", error.text);
+        return;
+    }
+    out.control = endpoint->control;
+    if (endpoint->ops->init(endpoint->transport.state, endpoint->transport.config, &endpoint->host, &out)) {
+        sim_fail(endpoint->simulation, "the transport does not start");
+        return;
+    }
+    endpoint->live = endpoint->started = true;
+    for (size_t i = 0; i < endpoint->object_count; i++)
+        if (endpoint->objects[i].setup.bytes || i)
+            sim_at(endpoint->simulation, endpoint->simulation->now + endpoint->objects[i].setup.start, step, endpoint,
+                   i);
+    sim_at(endpoint->simulation, endpoint->simulation->now, work, endpoint, UINT64_MAX);
+}
+
+void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sim *simulation,
+                       const sim_endpoint_setup *client_setup, const sim_endpoint_setup *server_setup, bool rtt_known)
+{
+    sluice_duration rtt = client_setup->out->setup.delay_ns + server_setup->out->setup.delay_ns;
+
+    endpoint_init(client, simulation, client_setup);
+    endpoint_init(server, simulation, server_setup);
+    client->peer = server;
+    server->peer = client;
+    if (!simulation->failed)
+        endpoint_start(client, rtt_known ? rtt : 0);
+    if (!simulation->failed)
+        endpoint_start(server, rtt_known ? rtt : 0);
+}
+
+void sim_endpoint_fini(sim_endpoint *endpoint)
+{
+    endpoint->live = false;
+    for (size_t i = 0; i < endpoint->inbox_count; i++)
+        sim_packet_free(endpoint->inbox[i]);
+    endpoint->inbox_count = 0;
+    if (endpoint->started)
+        endpoint->ops->fini(endpoint->transport.state);
+    if (endpoint->memory_blocks)
+        sim_fail(endpoint->simulation, "the engine leaves %zu blocks, %zu bytes", endpoint->memory_blocks,
+                 endpoint->memory_bytes);
+    for (size_t i = 0; i < endpoint->object_count; i++) {
+        sim_receipt_fini(&endpoint->objects[i].delivered);
+        sim_receipt_fini(&endpoint->objects[i].acked);
+    }
+    free(endpoint->objects);
+    free(endpoint->buffers);
+    sim_instance_fini(&endpoint->transport);
+    sim_instance_fini(&endpoint->congestion);
+    endpoint->objects = NULL;
+    endpoint->object_count = 0;
+    endpoint->buffers = NULL;
+}
+
+static bool object_done(const sim_object *object, bool control)
+{
+    const sim_object_setup *setup = &object->setup;
+
+    if (setup->refused)
+        return object->stopped || object->completed;
+    if (setup->stop_at)
+        return object->stopped || object->completed;
+    if (setup->abort_at)
+        return object->given_up && (object->aborted || !object->opened);
+    if (control)
+        return object->delivered.count == setup->bytes && object->acked.count == setup->bytes;
+    if (setup->skip_at)
+        return object->completed && (object->ended || !object->opened);
+    return object->completed && object->ended && object->delivered.count == object->wanted;
+}
+
+bool sim_endpoint_done(const sim_endpoint *endpoint)
+{
+    for (size_t i = 0; i < endpoint->object_count; i++)
+        if (!object_done(&endpoint->objects[i], i == 0))
+            return false;
+    return true;
+}
+
+void sim_endpoint_explain(sim_endpoint *endpoint)
+{
+    sluice_transport_statistics statistics;
+
+    sim_endpoint_statistics(endpoint, &statistics);
+    for (size_t i = 0; i < endpoint->object_count; i++) {
+        const sim_object *object = &endpoint->objects[i];
+
+        if (!object_done(object, i == 0)) {
+            sim_fail(endpoint->simulation,
+                     "%s: object %zu of %zu is not done: flags %u, %llu of %llu bytes delivered, %llu acknowledged, "
+                     "finished %d completed %d ended %d stopped %d aborted %d; closed %d; pacing %.3f Mbit/s, window "
+                     "%llu, in flight %llu, waits %d, next wake in %.6f s",
+                     endpoint->setup.role == SLUICE_CLIENT ? "client" : "server", i, endpoint->object_count,
+                     object->setup.flags, (unsigned long long)object->delivered.count,
+                     (unsigned long long)object->wanted, (unsigned long long)object->acked.count, object->finished,
+                     object->completed, object->ended, object->stopped, object->aborted, endpoint->closed,
+                     (double)statistics.control.pacing_bps * 1e-6, (unsigned long long)statistics.control.cwnd_bytes,
+                     (unsigned long long)statistics.in_flight_bytes,
+                     (int)endpoint->ops->waits(endpoint->transport.state, endpoint->simulation->now),
+                     ((double)endpoint->ops->next_wake(endpoint->transport.state) -
+                      (double)endpoint->simulation->now) / 1e9);
+            return;
+        }
+    }
+}
+
+void sim_endpoint_close(sim_endpoint *endpoint, uint64_t code, const char *reason)
+{
+    endpoint->ops->close(endpoint->transport.state, endpoint->simulation->now, code, reason);
+    work(endpoint, UINT64_MAX);
+}
+
+void sim_endpoint_statistics(const sim_endpoint *endpoint, sluice_transport_statistics *out)
+{
+    *out = (sluice_transport_statistics){.size = sizeof(*out)};
+    endpoint->ops->statistics(endpoint->transport.state, endpoint->simulation->now, out);
+}
