@@ -292,14 +292,13 @@ static void call_deliver(void *user, sluice_object_id id, uint64_t offset, const
     if (!bytes || !sim_receipt_add(&object->delivered, offset, bytes))
         sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are delivered twice", (unsigned long long)id,
                  (unsigned long long)offset, (unsigned long long)(offset + bytes));
-    else if (!endpoint->setup.elided &&
-             !sim_payload_same(stream_of(endpoint->peer), id, offset, data, bytes))
+    else if (!endpoint->setup.elided && !sim_payload_same(stream_of(endpoint->peer), id, offset, data, bytes))
         sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are wrong", (unsigned long long)id,
                  (unsigned long long)offset, (unsigned long long)(offset + bytes));
     if (object->setup.flags & SLUICE_OBJECT_ORDERED) {
         if (offset != object->next && !object->setup.skip_at)
-            sim_fail(endpoint->simulation, "object %llu: %llu is delivered where %llu was next",
-                     (unsigned long long)id, (unsigned long long)offset, (unsigned long long)object->next);
+            sim_fail(endpoint->simulation, "object %llu: %llu is delivered where %llu was next", (unsigned long long)id,
+                     (unsigned long long)offset, (unsigned long long)object->next);
         object->next = offset + bytes;
     }
     endpoint->delivered_bytes += bytes;
@@ -472,8 +471,11 @@ static void take_inbox(sim_endpoint *endpoint)
     for (size_t i = 0; i < count; i++) {
         sim_packet *packet = endpoint->inbox[i];
 
-        packets[i] = (sluice_packet){.data = packet->data, .size = packet->size, .capacity = packet->size,
-                                     .ecn = packet->ecn, .received = endpoint->simulation->now};
+        packets[i] = (sluice_packet){.data = packet->data,
+                                     .size = packet->size,
+                                     .capacity = packet->size,
+                                     .ecn = packet->ecn,
+                                     .received = endpoint->simulation->now};
     }
     endpoint->ops->inspect(endpoint->transport.state, packets, count);
     for (size_t i = 0; i < count; i++)
@@ -639,8 +641,7 @@ static void object_end(sim_endpoint *endpoint, sluice_object_id id, sim_object *
     if (!status)
         status = endpoint->ops->finish(endpoint->transport.state, id, object->setup.bytes);
     if (status)
-        sim_fail(endpoint->simulation, "finish of object %llu: %s", (unsigned long long)id,
-                 sluice_status_text(status));
+        sim_fail(endpoint->simulation, "finish of object %llu: %s", (unsigned long long)id, sluice_status_text(status));
 }
 
 static bool object_offer(sim_endpoint *endpoint, sluice_object_id id, sim_object *object)
@@ -694,11 +695,20 @@ static void step(void *subject, uint64_t argument)
 
 static sluice_transport_calls calls_made(void)
 {
-    return (sluice_transport_calls){.size = sizeof(sluice_transport_calls), .fetch = call_fetch, .acked = call_acked,
-                                    .completed = call_completed, .opened = call_opened, .deliver = call_deliver,
-                                    .ended = call_ended, .aborted = call_aborted, .stopped = call_stopped,
-                                    .skipped = call_skipped, .sample = call_sample, .sent = call_sent,
-                                    .restart = call_restart, .event = call_event};
+    return (sluice_transport_calls){.size = sizeof(sluice_transport_calls),
+                                    .fetch = call_fetch,
+                                    .acked = call_acked,
+                                    .completed = call_completed,
+                                    .opened = call_opened,
+                                    .deliver = call_deliver,
+                                    .ended = call_ended,
+                                    .aborted = call_aborted,
+                                    .stopped = call_stopped,
+                                    .skipped = call_skipped,
+                                    .sample = call_sample,
+                                    .sent = call_sent,
+                                    .restart = call_restart,
+                                    .event = call_event};
 }
 
 static bool objects_make(sim_endpoint *endpoint)
@@ -735,9 +745,12 @@ static void defaults(sim_endpoint_setup *setup)
 
 static int congestion_start(sim_endpoint *endpoint, sluice_duration rtt, sluice_error *error)
 {
-    sluice_congestion_start start = {.size = sizeof(start), .now = endpoint->simulation->now,
-                                     .limits = endpoint->setup.limits, .packet_bytes = 1228,
-                                     .min_rtt_ns = rtt, .srtt_ns = rtt};
+    sluice_congestion_start start = {.size = sizeof(start),
+                                     .now = endpoint->simulation->now,
+                                     .limits = endpoint->setup.limits,
+                                     .packet_bytes = 1228,
+                                     .min_rtt_ns = rtt,
+                                     .srtt_ns = rtt};
 
     return sluice_rate_init(&endpoint->rate, endpoint->setup.congestion, endpoint->congestion.state,
                             endpoint->congestion.config, &start, &endpoint->control, error);
@@ -745,12 +758,19 @@ static int congestion_start(sim_endpoint *endpoint, sluice_duration rtt, sluice_
 
 static void endpoint_init(sim_endpoint *endpoint, sim *simulation, const sim_endpoint_setup *setup)
 {
-    *endpoint = (sim_endpoint){.simulation = simulation, .setup = *setup, .ops = setup->transport->ops,
-                               .calls = calls_made(), .owed_at = simulation->now};
+    *endpoint = (sim_endpoint){.simulation = simulation,
+                               .setup = *setup,
+                               .ops = setup->transport->ops,
+                               .calls = calls_made(),
+                               .owed_at = simulation->now};
     defaults(&endpoint->setup);
     endpoint->random = sim_random_make(simulation->seed, 100u + (uint64_t)setup->role);
-    endpoint->host = (sluice_host){.size = sizeof(sluice_host), .owner = endpoint, .log = host_log, .fail = host_fail,
-                                   .resize = host_resize, .random = host_random};
+    endpoint->host = (sluice_host){.size = sizeof(sluice_host),
+                                   .owner = endpoint,
+                                   .log = host_log,
+                                   .fail = host_fail,
+                                   .resize = host_resize,
+                                   .random = host_random};
     endpoint->buffers = malloc(SIM_BATCH * (size_t)SLUICE_PACKET_MAX);
     if (!endpoint->buffers || !objects_make(endpoint) ||
         sim_instance_init(&endpoint->transport, setup->transport, setup->transport_settings) ||
@@ -762,16 +782,27 @@ static void endpoint_start(sim_endpoint *endpoint, sluice_duration rtt)
 {
     const sim_endpoint_setup *setup = &endpoint->setup, *peer = &endpoint->peer->setup;
     sluice_error error = {0, ""};
-    sluice_transport_setup out = {.size = sizeof(out), .role = setup->role, .now = endpoint->simulation->now,
-                                  .local_id = 0x100 + (uint64_t)setup->role, .remote_id = 0x100 + (uint64_t)peer->role,
-                                  .seal_bytes = SEAL_BYTES, .ip_bytes = IP_BYTES,
-                                  .datagram_least = setup->datagram_least, .datagram_most = setup->datagram_most,
-                                  .address_validated = true, .packets_per_phase = setup->packets_per_phase,
-                                  .receive_bytes = setup->receive_bytes, .ordered_bytes = setup->ordered_bytes,
-                                  .peer_receive_bytes = peer->receive_bytes, .peer_ordered_bytes = peer->ordered_bytes,
-                                  .in_flight_most = setup->in_flight_most, .timeout_ns = setup->timeout,
-                                  .keepalive_ns = 15 * SLUICE_SECOND, .initial_rtt_ns = rtt,
-                                  .calls = &endpoint->calls, .user = endpoint};
+    sluice_transport_setup out = {.size = sizeof(out),
+                                  .role = setup->role,
+                                  .now = endpoint->simulation->now,
+                                  .local_id = 0x100 + (uint64_t)setup->role,
+                                  .remote_id = 0x100 + (uint64_t)peer->role,
+                                  .seal_bytes = SEAL_BYTES,
+                                  .ip_bytes = IP_BYTES,
+                                  .datagram_least = setup->datagram_least,
+                                  .datagram_most = setup->datagram_most,
+                                  .address_validated = true,
+                                  .packets_per_phase = setup->packets_per_phase,
+                                  .receive_bytes = setup->receive_bytes,
+                                  .ordered_bytes = setup->ordered_bytes,
+                                  .peer_receive_bytes = peer->receive_bytes,
+                                  .peer_ordered_bytes = peer->ordered_bytes,
+                                  .in_flight_most = setup->in_flight_most,
+                                  .timeout_ns = setup->timeout,
+                                  .keepalive_ns = 15 * SLUICE_SECOND,
+                                  .initial_rtt_ns = rtt,
+                                  .calls = &endpoint->calls,
+                                  .user = endpoint};
 
     if (congestion_start(endpoint, rtt, &error)) {
         sim_fail(endpoint->simulation, "%s", error.text);
@@ -874,8 +905,8 @@ void sim_endpoint_explain(sim_endpoint *endpoint)
                      (double)statistics.control.pacing_bps * 1e-6, (unsigned long long)statistics.control.cwnd_bytes,
                      (unsigned long long)statistics.in_flight_bytes,
                      (int)endpoint->ops->waits(endpoint->transport.state, endpoint->simulation->now),
-                     ((double)endpoint->ops->next_wake(endpoint->transport.state) -
-                      (double)endpoint->simulation->now) / 1e9);
+                     ((double)endpoint->ops->next_wake(endpoint->transport.state) - (double)endpoint->simulation->now) /
+                         1e9);
             return;
         }
     }

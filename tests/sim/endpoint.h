@@ -23,13 +23,13 @@
 typedef struct sim_object_setup {
     unsigned flags, priority;
     uint64_t bytes;
-    uint64_t step;             /* offered at a time; 0: all at once */
+    uint64_t step;                /* offered at a time; 0: all at once */
     sluice_duration start, pause; /* when the first step is offered; time between steps */
-    bool holes;                /* every third step is never offered */
-    uint64_t abort_at;         /* given up when as much was offered; 0: never */
-    uint64_t skip_at;          /* skipped up to here when everything was offered; 0: never */
-    uint64_t stop_at;          /* the receiver stops it after as much has come; 0: never */
-    bool refused;              /* the receiver's `opened` refuses it */
+    bool holes;                   /* every third step is never offered */
+    uint64_t abort_at;            /* given up when as much was offered; 0: never */
+    uint64_t skip_at;             /* skipped up to here when everything was offered; 0: never */
+    uint64_t stop_at;             /* the receiver stops it after as much has come; 0: never */
+    bool refused;                 /* the receiver's `opened` refuses it */
 } sim_object_setup;
 
 typedef struct sim_endpoint_setup {
@@ -43,21 +43,21 @@ typedef struct sim_endpoint_setup {
     uint64_t receive_bytes, ordered_bytes, packets_per_phase, in_flight_most;
     sluice_duration timeout;
     uint32_t datagram_most, datagram_least;
-    uint32_t local_mtu;        /* IP packets above are refused by the kernel (EMSGSIZE); 0: none */
-    double refusal;            /* chance that a batch of more than one packet is refused (EIO from an offload) */
-    double stall;              /* chance that a fetch gets nothing, and `ready` comes within 20 ms */
-    sluice_rate sink_bps;      /* rate at which data leaves the receiver; 0: at once */
+    uint32_t local_mtu;   /* IP packets above are refused by the kernel (EMSGSIZE); 0: none */
+    double refusal;       /* chance that a batch of more than one packet is refused (EIO from an offload) */
+    double stall;         /* chance that a fetch gets nothing, and `ready` comes within 20 ms */
+    sluice_rate sink_bps; /* rate at which data leaves the receiver; 0: at once */
     bool ecn;
-    bool elided;               /* neither fill nor check payload */
+    bool elided; /* neither fill nor check payload */
 } sim_endpoint_setup;
 
 typedef struct sim_object {
     sim_object_setup setup;
-    sim_receipt delivered;     /* kept by the receiving endpoint in the sender's table */
+    sim_receipt delivered; /* kept by the receiving endpoint in the sender's table */
     sim_receipt acked;
-    uint64_t offered, wanted;  /* bytes passed so far, holes included; bytes really offered */
-    uint64_t next;             /* of ORDERED: what must come next */
-    bool open, finished, given_up, skipped, stopped;        /* at the sender */
+    uint64_t offered, wanted;                        /* bytes passed so far, holes included; bytes really offered */
+    uint64_t next;                                   /* of ORDERED: what must come next */
+    bool open, finished, given_up, skipped, stopped; /* at the sender */
     bool completed;
     bool opened, ended, aborted, stopped_here; /* at the receiver */
     bool stalled;
@@ -75,7 +75,7 @@ struct sim_endpoint {
     sluice_rate_control rate;
     sim_random random;
     bool live, started;
-    size_t memory_blocks;      /* that the engine holds */
+    size_t memory_blocks; /* that the engine holds */
     size_t memory_bytes, memory_most;
 
     sim_object *objects;
@@ -86,13 +86,13 @@ struct sim_endpoint {
     bool work_due;
     uint64_t timer;
     sluice_time timer_at;
-    uint8_t *buffers;          /* SIM_BATCH packets */
+    uint8_t *buffers; /* SIM_BATCH packets */
 
     /* What the invariants need. */
     bool any_sent;
     uint64_t last_number;
     uint32_t last_phase;
-    double owed;               /* bytes sent beyond what pacing allowed until owed_at */
+    double owed; /* bytes sent beyond what pacing allowed until owed_at */
     sluice_time owed_at;
     sluice_control control;
     double sink_owed;
@@ -108,8 +108,8 @@ struct sim_endpoint {
 
 /* Both ends at once; forward and back links lie in the set-ups' `out`.  The setup's time-outs, windows and sizes are
  * told to the peer, as the session's set-up does.  rtt_known: initial_rtt_ns is set to the links' delays. */
-void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sim *simulation, const sim_endpoint_setup *client_setup,
-                       const sim_endpoint_setup *server_setup, bool rtt_known);
+void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sim *simulation,
+                       const sim_endpoint_setup *client_setup, const sim_endpoint_setup *server_setup, bool rtt_known);
 /* Ends the engine and checks that its memory came back. */
 void sim_endpoint_fini(sim_endpoint *endpoint);
 

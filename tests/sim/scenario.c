@@ -74,7 +74,8 @@ static void ends_draw(draw *d)
     sim_scenario *s = d->scenario;
     sim_endpoint_setup *client = &s->client_setup, *server = &s->server_setup;
 
-    *client = (sim_endpoint_setup){.role = SLUICE_CLIENT, .transport = &transport_udp_LTX_sluice_plugin,
+    *client = (sim_endpoint_setup){.role = SLUICE_CLIENT,
+                                   .transport = &transport_udp_LTX_sluice_plugin,
                                    .congestion = &congestion_fair_LTX_sluice_plugin};
     if (chance(d, 0.25)) {
         client->congestion = &congestion_fixed_LTX_sluice_plugin;
@@ -146,7 +147,8 @@ static void trouble_add(sim_scenario *s, sim_link *link, sluice_duration after, 
 static void outage(draw *d)
 {
     sim_scenario *s = d->scenario;
-    sluice_duration at = (sluice_duration)log_uniform(d, 1e6, 3e9), length = (sluice_duration)log_uniform(d, 50e6, 10e9);
+    sluice_duration at = (sluice_duration)log_uniform(d, 1e6, 3e9),
+                    length = (sluice_duration)log_uniform(d, 50e6, 10e9);
     sim_link_setup out = s->forward_setup;
     bool both = chance(d, 0.6), forward = both || chance(d, 0.5);
 
@@ -305,11 +307,23 @@ typedef struct family {
 } family;
 
 static const family families[] = {
-    {"plain", plain}, {"random loss", random_loss}, {"bursts of loss", bursts}, {"reordering", reordering},
-    {"copies and damage", copies_and_damage}, {"outage", outage}, {"lost reports", lost_reports},
-    {"small MTU", small_mtu}, {"refusals", refusals}, {"key phases", key_phases}, {"both ways", both_ways},
-    {"many objects", many_objects}, {"slow sink", slow_sink}, {"giving up", giving_up},
-    {"stalling source", stalling_source}, {"marks", marks}, {"everything", everything},
+    {"plain", plain},
+    {"random loss", random_loss},
+    {"bursts of loss", bursts},
+    {"reordering", reordering},
+    {"copies and damage", copies_and_damage},
+    {"outage", outage},
+    {"lost reports", lost_reports},
+    {"small MTU", small_mtu},
+    {"refusals", refusals},
+    {"key phases", key_phases},
+    {"both ways", both_ways},
+    {"many objects", many_objects},
+    {"slow sink", slow_sink},
+    {"giving up", giving_up},
+    {"stalling source", stalling_source},
+    {"marks", marks},
+    {"everything", everything},
 };
 
 unsigned sim_scenario_families(void)

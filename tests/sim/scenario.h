@@ -26,7 +26,7 @@ typedef struct sim_scenario {
     sim_trouble troubles[SIM_SCENARIO_TROUBLES];
     size_t trouble_count;
     bool rtt_known;
-    sluice_time limit;         /* all must be done by then */
+    sluice_time limit; /* all must be done by then */
 } sim_scenario;
 
 /* How many families there are; a scenario's is seed mod this. */

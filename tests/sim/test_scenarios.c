@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SCENARIOS 3400
+#define SCENARIOS 6800
 #define TWICE_EVERY 20 /* each so many-th seed runs twice: the same seed must do the same */
 
 static uint64_t run(sim_scenario *scenario, uint64_t seed, bool verbose, unsigned *failures)
@@ -45,8 +45,8 @@ int main(int argc, char **argv)
             printf("FAIL %s: seed %" PRIu64 " does not do the same twice\n", scenario->family, seed);
         }
     }
-    printf("scenarios: %" PRIu64 " seeds from %" PRIu64 ", %u families, %" PRIu64 " events, %u failures\n", count, first,
-           sim_scenario_families(), events, failures);
+    printf("scenarios: %" PRIu64 " seeds from %" PRIu64 ", %u families, %" PRIu64 " events, %u failures\n", count,
+           first, sim_scenario_families(), events, failures);
     free(scenario);
     return failures ? 1 : 0;
 }

@@ -21,7 +21,7 @@ extern const sluice_plugin transport_udp_LTX_sluice_plugin;
 
 #define PAYLOAD_SHARE (1432.0 / 1500)
 
-typedef struct row {
+typedef struct path_row {
     const char *name;
     bool fixed;
     double rate_mbit, rtt_ms, loss, queue_bdp;
@@ -29,9 +29,9 @@ typedef struct row {
     double skip_seconds;      /* of the start, left out of the share: what is reached in the steady state */
     double share;             /* at least */
     double resent, redundant; /* at most; 0: not judged */
-} row;
+} path_row;
 
-static const row rows[] = {
+static const path_row rows[] = {
     {"1 Gbit/s, 100 ms, 1 % loss, 1 GB, fair", false, 1000, 100, 0.01, 1, 1000, 0, 0.85, 0.017, 0.005},
     {"100 Mbit/s, 200 ms, 10 % loss, 300 MB, fixed", true, 100, 200, 0.10, 1, 300, 0, 0.92, 0.11, 0.005},
     {"1 Gbit/s, 200 ms, fair, from 10 round trips on", false, 1000, 200, 0, 1, 1000, 2, 0.90, 0.02, 0.005},
@@ -50,11 +50,14 @@ typedef struct result {
     size_t memory;
 } result;
 
-static void links_init(const row *row, sim *simulation, sim_link *forward, sim_link *back)
+static void links_init(const path_row *row, sim *simulation, sim_link *forward, sim_link *back)
 {
     double rate = row->rate_mbit * 1e6, bdp = rate / 8 * row->rtt_ms / 1e3, queue = bdp * row->queue_bdp;
-    sim_link_setup setup = {.rate_bps = (sluice_rate)rate, .delay_ns = (sluice_duration)(row->rtt_ms / 2 * 1e6),
-                            .queue_bytes = (uint64_t)(queue < 30e3 ? 30e3 : queue), .mtu = 1500, .loss = row->loss};
+    sim_link_setup setup = {.rate_bps = (sluice_rate)rate,
+                            .delay_ns = (sluice_duration)(row->rtt_ms / 2 * 1e6),
+                            .queue_bytes = (uint64_t)(queue < 30e3 ? 30e3 : queue),
+                            .mtu = 1500,
+                            .loss = row->loss};
 
     sim_link_init(forward, simulation, &setup, 1);
     setup.loss = 0;
@@ -73,19 +76,22 @@ static void tell(const sim_endpoint *client, const sim_endpoint *server, sim_lin
            (double)(client->simulation->now - SIM_START) / 1e9, (double)server->delivered_bytes / 1e6, view.phase,
            (double)view.estimate_bps / 1e6, (double)s.control.pacing_bps / 1e6, (double)s.control.cwnd_bytes / 1e3,
            (double)s.in_flight_bytes / 1e3, (double)s.srtt_ns / 1e6, (double)s.queue_ns / 1e6,
-           sim_link_queue_mean(forward) / 1e3, (unsigned long long)s.packets_sent,
-           (unsigned long long)s.lost_packets);
+           sim_link_queue_mean(forward) / 1e3, (unsigned long long)s.packets_sent, (unsigned long long)s.lost_packets);
 }
 
-static bool transfer(const row *row, bool verbose, result *out, char *failure, size_t room)
+static bool transfer(const path_row *row, bool verbose, result *out, char *failure, size_t room)
 {
     sim simulation;
     sim_link forward, back;
     sim_endpoint *client = calloc(2, sizeof(*client)), *server = client + 1;
     sim_object_setup objects[2] = {{.flags = SLUICE_OBJECT_ORDERED},
                                    {.bytes = (uint64_t)(row->megabytes * 1e6), .priority = 1}};
-    sim_endpoint_setup setup = {.transport = &transport_udp_LTX_sluice_plugin, .out = &forward, .elided = true,
-                                .objects = objects, .object_count = 2, .receive_bytes = UINT64_C(256) << 20,
+    sim_endpoint_setup setup = {.transport = &transport_udp_LTX_sluice_plugin,
+                                .out = &forward,
+                                .elided = true,
+                                .objects = objects,
+                                .object_count = 2,
+                                .receive_bytes = UINT64_C(256) << 20,
                                 .congestion = row->fixed ? &congestion_fixed_LTX_sluice_plugin
                                                          : &congestion_fair_LTX_sluice_plugin};
     sim_endpoint_setup back_setup = setup;
@@ -143,7 +149,7 @@ static bool transfer(const row *row, bool verbose, result *out, char *failure, s
     return !simulation.failed;
 }
 
-static bool judge(const row *row, bool verbose)
+static bool judge(const path_row *row, bool verbose)
 {
     result got = {.share = 0};
     char failure[sizeof(((sim *)0)->failure)];
@@ -155,9 +161,10 @@ static bool judge(const row *row, bool verbose)
     }
     ok = got.share >= row->share && (row->resent <= 0 || got.resent <= row->resent) &&
          (row->redundant <= 0 || got.redundant <= row->redundant);
-    printf("%s %-50s share %.3f (%.2f)  resent %.2f %% (%.1f)  redundant %.2f %% (%.1f)  queue %.2f ms  %.2f s  %zu KB\n",
-           ok ? "ok  " : "FAIL", row->name, got.share, row->share, got.resent * 100, row->resent * 100,
-           got.redundant * 100, row->redundant * 100, got.queue_ms, got.seconds, got.memory / 1000);
+    printf(
+        "%s %-50s share %.3f (%.2f)  resent %.2f %% (%.1f)  redundant %.2f %% (%.1f)  queue %.2f ms  %.2f s  %zu KB\n",
+        ok ? "ok  " : "FAIL", row->name, got.share, row->share, got.resent * 100, row->resent * 100,
+        got.redundant * 100, row->redundant * 100, got.queue_ms, got.seconds, got.memory / 1000);
     return ok;
 }
 
