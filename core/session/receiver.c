@@ -110,13 +110,13 @@ static uint64_t chunks_of(uint64_t size)
 /* The credit of bytes that have left memory. */
 static void credit_return(sluice_receiver *receiver, const incoming *entry, uint64_t bytes)
 {
-    if (bytes == 0)
+    receiver->credit_held -= bytes;
+    if (bytes == 0 || !sluice_mover_running(receiver->mover)) /* the carrier may be gone by now */
         return;
     if (receiver->ordered && entry)
         carrier(receiver)->consumed_ordered(carrier_state(receiver), object_id(entry), bytes);
     else
         carrier(receiver)->consumed(carrier_state(receiver), bytes);
-    receiver->credit_held -= bytes;
     receiver->mover->dirty = true;
 }
 

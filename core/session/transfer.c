@@ -370,6 +370,9 @@ static void inbox_take(sluice_mover *mover)
     size_t at = 0, used;
     sluice_error error = {0};
     int status = SLUICE_OK;
+    if (mover->taking)
+        return;
+    mover->taking = true;
     while (mover->stage < SLUICE_MOVER_ENDING) {
         uint64_t type;
         sluice_wire_reader body;
@@ -391,6 +394,7 @@ static void inbox_take(sluice_mover *mover)
     if (at)
         memmove(mover->inbox.bytes, mover->inbox.bytes + at, mover->inbox.size - at);
     mover->inbox.size -= at;
+    mover->taking = false;
     if (status && status != SLUICE_EAGAIN)
         sluice_mover_fail(mover, status, "%s", error.text[0] ? error.text : sluice_status_text(status));
 }

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sender and receiver, joined in memory: every test is repeated with several orders of events. */
+#include "session/digest.h"
+#include "unit/suite.h"
+#include "unit/transfer_fixture.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+static item file_item(const char *name, uint64_t size)
+{
+    return (item){.type = SLUICE_ENTRY_FILE, .name = name, .data = fixture_bytes(size + 17, size), .size = size,
+                  .mtime_ns = 1700000000000000000};
+}
+
+static void items_free(item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(items[i].data);
+}
+
+static fixture *fixture_new(bool push, uint64_t seed, item *items, size_t count)
+{
+    fixture *f = malloc(sizeof(*f));
+    fixture_init(f, push, seed, items, count);
+    return f;
+}
+
+static void fixture_end(fixture *f)
+{
+    fixture_fini(f);
+    free(f);
+}
+
+/* A tree with all kinds of entries arrives whole, in a push and in a pull, with loss, whatever the order. */
+static void test_tree(void)
+{
+    item items[] = {{.type = SLUICE_ENTRY_DIRECTORY, .name = "t"},
+                    file_item("t/empty", 0),
+                    file_item("t/one", 1),
+                    file_item("t/small", 4096),
+                    {.type = SLUICE_ENTRY_DIRECTORY, .name = "t/d"},
+                    file_item("t/d/chunk", MIB),
+                    file_item("t/d/chunk+1", MIB + 1),
+                    {.type = SLUICE_ENTRY_SYMLINK, .name = "t/link", .target = "d/chunk"},
+                    file_item("t/big", 5 * MIB + 333)};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        fixture *f = fixture_new(seed & 1, seed, items, SLUICE_COUNT(items));
+        f->loss_percent = seed % 3 * 10;
+        f->request.checksum = seed % 4 == 0 ? SLUICE_CHECKSUM_SHA_256
+                              : seed % 5 == 0 ? SLUICE_CHECKSUM_NONE : SLUICE_CHECKSUM_XXH3_128;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT_EQUAL(f->server.status, SLUICE_OK);
+        CU_ASSERT_EQUAL(f->client.done, 6);
+        CU_ASSERT_EQUAL(f->server.done, 6);
+        CU_ASSERT(fixture_identical(f));
+        sluice_mover_statistics counted;
+        sluice_mover_statistics_get(f->client.mover, &counted);
+        CU_ASSERT_EQUAL(counted.bytes, 0 + 1 + 4096 + MIB + MIB + 1 + 5 * MIB + 333);
+        CU_ASSERT_EQUAL(counted.total_files, 6);
+        CU_ASSERT(counted.scan_complete);
+        fixture_end(f);
+    }
+    items_free(items, SLUICE_COUNT(items));
+}
+
+/* More files than the window holds: all of them arrive, and none is searched for. */
+static void test_many_files(void)
+{
+    enum { COUNT = 400 };
+    static char names[COUNT][32];
+    item items[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof(names[i]), "t/%zu", i);
+        items[i] = file_item(names[i], i * 37);
+    }
+    fixture *f = fixture_new(true, 5, items, COUNT);
+    fixture_run(f);
+    CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+    CU_ASSERT_EQUAL(f->client.done, COUNT);
+    CU_ASSERT(fixture_identical(f));
+    fixture_end(f);
+    items_free(items, COUNT);
+}
+
+/* With little memory buffers are dropped and read again, chunks are spilled and read back. */
+static void test_tiny_memory(void)
+{
+    item items[] = {file_item("t/a", 9 * MIB + 5), file_item("t/b", 7 * MIB)};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        fixture *f = fixture_new(true, seed, items, 2);
+        f->memory_bytes = 2 * MIB;
+        f->receive_bytes = MIB;
+        f->loss_percent = 20;
+        f->piece_most = 20000;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(fixture_identical(f));
+        fixture_end(f);
+    }
+    items_free(items, 2);
+}
+
+/* Holes are told, not sent, and read as zeroes at the other end whatever lay there. */
+static void test_holes(void)
+{
+    item items[] = {file_item("t/sparse", 6 * MIB + 100), file_item("t/hole", 3 * MIB), file_item("t/edge", 2 * MIB)};
+    items[0].hole_from = 300000;
+    items[0].hole_to = 5 * MIB + 77777;
+    items[1].hole_from = 0;
+    items[1].hole_to = 3 * MIB;
+    items[2].hole_from = MIB;
+    items[2].hole_to = 2 * MIB;
+    for (size_t i = 0; i < 3; i++)
+        memset(items[i].data + items[i].hole_from, 0, items[i].hole_to - items[i].hole_from);
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        fixture *f = fixture_new(true, seed, items, 3);
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(fixture_identical(f));
+        CU_ASSERT_EQUAL(f->client.fetched_bytes, 300000 + MIB + 100 - 77777 + MIB);
+        fixture_end(f);
+    }
+    items_free(items, 3);
+}
+
+static void partial_put(fixture *f, const item *of, uint64_t size)
+{
+    stored *at = &f->store[f->store_count++];
+    memset(at, 0, sizeof(*at));
+    snprintf(at->name, sizeof(at->name), "%s", of->name);
+    at->data = malloc(size);
+    memcpy(at->data, of->data, size);
+    at->size = at->capacity = size;
+    at->mtime_ns = of->mtime_ns;
+}
+
+/* A partial file with one flipped byte: full resume sends that chunk and what is missing, no more. */
+static void test_resume(void)
+{
+    item items[] = {file_item("t/r", 40 * MIB + 9)};
+    static const struct {
+        sluice_resume resume;
+        uint64_t flip, sent; /* offset of the flipped byte; bytes that cross */
+    } cases[] = {{SLUICE_RESUME_FULL, 3 * MIB + 5, 7 * MIB + 9 + MIB},
+                 {SLUICE_RESUME_FULL, 33 * MIB, 7 * MIB + 9},
+                 {SLUICE_RESUME_ATTRIBUTES, 3 * MIB + 5, 7 * MIB + 9 + MIB},
+                 {SLUICE_RESUME_SPARSE, 3 * MIB + 5, 7 * MIB + 9 + MIB},
+                 {SLUICE_RESUME_SPARSE, 16 * MIB + 5, 7 * MIB + 9 + 16 * MIB},
+                 {SLUICE_RESUME_NONE, 0, 40 * MIB + 9}};
+    for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
+        fixture *f = fixture_new(i & 1, i + 1, items, 1);
+        f->request.resume = cases[i].resume;
+        partial_put(f, &items[0], 33 * MIB + 12345);
+        f->store[0].data[cases[i].flip] ^= 1;
+        fixture_run(f);
+        side *sender = i & 1 ? &f->client : &f->server;
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(fixture_identical(f));
+        CU_ASSERT_EQUAL(sender->fetched_bytes, cases[i].sent);
+        fixture_end(f);
+    }
+    items_free(items, 1);
+}
+
+/* Same size and time: the digests decide. */
+static void test_compare(void)
+{
+    item items[] = {file_item("t/same", 2 * MIB + 7), file_item("t/other", 2 * MIB + 7)};
+    fixture *f = fixture_new(true, 3, items, 2);
+    f->compare = true;
+    for (size_t i = 0; i < 2; i++) {
+        partial_put(f, &items[i], items[i].size);
+        f->store[i].committed = true;
+    }
+    f->store[1].data[MIB + 1] ^= 1;
+    fixture_run(f);
+    CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+    CU_ASSERT_EQUAL(f->client.skipped, 1);
+    CU_ASSERT_EQUAL(f->client.done, 1);
+    CU_ASSERT(fixture_identical(f));
+    fixture_end(f);
+    items_free(items, 2);
+}
+
+/* A damaged block costs one more way of its chunk; damage that stays fails the file. */
+static void test_damage(void)
+{
+    item items[] = {file_item("t/x", 5 * MIB), file_item("t/y", 500)};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        fixture *f = fixture_new(true, seed, items, 2);
+        f->corruptions = 3;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(fixture_identical(f));
+        CU_ASSERT(f->client.fetched_bytes > 5 * MIB + 500);
+        fixture_end(f);
+    }
+    fixture *f = fixture_new(true, 9, items, 2);
+    f->corruptions = -1;
+    fixture_run(f);
+    CU_ASSERT_EQUAL(f->client.status, SLUICE_EFAILED);
+    CU_ASSERT_EQUAL(f->client.failed, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->client.last_failure, "changed while read"));
+    CU_ASSERT_FALSE(fixture_stored(f, "t/x")->committed);
+    fixture_end(f);
+    items_free(items, 2);
+}
+
+/* Files that cannot be had fail with their sentence on both sides; the rest goes on. */
+static void test_bad_files(void)
+{
+    item items[] = {file_item("t/good", 3 * MIB), file_item("t/vanished", 100), file_item("t/shrunk", 3 * MIB),
+                    file_item("t/changed", 70000), {.type = SLUICE_ENTRY_FILE, .name = "t/no", .unlistable = true},
+                    file_item("t/grown", 3 * MIB)};
+    items[1].unopenable = true;
+    items[2].shrunk_to = MIB + 5;
+    items[3].changed = true;
+    items[5].size = 1000; /* as listed; then it has all of its bytes */
+    items[5].size_now = 3 * MIB;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        fixture *f = fixture_new(seed & 1, seed, items, 6);
+        items[5].size = 1000;
+        fixture_start(f);
+        while (f->item_next < 6 && fixture_step(f))
+            continue;
+        items[5].size = 3 * MIB;
+        while (fixture_step(f))
+            continue;
+        if (!f->server.finished)
+            sluice_mover_closed(f->server.mover, SLUICE_OK, "", 0);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_EPARTIAL);
+        CU_ASSERT_EQUAL(f->server.status, SLUICE_EPARTIAL);
+        CU_ASSERT_EQUAL(f->client.failed, 4);
+        CU_ASSERT_EQUAL(f->server.failed, 4);
+        CU_ASSERT_EQUAL(f->client.done, 2);
+        CU_ASSERT(fixture_stored(f, "t/good")->committed);
+        CU_ASSERT_EQUAL(fixture_stored(f, "t/grown")->size, 3 * MIB);
+        CU_ASSERT_FALSE(fixture_stored(f, "t/shrunk")->committed);
+        CU_ASSERT_FALSE(fixture_stored(f, "t/changed")->committed);
+        fixture_end(f);
+    }
+    items_free(items, 6);
+}
+
+/* A full disk fails the file with the sink's sentence. */
+static void test_no_space(void)
+{
+    item items[] = {file_item("t/a", 100), file_item("t/b", 20 * MIB)};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        fixture *f = fixture_new(seed & 1, seed, items, 2);
+        f->writes_until_full = (int)seed;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, f->client.done ? SLUICE_EPARTIAL : SLUICE_EFAILED);
+        CU_ASSERT(f->client.failed >= 1);
+        CU_ASSERT_STRING_EQUAL(f->client.last_failure, "store: no space left");
+        CU_ASSERT_FALSE(fixture_stored(f, "t/b")->committed);
+        fixture_end(f);
+    }
+    items_free(items, 2);
+}
+
+/* A stream of unknown size into a sink that takes bytes in order only, from a source that reads once. */
+static void test_stream(void)
+{
+    static const uint64_t sizes[] = {0, 1, 65536, MIB, 3 * MIB + 70001};
+    for (size_t i = 0; i < SLUICE_COUNT(sizes); i++)
+        for (uint64_t in_order = 0; in_order < 2; in_order++) {
+            item items[] = {file_item("t", sizes[i])};
+            items[0].stream = true;
+            fixture *f = fixture_new(in_order, i + 1, items, 1);
+            f->source_capabilities = 0;
+            f->loss_percent = 10;
+            f->memory_bytes = 2 * MIB;
+            if (in_order)
+                f->sink_capabilities = 0;
+            fixture_run(f);
+            CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+            CU_ASSERT(fixture_identical(f));
+            fixture_end(f);
+            items_free(items, 1);
+        }
+}
+
+static void test_refused(void)
+{
+    item items[] = {file_item("t", 10)};
+    fixture *f = fixture_new(true, 1, items, 1);
+    f->refuse = true;
+    fixture_run(f);
+    CU_ASSERT_EQUAL(f->client.status, SLUICE_EACCESS);
+    CU_ASSERT_STRING_EQUAL(f->client.sentence, "/root/x: this server is read-only");
+    fixture_end(f);
+    items_free(items, 1);
+}
+
+/* Cancelled at any moment by either side: both end, nothing stays open. */
+static void test_cancel(void)
+{
+    item items[] = {file_item("t/a", 3 * MIB), file_item("t/b", 10), file_item("t/c", 2 * MIB)};
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        fixture *f = fixture_new(seed & 1, seed, items, 3);
+        fixture_start(f);
+        for (uint64_t steps = 0; steps < seed * 7 && fixture_step(f); steps++)
+            continue;
+        sluice_mover_cancel(seed & 2 ? f->client.mover : f->server.mover, 0);
+        while (fixture_step(f))
+            continue;
+        CU_ASSERT(f->client.finished && f->server.finished);
+        CU_ASSERT(f->client.status == SLUICE_ECANCELLED || (f->client.status == SLUICE_OK && fixture_identical(f)));
+        CU_ASSERT(f->client.status == SLUICE_ECANCELLED || seed > 20); /* so early nothing can be done yet */
+        for (size_t i = 0; i < f->store_count; i++)
+            CU_ASSERT_FALSE(f->store[i].open);
+        f->client.unconsumed = f->server.unconsumed = 0; /* the session is over, and with it its credit */
+        fixture_end(f);
+    }
+    items_free(items, 3);
+}
+
+/* A server that sends names that were not asked for. */
+static void test_hostile_names(void)
+{
+    static const char *const names[] = {"u", "../t", "/t", "t/../x", "t//x", "tt", "t/./x", "."};
+    for (size_t i = 0; i < SLUICE_COUNT(names); i++) {
+        item items[] = {file_item(names[i], 10)};
+        fixture *f = fixture_new(false, i + 1, items, 1);
+        fixture_run(f);
+        CU_ASSERT_NOT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT_PTR_NULL(fixture_stored(f, names[i]));
+        fixture_end(f);
+        items_free(items, 1);
+    }
+}
+
+/* Random and malformed control bytes end the session with EPROTOCOL or do nothing; they never do harm. */
+static void test_hostile_control(void)
+{
+    item items[] = {file_item("t/a", 2 * MIB), file_item("t/b", 300)};
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        fixture *f = fixture_new(seed & 1, seed, items, 2);
+        fixture_start(f);
+        for (uint64_t steps = 0; steps < seed && fixture_step(f); steps++)
+            continue;
+        uint8_t *noise = fixture_bytes(seed, 40);
+        noise[0] = (uint8_t)(seed * 2 + 1) & 0x3f; /* a type that must be understood */
+        noise[1] = 20;
+        for (size_t i = 2; i < 6; i++)
+            noise[i] &= 7;
+        fixture_control(seed & 2 ? &f->client : &f->server, noise, 22);
+        free(noise);
+        while (fixture_step(f))
+            continue;
+        if (!f->client.finished)
+            sluice_mover_closed(f->client.mover, SLUICE_ETIMEOUT, "silent", 0);
+        if (!f->server.finished)
+            sluice_mover_closed(f->server.mover, SLUICE_ETIMEOUT, "silent", 0);
+        while (fixture_step(f))
+            continue;
+        CU_ASSERT(f->client.finished && f->server.finished);
+        f->client.unconsumed = f->server.unconsumed = 0;
+        fixture_end(f);
+    }
+    items_free(items, 2);
+}
+
+int main(void)
+{
+    static const CU_TestInfo tests[] = {{"tree", test_tree},
+                                        {"many files", test_many_files},
+                                        {"tiny memory", test_tiny_memory},
+                                        {"holes", test_holes},
+                                        {"resume", test_resume},
+                                        {"compare", test_compare},
+                                        {"damage", test_damage},
+                                        {"bad files", test_bad_files},
+                                        {"no space", test_no_space},
+                                        {"stream", test_stream},
+                                        {"refused", test_refused},
+                                        {"cancel", test_cancel},
+                                        {"hostile names", test_hostile_names},
+                                        {"hostile control", test_hostile_control},
+                                        CU_TEST_INFO_NULL};
+    return sluice_suite_run("transfer", tests);
+}
