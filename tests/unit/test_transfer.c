@@ -48,7 +48,7 @@ static void test_tree(void)
                     file_item("t/big", 5 * MIB + 333)};
     for (uint64_t seed = 1; seed <= 12; seed++) {
         fixture *f = fixture_new(seed & 1, seed, items, SLUICE_COUNT(items));
-        f->loss_percent = seed % 3 * 10;
+        f->loss_percent = (unsigned)(seed % 3 * 10);
         f->request.checksum = seed % 4 == 0 ? SLUICE_CHECKSUM_SHA_256
                               : seed % 5 == 0 ? SLUICE_CHECKSUM_NONE : SLUICE_CHECKSUM_XXH3_128;
         fixture_run(f);
