@@ -703,7 +703,7 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
     session->next_tick = now + TICK_NS;
     session->next_progress = now + PROGRESS_NS;
     session->last_progress = now;
-    int status = sluice_mover_start(session->mover, now);
+    int status = session->role == SLUICE_CLIENT ? sluice_mover_start(session->mover, now) : SLUICE_OK;
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot begin the session: %s", sluice_status_text(status));
     if (session->role == SLUICE_CLIENT)
