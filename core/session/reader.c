@@ -22,11 +22,8 @@ static int64_t source_read(sluice_mover *mover, void *object, uint64_t offset, u
     struct iovec buffer = {.iov_base = bytes, .iov_len = count};
     sluice_completion *completion = store->completion_new ? store->completion_new(store->user) : NULL;
     int64_t got = store->source->read(store->state, object, offset, &buffer, 1, completion);
-    if (completion) {
-        int64_t later = store->completion_wait(store->user, got == SLUICE_EPENDING ? completion : NULL);
-        if (got == SLUICE_EPENDING)
-            got = later;
-    }
+    if (completion)
+        got = store->completion_end(store->user, completion, got);
     if (got == SLUICE_EPENDING || got > (int64_t)count)
         got = SLUICE_EPLUGIN;
     return got;

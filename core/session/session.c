@@ -748,19 +748,24 @@ static sluice_completion *completion_new(void *user)
     return &wait->completion;
 }
 
-static int64_t completion_wait(void *user, sluice_completion *completion)
+static int64_t completion_end(void *user, sluice_completion *completion, int64_t answer)
 {
+    const sluice_instance *instance = user;
     waiting *wait = (waiting *)(void *)completion;
-    (void)user;
-    pthread_mutex_lock(&wait->lock);
-    while (!wait->ended)
-        pthread_cond_wait(&wait->done, &wait->lock);
-    pthread_mutex_unlock(&wait->lock);
-    int64_t result = wait->result;
+    if (answer == SLUICE_EPENDING) {
+        pthread_mutex_lock(&wait->lock);
+        while (!wait->ended)
+            pthread_cond_wait(&wait->done, &wait->lock);
+        pthread_mutex_unlock(&wait->lock);
+        answer = wait->result;
+        /* Filed under this thread, as if the call had failed at once. */
+        if (answer < 0)
+            instance->host->fail(instance->host, (int)answer, "%s", wait->error.text);
+    }
     pthread_cond_destroy(&wait->done);
     pthread_mutex_destroy(&wait->lock);
     free(wait);
-    return result;
+    return answer;
 }
 
 static void store_sentence(void *user, int status, sluice_error *out)
@@ -777,7 +782,7 @@ int sluice_session_attach(sluice_session *session, const sluice_store *store, sl
         .state = instance->state,
         .sentence = store_sentence,
         .completion_new = completion_new,
-        .completion_wait = completion_wait,
+        .completion_end = completion_end,
         .user = instance,
     };
     int status = sluice_mover_attach(session->mover, &mover, sluice_loop_now(session->loop));

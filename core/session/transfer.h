@@ -59,11 +59,12 @@ typedef struct sluice_mover_store {
     void *state;
     /* The sentence of the call that has just failed with status on this (pool) thread; fills out in any case. */
     void (*sentence)(void *user, int status, sluice_error *out);
-    /* Waits on this (pool) thread for an operation that answered SLUICE_EPENDING: its result, the sentence kept for
-     * `sentence`.  completion_new gives what is handed to the plugin beforehand.  Both NULL: such answers are
-     * errors of the plugin. */
+    /* For operations that may answer SLUICE_EPENDING: completion_new (NULL: out of memory) makes what is handed to the
+     * plugin, completion_end waits on this (pool) thread if the answer was SLUICE_EPENDING, frees the completion, and
+     * returns the final answer, whose sentence `sentence` then tells.  Both NULL: such answers are errors of the
+     * plugin. */
     sluice_completion *(*completion_new)(void *user);
-    int64_t (*completion_wait)(void *user, sluice_completion *completion); /* frees it, also if it was not needed */
+    int64_t (*completion_end)(void *user, sluice_completion *completion, int64_t answer);
     void *user;
 } sluice_mover_store;
 

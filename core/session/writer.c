@@ -78,11 +78,8 @@ static int sink_write(sluice_mover *mover, sluice_writing *writing, uint64_t off
     struct iovec buffer = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = count};
     sluice_completion *completion = store->completion_new ? store->completion_new(store->user) : NULL;
     int64_t got = store->sink->write(store->state, writing->object, offset, &buffer, 1, completion);
-    if (completion) {
-        int64_t later = store->completion_wait(store->user, got == SLUICE_EPENDING ? completion : NULL);
-        if (got == SLUICE_EPENDING)
-            got = later;
-    }
+    if (completion)
+        got = store->completion_end(store->user, completion, got);
     if (got >= 0 && got != (int64_t)count)
         got = SLUICE_EIO;
     return got < 0 ? failed(mover, got, &writing->error) : SLUICE_OK;
@@ -185,11 +182,8 @@ static int object_commit(sluice_mover *mover, sluice_writing *writing)
     const sluice_mover_store *store = &mover->store;
     sluice_completion *completion = store->completion_new ? store->completion_new(store->user) : NULL;
     int64_t status = store->sink->commit(store->state, writing->object, writing->size, completion);
-    if (completion) {
-        int64_t later = store->completion_wait(store->user, status == SLUICE_EPENDING ? completion : NULL);
-        if (status == SLUICE_EPENDING)
-            status = later < 0 ? later : SLUICE_OK;
-    }
+    if (completion)
+        status = store->completion_end(store->user, completion, status);
     writing->object = NULL;
     if (status < 0)
         return failed(mover, status, &writing->error);
