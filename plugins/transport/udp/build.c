@@ -10,6 +10,8 @@
 #define RUN_MOST 64     /* packets filled by one fetch */
 #define PAD_MOST 64u    /* a packet so little short of full is padded, so that the batch can go on */
 #define REPORT_ROOM 1024u
+#define PATH_FRAMES 20u         /* a challenge and an answer */
+#define PATH_RESERVE 512u       /* of what may be sent to an address not validated, for challenges and reports */
 
 typedef struct builder {
     udp_engine *engine;
@@ -111,7 +113,8 @@ static void finish(builder *b)
     udp_engine *engine = b->engine;
     sluice_packet *packet = &b->packets[b->made];
     size_t spare = (size_t)(b->end - b->at);
-    if ((b->sent.flags & UDP_SENT_PROBE) || (spare < PAD_MOST && (b->sent.flags & UDP_SENT_ELICITING))) {
+    bool greeting = !engine->life.ready && engine->setup.role == SLUICE_CLIENT;
+    if ((b->sent.flags & UDP_SENT_PROBE) || greeting || (spare < PAD_MOST && (b->sent.flags & UDP_SENT_ELICITING))) {
         memset(b->at, 0, spare);
         b->at = b->end;
     }
@@ -429,6 +432,14 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* What data may use of the room on the session's path. */
+static uint64_t path_room(const udp_engine *engine)
+{
+    uint64_t all = udp_path_room(&engine->path, 0);
+    uint64_t reserve = engine->path.validated ? 0 : PATH_RESERVE;
+    return all > reserve ? all - reserve : 0;
+}
+
 /* Full-size packets that may leave now. */
 static uint64_t allowance(const udp_engine *engine, uint32_t wire)
 {
@@ -441,7 +452,7 @@ static uint64_t allowance(const udp_engine *engine, uint32_t wire)
     /* The last of the probes is the small one: a run of data must not use them all up. */
     if (engine->recovery.ping_due && engine->recovery.probes_due > 1 && window >= engine->recovery.probes_due)
         window = engine->recovery.probes_due - 1;
-    return smaller(smaller(paced, window), udp_path_room(&engine->path, 0) / wire);
+    return smaller(smaller(paced, window), path_room(engine) / wire);
 }
 
 /* A probe may not be larger than the pacer's burst: at low rates the largest sizes are not worth their time. */
@@ -453,21 +464,16 @@ uint64_t udp_probe_most(const udp_engine *engine)
     return most > engine->setup.ip_bytes ? most - engine->setup.ip_bytes : 0;
 }
 
-/* A packet on another path than the session's: challenge or answer, nothing else. */
-static bool build_other_path(builder *b)
+/* A path's challenge or answer in a packet of its own; nothing else. */
+static bool build_path(builder *b, uint32_t number)
 {
-    const udp_path *path = &b->engine->path;
-    uint32_t number = 0;
-    if (path->response_due && path->response_path != 0)
-        number = path->response_path;
-    else if (path->challenge_open && path->challenged != 0 && udp_path_wake(path) <= b->engine->now)
-        number = path->challenged;
-    if (number == 0)
-        return false;
-    if (udp_path_room(path, number) < udp_engine_wire_bytes(b->engine, UDP_HEADER_BYTES + 2 * UDP_FRAME_MAX)) {
-        b->engine->path.response_due = b->engine->path.response_due && path->response_path != number;
+    udp_path *path = &b->engine->path;
+    if (udp_path_room(path, number) < udp_engine_wire_bytes(b->engine, UDP_HEADER_BYTES + PATH_FRAMES)) {
+        /* Not now: the answer is dropped, the challenge tried again later. */
+        if (number != 0 && path->response_path == number)
+            path->response_due = false;
         if (path->challenged == number)
-            udp_path_challenged(&b->engine->path, b->engine->now, udp_rtt_pto(&b->engine->rtt));
+            udp_path_challenged(path, b->engine->now, udp_rtt_pto(&b->engine->rtt));
         return false;
     }
     if (!begin(b))
@@ -480,6 +486,15 @@ static bool build_other_path(builder *b)
     }
     finish(b);
     return true;
+}
+
+/* Another path than the session's that wants something. */
+static uint32_t other_path(const udp_engine *engine)
+{
+    const udp_path *path = &engine->path;
+    if (path->response_due && path->response_path != 0)
+        return path->response_path;
+    return path->challenge_open && udp_path_wake(path) <= engine->now ? path->challenged : 0;
 }
 
 uint32_t udp_build_probe_bytes(const udp_engine *engine)
@@ -516,8 +531,14 @@ static void build_close(builder *b)
 {
     udp_engine *engine = b->engine;
     udp_life *life = &engine->life;
-    if (!(life->close_due || report_due(engine)) || udp_path_room(&engine->path, 0) < 600 || !begin(b))
+    if (!life->close_due && !report_due(engine))
         return;
+    if (udp_path_room(&engine->path, 0) < udp_engine_wire_bytes(engine, b->full) || !begin(b)) {
+        life->close_due = false; /* Too little came from an address that is not validated. */
+        life->close_again = engine->now + udp_rtt_pto(&engine->rtt);
+        engine->receipt.due = SLUICE_NEVER;
+        return;
+    }
     if (report_due(engine))
         put_report(b);
     size_t most = room(b) > UDP_FRAME_MAX ? room(b) - UDP_FRAME_MAX : 0;
@@ -590,13 +611,17 @@ static void build_open(builder *b)
         engine->idle_since = SLUICE_NEVER;
         udp_engine_control(engine);
     }
-    if (build_other_path(b) || build_probe(b))
+    uint32_t other = other_path(engine);
+    if ((other != 0 && build_path(b, other)) || build_probe(b))
         return;
     /* While a probe waits for room in the pacer, data waits too, else there would never be so much: half a
      * millisecond at most. */
     b->allowed = udp_build_probe_bytes(engine) == 0 ? allowance(engine, wire) : 0;
     while (b->made < b->count && build_next(b))
         continue;
+    if (b->made == 0 && b->status == SLUICE_OK && engine->path.challenge_open && !engine->path.validated &&
+        udp_path_wake(&engine->path) <= engine->now)
+        build_path(b, 0);
     if (b->allowed > 0 && !udp_outgoing_first(engine))
         udp_recovery_limited(engine);
 }
@@ -626,7 +651,7 @@ static bool unhindered(const udp_engine *engine)
 {
     uint32_t wire = udp_engine_wire_bytes(engine, udp_engine_packet_bytes(engine));
     return (udp_engine_window(engine) >= wire || (engine->recovery.probes_due > 0 && !engine->ring_full)) &&
-           udp_path_room(&engine->path, 0) >= wire;
+           path_room(engine) >= wire;
 }
 
 sluice_time udp_build_wake(const udp_engine *engine)
@@ -636,7 +661,7 @@ sluice_time udp_build_wake(const udp_engine *engine)
         return engine->now;
     sluice_time challenge = udp_path_wake(path);
     if (!unhindered(engine))
-        return path->challenged != 0 ? challenge : SLUICE_NEVER;
+        return path->challenged != 0 || !path->validated ? challenge : SLUICE_NEVER;
     if (udp_build_probe_bytes(engine) != 0) {
         uint32_t body = udp_build_probe_bytes(engine) - engine->setup.seal_bytes;
         return udp_pacer_when(&engine->pacer, udp_engine_wire_bytes(engine, body));

@@ -188,7 +188,8 @@ static sluice_time engine_next_wake(const void *state)
 {
     const udp_engine *engine = state;
     sluice_time at = udp_life_wake(engine);
-    if (engine->receipt.any && engine->receipt.due < at && udp_path_room(&engine->path, 0) > 0)
+    if (engine->receipt.any && engine->receipt.due < at &&
+        udp_path_room(&engine->path, 0) >= udp_engine_wire_bytes(engine, udp_engine_packet_bytes(engine)))
         at = engine->receipt.due;
     if (!udp_engine_live(engine))
         return at;
