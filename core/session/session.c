@@ -45,7 +45,7 @@ struct sluice_session {
     uint32_t ip_bytes;
     sluice_rate max_rate;
 
-    sluice_time started, established, first_data, ended_at;
+    sluice_time started, established, first_data_came, ended_at;
     sluice_time first_answer_due; /* SLUICE_NEVER once something came */
     sluice_time next_tick, next_progress, last_progress;
     uint64_t last_wire_bytes;
@@ -73,6 +73,12 @@ static void settle_soon(sluice_session *session)
 static bool sending(const sluice_session *session)
 {
     return sluice_mover_sending(session->mover);
+}
+
+/* When data was first seen here: sent, or received; 0: not yet. */
+static sluice_time first_data(const sluice_session *session, const sluice_transport_statistics *own)
+{
+    return sending(session) ? own->first_data_sent : session->first_data_came;
 }
 
 static void wire_statistics(const sluice_session *session, const sluice_transport_statistics *own,
@@ -121,11 +127,11 @@ void sluice_session_statistics(const sluice_session *session, sluice_statistics 
     out->moved_bytes = mover.moved_bytes;
     out->scan_complete = mover.scan_complete;
     out->duration_ns = now - session->started;
-    if (session->first_data) {
-        out->setup_ns = session->first_data - session->started;
-        if (now > session->first_data)
-            out->goodput_bps =
-                (uint64_t)((double)out->bytes * 8 / ((double)(now - session->first_data) / SLUICE_SECOND));
+    sluice_time first = first_data(session, &own);
+    if (first) {
+        out->setup_ns = first - session->started;
+        if (now > first)
+            out->goodput_bps = (uint64_t)((double)out->bytes * 8 / ((double)(now - first) / SLUICE_SECOND));
     }
     wire_statistics(session, &own, out);
     out->cipher = session->cipher;
@@ -246,8 +252,8 @@ static int on_opened(void *user, sluice_object_id id, unsigned flags)
 static void on_deliver(void *user, sluice_object_id id, uint64_t offset, const uint8_t *data, size_t bytes)
 {
     sluice_session *session = user;
-    if (session->first_data == 0 && id != SLUICE_OBJECT_CONTROL)
-        session->first_data = sluice_loop_now(session->loop);
+    if (session->first_data_came == 0 && id != SLUICE_OBJECT_CONTROL)
+        session->first_data_came = sluice_loop_now(session->loop);
     sluice_mover_deliver(moved(user), id, offset, data, bytes);
 }
 
@@ -406,7 +412,8 @@ static void on_measure(void *user, sluice_progress *out)
     out->mtu = own.datagram_bytes + session->ip_bytes;
     out->receiver_drops = own.receiver_drop_packets;
     out->limited_by = session->finished ? sluice_limiting_whole(&session->limiting) : session->limit_recent;
-    out->first_data_ns = session->first_data ? session->first_data - session->started : 0;
+    sluice_time first = first_data(session, &own);
+    out->first_data_ns = first ? first - session->started : 0;
 }
 
 static void on_progressed(void *user, const sluice_progress *peer)
@@ -503,8 +510,6 @@ static void tick(sluice_session *session, sluice_time now)
     sluice_mover_statistics mover;
     sluice_lane_statistics(session->lane, &own);
     sluice_mover_statistics_get(session->mover, &mover);
-    if (sending(session) && own.first_data_sent)
-        session->first_data = own.first_data_sent;
     if (!session->finished)
         sluice_limiting_feed(&session->limiting, &own, sluice_lane_limits_get(session->lane)->target_bps,
                              mover.source_busy);
