@@ -11,6 +11,10 @@
 #include "plugin/registry.h"
 #include "plugin/settings.h"
 
+/* More than this is no configuration but an attack on whoever reads it. */
+#define SLUICE_SECTIONS_MOST 1000
+#define SLUICE_ASSIGNMENTS_MOST 1000 /* of a section */
+
 typedef enum sluice_section_type {
     SLUICE_SECTION_TRANSFER,
     SLUICE_SECTION_SERVE,

@@ -111,6 +111,8 @@ static int begin_section(void *user, const char *text, sluice_error *error)
         return status;
     if (sluice_configuration_find(&reading->configuration, &name) != NULL)
         return sluice_fail(error, SLUICE_EINVAL, "section '%s' is there twice", text);
+    if (reading->configuration.count >= SLUICE_SECTIONS_MOST)
+        return sluice_fail(error, SLUICE_EINVAL, "more than %d sections", SLUICE_SECTIONS_MOST);
     if (name.type == SLUICE_SECTION_PLUGIN) {
         /* A plugin that is not there is an error even if its section is empty. */
         sluice_module *module;

@@ -269,19 +269,21 @@ static void wipe(char *text)
 
 static int store_string(const sluice_option *option, char **field, const char *value, bool append, sluice_error *error)
 {
-    sluice_text text = {0};
     if ((option->flags & SLUICE_OPTION_REPEAT) != 0 && strchr(value, '\n') != NULL)
         return sluice_fail(error, SLUICE_EINVAL, "a value may not hold a line break");
-    if (append && *field != NULL)
-        sluice_text_addf(&text, "%s\n", *field);
-    sluice_text_add(&text, value);
-    char *copy = sluice_text_take(&text);
-    if (copy == NULL)
+    size_t before = append && *field != NULL ? strlen(*field) + 1 : 0, bytes = strlen(value) + 1;
+    char *string = realloc(before > 0 ? *field : NULL, before + bytes);
+    if (string == NULL)
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory");
-    if (option->type == SLUICE_OPTION_SECRET_TYPE)
-        wipe(*field);
-    free(*field);
-    *field = copy;
+    if (before > 0) {
+        string[before - 1] = '\n';
+    } else {
+        if (option->type == SLUICE_OPTION_SECRET_TYPE)
+            wipe(*field);
+        free(*field);
+    }
+    memcpy(string + before, value, bytes);
+    *field = string;
     return SLUICE_OK;
 }
 

@@ -158,6 +158,9 @@ static int check_value(const sluice_section_name *name, sluice_registry *registr
 
 int sluice_section_append(sluice_section *section, bool set, const char *key, const char *value, sluice_error *error)
 {
+    if (section->count >= SLUICE_ASSIGNMENTS_MOST)
+        return sluice_fail(error, SLUICE_EINVAL, "more than %d values in one section; use a list in a file",
+                           SLUICE_ASSIGNMENTS_MOST);
     sluice_assignment *assignments =
         realloc(section->assignments, (section->count + 1) * sizeof(*section->assignments));
     if (assignments != NULL) {

@@ -107,6 +107,17 @@ static int print_rows(sluice_settings *settings, sluice_error *error)
     return status;
 }
 
+/* The rows that are views of FILTERS_ROW. */
+static int print_filter_rows(sluice_settings *settings, sluice_error *error)
+{
+    int status = SLUICE_OK;
+    for (size_t row = 0; row < settings->rows.count && status == SLUICE_OK; row++) {
+        if (filter_tag(&settings->rows.options[row]) != '\0')
+            status = print_row(settings, row, error);
+    }
+    return status;
+}
+
 /* ---- making ---- */
 
 int sluice_settings_make(sluice_settings_table table, sluice_settings **out, sluice_error *error)
@@ -205,7 +216,7 @@ static int assign_row(sluice_settings *settings, sluice_layer layer, const sluic
         return status;
     settings->layers[row_index(settings, field)] = layer;
     settings->layers[row_index(settings, option)] = layer;
-    return tag == '\0' ? print_row(settings, row_index(settings, option), error) : print_rows(settings, error);
+    return tag == '\0' ? print_row(settings, row_index(settings, option), error) : print_filter_rows(settings, error);
 }
 
 int sluice_settings_assign(sluice_settings *settings, sluice_layer layer, bool session, const char *key,
