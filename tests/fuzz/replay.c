@@ -34,13 +34,13 @@ static size_t mutate(uint8_t *bytes, size_t count, uint64_t *random)
 {
     for (uint64_t changes = next_random(random) % 8 + 1; changes > 0 && count > 0; changes--) {
         uint64_t number = next_random(random);
-        size_t at = (size_t)(number >> 16) % count;
+        size_t at = (size_t)((number >> 16) % count);
         if (number % 4 == 0)
             count = at; /* cut short */
         else if (number % 4 == 1 && at + 1 < count)
             memmove(bytes + at, bytes + at + 1, --count - at);
         else
-            bytes[at] = number % 4 == 2 ? (uint8_t)(number >> 8) : (uint8_t)(bytes[at] ^ 1u << (number >> 8) % 8);
+            bytes[at] = (uint8_t)(number % 4 == 2 ? number >> 8 : bytes[at] ^ UINT64_C(1) << (number >> 8) % 8);
     }
     return count;
 }
