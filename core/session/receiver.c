@@ -657,7 +657,8 @@ static sluice_block *block_of(sluice_receiver *receiver, incoming *entry, uint64
     size_t room = size > from && size - from < SLUICE_CHUNK_BYTES ? (size_t)(size - from) : SLUICE_CHUNK_BYTES;
     if (room < need)
         room = SLUICE_CHUNK_BYTES;
-    if (receiver->readable && receiver->block_bytes + room > receiver->mover->setup.memory_bytes)
+    /* Gaps take room on top of what the credit lets in: half of the budget more. */
+    if (receiver->readable && receiver->block_bytes + room > receiver->mover->setup.memory_bytes / 2 * 3)
         return NULL;
     sluice_block *block = sluice_block_new(index, from, room);
     if (!block)

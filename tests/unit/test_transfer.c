@@ -93,7 +93,7 @@ static void test_tiny_memory(void)
     for (uint64_t seed = 1; seed <= 6; seed++) {
         fixture *f = fixture_new(true, seed, items, 2);
         f->memory_bytes = 2 * MIB;
-        f->receive_bytes = MIB;
+        f->receive_bytes = seed & 1 ? MIB : 12 * MIB;
         f->loss_percent = 20;
         f->piece_most = 20000;
         fixture_run(f);
