@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outgoing.c - the entries of a sender: their buffers, their result, what is told of them. */
+#include "session/outgoing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sluice_outgoing_out_of_memory(sluice_sender *sender)
+{
+    sluice_mover_fail(sender->mover, SLUICE_ENOMEM, "out of memory while sending; try a smaller --memory");
+}
+
+/* ---- buffers ---- */
+
+void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old)
+{
+    if (!old)
+        return;
+    if (old->listed)
+        TAILQ_REMOVE(&sender->buffers, old, link);
+    sender->buffer_bytes -= old->room;
+    free(old);
+}
+
+void sluice_outgoing_chunk_drop(sluice_sender *sender, sluice_outgoing_chunk *chunk)
+{
+    sluice_outgoing_buffer_drop(sender, chunk->buffer);
+    chunk->buffer = NULL;
+}
+
+/* Gives up the oldest buffers that were sent once, until `need` fits into the budget. */
+bool sluice_outgoing_room_make(sluice_sender *sender, size_t need)
+{
+    uint64_t budget = sender->mover->setup.memory_bytes;
+    sluice_buffer *at = TAILQ_FIRST(&sender->buffers), *next;
+    for (; at && sender->buffer_bytes + need > budget; at = next) {
+        next = TAILQ_NEXT(at, link);
+        if (at->fetched >= at->high)
+            sluice_outgoing_chunk_drop(sender, &at->entry->chunks[at->chunk]);
+    }
+    return sender->buffer_bytes + need <= budget;
+}
+
+sluice_buffer *sluice_outgoing_buffer_new(sluice_sender *sender, sluice_outgoing *entry, uint64_t chunk, size_t room)
+{
+    sluice_buffer *made = malloc(sizeof(*made) + room);
+    if (!made) {
+        sluice_outgoing_out_of_memory(sender);
+        return NULL;
+    }
+    memset(made, 0, sizeof(*made));
+    made->entry = entry;
+    made->chunk = chunk;
+    made->room = room;
+    sender->buffer_bytes += room;
+    return made;
+}
+
+/* ---- entries ---- */
+
+sluice_outgoing *sluice_outgoing_find(const sluice_sender *sender, uint64_t index)
+{
+    return (sluice_outgoing *)sluice_roster_find(&sender->roster, index);
+}
+
+sluice_outgoing *sluice_outgoing_of_object(const sluice_sender *sender, sluice_object_id id)
+{
+    sluice_outgoing *entry = id < 2 ? NULL : sluice_outgoing_find(sender, sluice_entry_of_object(id));
+    return entry && entry->attempt == sluice_attempt_of_object(id) ? entry : NULL;
+}
+
+void sluice_outgoing_ready_add(sluice_sender *sender, sluice_outgoing *entry, bool first)
+{
+    if (entry->in_ready || entry->busy)
+        return;
+    entry->in_ready = true;
+    if (first)
+        TAILQ_INSERT_HEAD(&sender->ready, entry, link);
+    else
+        TAILQ_INSERT_TAIL(&sender->ready, entry, link);
+}
+
+void sluice_outgoing_ready_remove(sluice_sender *sender, sluice_outgoing *entry)
+{
+    if (entry->in_ready)
+        TAILQ_REMOVE(&sender->ready, entry, link);
+    entry->in_ready = false;
+}
+
+/* The buffer that a reading fills; of a stream it stands with its chunk as well. */
+void sluice_outgoing_filling_drop(sluice_sender *sender, sluice_outgoing *entry)
+{
+    sluice_buffer *old = entry->filling;
+    if (old && old->chunk < entry->chunk_count && entry->chunks[old->chunk].buffer == old)
+        entry->chunks[old->chunk].buffer = NULL;
+    sluice_outgoing_buffer_drop(sender, old);
+    entry->filling = NULL;
+}
+
+void sluice_outgoing_buffers_drop(sluice_sender *sender, sluice_outgoing *entry)
+{
+    if (!entry->busy)
+        sluice_outgoing_filling_drop(sender, entry);
+    for (uint64_t i = 0; i < entry->chunk_count; i++)
+        if (!entry->filling || entry->chunks[i].buffer != entry->filling)
+            sluice_outgoing_chunk_drop(sender, &entry->chunks[i]);
+}
+
+void sluice_outgoing_free(sluice_sender *sender, sluice_outgoing *entry)
+{
+    sluice_outgoing_ready_remove(sender, entry);
+    sluice_outgoing_buffers_drop(sender, entry);
+    sluice_roster_remove(&sender->roster, &entry->node);
+    free(entry->chunks);
+    free(entry->name);
+    free(entry);
+}
+
+static void closing_run(sluice_work *work)
+{
+    sluice_reading *reading = (sluice_reading *)work;
+    work->mover->store.source->close(work->mover->store.state, reading->object);
+    reading->object = NULL;
+}
+
+sluice_outgoing *sluice_outgoing_of_work(sluice_work *work)
+{
+    return (sluice_outgoing *)((char *)work - offsetof(sluice_outgoing, reading) - offsetof(sluice_reading, work));
+}
+
+static void closing_done(sluice_work *work)
+{
+    sluice_outgoing *entry = sluice_outgoing_of_work(work);
+    entry->busy = false;
+    sluice_outgoing_release(work->mover->sender, entry);
+}
+
+/* Closes and forgets an entry that has its result, as soon as nothing needs it any more: what the peer has, but has
+ * not acknowledged, may be asked for again. */
+void sluice_outgoing_release(sluice_sender *sender, sluice_outgoing *entry)
+{
+    if (!entry->retired || entry->busy)
+        return;
+    if (entry->reading.object) {
+        entry->busy = true;
+        sluice_mover_submit(sender->mover, &entry->reading.work, closing_run, closing_done);
+    } else if (!entry->carrier_open) {
+        sluice_outgoing_free(sender, entry);
+    }
+}
+
+void sluice_outgoing_carrier_abort(sluice_sender *sender, sluice_outgoing *entry)
+{
+    if (entry->carrier_open)
+        (void)sluice_sender_carrier(sender)->abort(sluice_sender_carrier_state(sender), sluice_outgoing_object(entry),
+                                                   0);
+    entry->carrier_open = false;
+    sender->mover->dirty = true;
+}
+
+void sluice_outgoing_retire(sluice_sender *sender, sluice_outgoing *entry)
+{
+    if (entry->retired)
+        return;
+    entry->retired = true;
+    sender->outstanding--;
+    sluice_outgoing_ready_remove(sender, entry);
+    sluice_outgoing_release(sender, entry);
+}
+
+void sluice_outgoing_file_told(sluice_sender *sender, const sluice_outgoing *entry, const char *state, int status,
+                               const char *sentence)
+{
+    char digest[SLUICE_DIGEST_TEXT] = "";
+    if (strcmp(state, "done") == 0)
+        sluice_digest_text(sender->mover->request->checksum, &entry->digest, digest);
+    sluice_mover_file file = {.path = entry->name,
+                              .state = state,
+                              .file_bytes = entry->size != SLUICE_UNKNOWN ? entry->size : 0,
+                              .resumed_bytes = entry->resumed_bytes,
+                              .digest = digest[0] ? digest : NULL,
+                              .status = status,
+                              .message = sentence};
+    sluice_mover_file_told(sender->mover, &file);
+}
+
+/* The entry cannot be sent: the receiver is told and answers with RESULT. */
+void sluice_outgoing_fail(sluice_sender *sender, sluice_outgoing *entry, int status, const char *sentence)
+{
+    if (entry->state == OUT_FAILED || entry->retired)
+        return;
+    entry->state = OUT_FAILED;
+    sluice_outgoing_ready_remove(sender, entry);
+    sluice_outgoing_carrier_abort(sender, entry);
+    sluice_outgoing_buffers_drop(sender, entry);
+    sluice_wire_writer *body = sluice_mover_message(sender->mover);
+    sluice_wire_put_number(body, entry->node.index);
+    sluice_message_put_status(body, status, sentence);
+    sluice_mover_send(sender->mover, SLUICE_MESSAGE_FAILED);
+    sluice_outgoing_file_told(sender, entry, "failed", status, sentence);
+}
+
+/* ---- notes and digests of an entry ---- */
+
+void sluice_outgoing_note_tell(sluice_sender *sender, sluice_outgoing *entry)
+{
+    if (!entry->note)
+        return;
+    sluice_message note = entry->note;
+    sluice_wire_writer *body = sluice_mover_message(sender->mover);
+    sluice_wire_put_number(body, entry->node.index);
+    sluice_wire_put_number(body, entry->note_from);
+    sluice_wire_put_number(body, entry->note_to);
+    entry->note = 0;
+    sluice_mover_send(sender->mover, note);
+}
+
+void sluice_outgoing_note_add(sluice_sender *sender, sluice_outgoing *entry, sluice_message note, uint64_t from,
+                              uint64_t to)
+{
+    if (from >= to)
+        return;
+    if (entry->note != note || entry->note_to != from)
+        sluice_outgoing_note_tell(sender, entry);
+    if (!entry->note)
+        entry->note_from = from;
+    entry->note = note;
+    entry->note_to = to;
+}
+
+void sluice_outgoing_digests_tell(sluice_sender *sender, sluice_outgoing *entry)
+{
+    size_t bytes = sluice_digest_bytes(sender->mover->request->checksum);
+    if (bytes && entry->digests_from < entry->digests_to) {
+        sluice_wire_writer *body = sluice_mover_message(sender->mover);
+        sluice_wire_put_number(body, entry->node.index);
+        sluice_wire_put_number(body, entry->attempt);
+        sluice_wire_put_number(body, entry->digests_from);
+        sluice_wire_put_number(body, entry->digests_to - entry->digests_from);
+        for (uint64_t i = entry->digests_from; i < entry->digests_to; i++)
+            sluice_wire_put_bytes(body, entry->chunks[i].digest.bytes, bytes);
+        sluice_mover_send(sender->mover, SLUICE_MESSAGE_DIGESTS);
+    }
+    entry->digests_from = entry->digests_to;
+}
+
+void sluice_outgoing_digest_add(sluice_sender *sender, sluice_outgoing *entry, uint64_t chunk,
+                                const sluice_digest *digest)
+{
+    entry->chunks[chunk].digest = *digest;
+    entry->chunks[chunk].flags = 0;
+    if (entry->digests_to != chunk || entry->digests_to - entry->digests_from >= SENDER_DIGESTS) {
+        sluice_outgoing_digests_tell(sender, entry);
+        entry->digests_from = chunk;
+    }
+    entry->digests_to = chunk + 1;
+}
+
+int sluice_outgoing_chunks_make(sluice_outgoing *entry, uint64_t count)
+{
+    if (count <= entry->chunk_count)
+        return SLUICE_OK;
+    if (count > entry->chunk_capacity) {
+        uint64_t capacity = entry->size != SLUICE_UNKNOWN || count < 2 ? count : count * 2;
+        sluice_outgoing_chunk *grown = reallocarray(entry->chunks, capacity, sizeof(*grown));
+        if (!grown)
+            return SLUICE_ENOMEM;
+        entry->chunks = grown;
+        entry->chunk_capacity = capacity;
+    }
+    memset(entry->chunks + entry->chunk_count, 0, (count - entry->chunk_count) * sizeof(*entry->chunks));
+    entry->chunk_count = count;
+    return SLUICE_OK;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outgoing.h - what sender.c, outgoing.c and intake.c share: the entries on their way out.  Loop thread only.
+ */
+#ifndef SLUICE_SESSION_OUTGOING_H
+#define SLUICE_SESSION_OUTGOING_H
+
+#include "session/reader.h"
+
+#define SENDER_LIST_BATCH 64
+#define SENDER_CATALOGUE_MOST (256u << 10) /* unacknowledged bytes of the catalogue */
+#define SENDER_REREADS 4                   /* buffers that may be had above the budget to repeat what was lost */
+#define SENDER_DIGESTS 64                  /* told at once */
+#define SENDER_PRIORITY 3
+#define SENDER_SAMPLE 16 /* resume `sparse`: one chunk in so many */
+
+enum { CHUNK_HELD = 1, CHUNK_AGAIN = 2 };
+
+typedef struct sluice_buffer sluice_buffer;
+typedef struct sluice_outgoing sluice_outgoing;
+
+struct sluice_buffer {
+    TAILQ_ENTRY(sluice_buffer) link;
+    sluice_outgoing *entry;
+    uint64_t chunk;
+    size_t room;
+    uint64_t high, fetched; /* offsets: end of what was offered, end of what was fetched; the same: it may go */
+    bool listed;            /* in `buffers`: may be dropped and read again */
+    uint8_t bytes[];
+};
+
+typedef struct sluice_outgoing_chunk {
+    sluice_digest digest; /* with CHUNK_HELD the receiver's seeded one, until the chunk is read; then its own */
+    sluice_buffer *buffer;
+    uint32_t unacked;
+    uint8_t flags;
+} sluice_outgoing_chunk;
+
+typedef enum sluice_outgoing_state { OUT_LISTED, OUT_WANTED, OUT_ENDED, OUT_FAILED } sluice_outgoing_state;
+
+struct sluice_outgoing {
+    sluice_roster_node node; /* first */
+    TAILQ_ENTRY(sluice_outgoing) link;
+    sluice_outgoing_state state;
+    sluice_entry_type type;
+    char *name;
+    uint32_t operand;
+    uint64_t listed_size, size;
+    bool in_ready, busy, retired, opened, carrier_open, started;
+    bool repeating; /* the reading under way repeats a chunk whose buffer was dropped */
+    bool ordered, group_agreed;
+    unsigned attempt;
+    uint64_t next_chunk, have_bytes, have_chunks;
+    unsigned stride;
+    sluice_outgoing_chunk *chunks;
+    uint64_t chunk_count, chunk_capacity;
+    uint64_t digests_from, digests_to; /* chunks whose digests are not told yet */
+    sluice_message note;               /* HOLE or HAVE for [note_from, note_to), not told yet; 0: none */
+    uint64_t note_from, note_to, resumed_bytes;
+    uint64_t rereads[SENDER_REREADS];
+    unsigned reread_count;
+    size_t room_least;
+    sluice_buffer *filling; /* of the reading that is under way, or a stream's chunk that is not full */
+    sluice_digest digest;
+    sluice_reading reading;
+};
+
+struct sluice_sender {
+    sluice_mover *mover;
+    sluice_roster roster;
+    TAILQ_HEAD(, sluice_outgoing) ready;
+    TAILQ_HEAD(, sluice_buffer) buffers; /* of seekable files of several chunks, oldest first */
+    uint64_t buffer_bytes;
+    unsigned readings, readings_most, rereading;
+    uint64_t next_index, outstanding;
+    sluice_outbox catalogue;
+    sluice_listing listing;
+    bool listing_busy, listing_end, totals_told;
+    bool zero_known;
+    sluice_digest zero; /* of a whole chunk of zeroes */
+};
+
+static inline const sluice_transport_ops *sluice_sender_carrier(const sluice_sender *sender)
+{
+    return sender->mover->setup.carrier.ops;
+}
+
+static inline void *sluice_sender_carrier_state(const sluice_sender *sender)
+{
+    return sender->mover->setup.carrier.state;
+}
+
+static inline bool sluice_sender_seekable(const sluice_sender *sender)
+{
+    return sender->mover->store.source->capabilities & SLUICE_SOURCE_SEEKABLE;
+}
+
+static inline sluice_object_id sluice_outgoing_object(const sluice_outgoing *entry)
+{
+    return sluice_object_of_entry(entry->node.index, entry->attempt);
+}
+
+static inline uint64_t sluice_outgoing_chunks_of(uint64_t size)
+{
+    return size / SLUICE_CHUNK_BYTES + (size % SLUICE_CHUNK_BYTES != 0);
+}
+
+/* ---- outgoing.c ---- */
+
+void sluice_outgoing_out_of_memory(sluice_sender *sender);
+void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old);
+void sluice_outgoing_chunk_drop(sluice_sender *sender, sluice_outgoing_chunk *chunk);
+/* Gives up the oldest buffers that were sent once, until `need` fits into the budget. */
+bool sluice_outgoing_room_make(sluice_sender *sender, size_t need);
+sluice_buffer *sluice_outgoing_buffer_new(sluice_sender *sender, sluice_outgoing *entry, uint64_t chunk, size_t room);
+sluice_outgoing *sluice_outgoing_find(const sluice_sender *sender, uint64_t index);
+sluice_outgoing *sluice_outgoing_of_object(const sluice_sender *sender, sluice_object_id id);
+void sluice_outgoing_ready_add(sluice_sender *sender, sluice_outgoing *entry, bool first);
+void sluice_outgoing_ready_remove(sluice_sender *sender, sluice_outgoing *entry);
+/* The buffer that a reading fills; of a stream it stands with its chunk as well. */
+void sluice_outgoing_filling_drop(sluice_sender *sender, sluice_outgoing *entry);
+void sluice_outgoing_buffers_drop(sluice_sender *sender, sluice_outgoing *entry);
+void sluice_outgoing_free(sluice_sender *sender, sluice_outgoing *entry);
+sluice_outgoing *sluice_outgoing_of_work(sluice_work *work);
+/* Closes and forgets an entry that has its result, as soon as nothing needs it any more: what the peer has, but has
+ * not acknowledged, may be asked for again. */
+void sluice_outgoing_release(sluice_sender *sender, sluice_outgoing *entry);
+void sluice_outgoing_carrier_abort(sluice_sender *sender, sluice_outgoing *entry);
+void sluice_outgoing_retire(sluice_sender *sender, sluice_outgoing *entry);
+void sluice_outgoing_file_told(sluice_sender *sender, const sluice_outgoing *entry, const char *state, int status,
+                               const char *sentence);
+/* The entry cannot be sent: the receiver is told and answers with RESULT. */
+void sluice_outgoing_fail(sluice_sender *sender, sluice_outgoing *entry, int status, const char *sentence);
+void sluice_outgoing_note_tell(sluice_sender *sender, sluice_outgoing *entry);
+void sluice_outgoing_note_add(sluice_sender *sender, sluice_outgoing *entry, sluice_message note, uint64_t from,
+                              uint64_t to);
+void sluice_outgoing_digests_tell(sluice_sender *sender, sluice_outgoing *entry);
+void sluice_outgoing_digest_add(sluice_sender *sender, sluice_outgoing *entry, uint64_t chunk,
+                                const sluice_digest *digest);
+int sluice_outgoing_chunks_make(sluice_outgoing *entry, uint64_t count);
+
+/* ---- intake.c ---- */
+
+/* The next chunk that is to be read; false: none, or it waits for the receiver's digest. */
+bool sluice_intake_next_chunk(sluice_outgoing *entry);
+/* Submits one read of an entry; false: no memory within the budget now. */
+bool sluice_intake_read_submit(sluice_sender *sender, sluice_outgoing *entry);
+
+#endif
