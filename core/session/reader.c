@@ -54,8 +54,8 @@ static uint64_t chunk_from(const sluice_reading *reading)
 static int object_open(sluice_mover *mover, sluice_reading *reading)
 {
     uint64_t size = SLUICE_UNKNOWN;
-    int status = mover->store.source->open(mover->store.state, reading->name, reading->operand, &reading->object,
-                                           &size);
+    int status =
+        mover->store.source->open(mover->store.state, reading->name, reading->operand, &reading->object, &size);
     if (status)
         return failed(mover, status, &reading->error);
     reading->open = false;
@@ -170,8 +170,8 @@ static int digests_make(sluice_mover *mover, sluice_reading *reading)
         memset(reading->bytes, 0, reading->filled);
     status = sluice_digest_chunk(algorithm, reading->bytes, reading->filled, &reading->plain);
     if (!status && reading->seeded)
-        status = sluice_digest_seeded(algorithm, mover->request->seed, reading->bytes, reading->filled,
-                                      &reading->checked);
+        status =
+            sluice_digest_seeded(algorithm, mover->request->seed, reading->bytes, reading->filled, &reading->checked);
     return status ? sluice_fail(&reading->error, status, "%s: no memory for its digest", reading->name) : SLUICE_OK;
 }
 
@@ -192,7 +192,8 @@ static int reading_do(sluice_mover *mover, sluice_reading *reading)
     if (!status)
         status = digests_make(mover, reading);
     uint64_t end = chunk_from(reading) + reading->hole_chunks * SLUICE_CHUNK_BYTES;
-    bool last = chunk_last(reading) || (reading->hole_chunks && reading->size != SLUICE_UNKNOWN && end >= reading->size);
+    bool last =
+        chunk_last(reading) || (reading->hole_chunks && reading->size != SLUICE_UNKNOWN && end >= reading->size);
     if (!status && last && ops->unchanged) {
         status = ops->unchanged(mover->store.state, reading->object);
         if (status)
@@ -256,12 +257,12 @@ void sluice_comparing_run(sluice_work *work)
     void *object = NULL;
     uint8_t *bytes = malloc(SLUICE_CHUNK_BYTES);
     if (!bytes) {
-        comparing->status = sluice_fail(&comparing->error, SLUICE_ENOMEM, "%s: no memory to compare it",
-                                        comparing->name);
+        comparing->status =
+            sluice_fail(&comparing->error, SLUICE_ENOMEM, "%s: no memory to compare it", comparing->name);
         return;
     }
-    comparing->status = mover->store.source->open(mover->store.state, comparing->name, comparing->operand, &object,
-                                                  &comparing->size);
+    comparing->status =
+        mover->store.source->open(mover->store.state, comparing->name, comparing->operand, &object, &comparing->size);
     if (comparing->status) {
         failed(mover, comparing->status, &comparing->error);
     } else {
@@ -329,8 +330,8 @@ void sluice_listing_run(sluice_work *work)
     sluice_listing *listing = (sluice_listing *)work;
     sluice_mover *mover = work->mover;
     for (size_t i = 0; i < listing->most && listing->records.size < READER_LISTING_BYTES; i++) {
-        sluice_entry entry = {.mode = UINT32_MAX, .mtime_ns = INT64_MIN, .atime_ns = INT64_MIN, .uid = UINT32_MAX,
-                              .gid = UINT32_MAX};
+        sluice_entry entry = {
+            .mode = UINT32_MAX, .mtime_ns = INT64_MIN, .atime_ns = INT64_MIN, .uid = UINT32_MAX, .gid = UINT32_MAX};
         sluice_error error = {0};
         int status = mover->store.source->next(mover->store.state, &entry);
         if (status == SLUICE_EEND) {

@@ -121,7 +121,7 @@ typedef struct sluice_mover_calls {
     void (*scanned)(void *user);                                  /* totals are final */
     void (*measure)(void *user, sluice_progress *out);            /* fill the transport's counters, to be sent */
     void (*progressed)(void *user, const sluice_progress *peer);  /* the peer's counters came */
-    void (*rate)(void *user, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy); /* policy "" : as is */
+    void (*rate)(void *user, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy); /* "": as is */
     void (*paused)(void *user, bool paused);
     /* Something was given to the carrier outside of one of its callbacks: produce soon. */
     void (*wake)(void *user);
