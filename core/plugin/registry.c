@@ -143,9 +143,8 @@ static int module_open(sluice_kind kind, const char *name, const char *path, slu
     }
     module->path = copy;
     snprintf(base, sizeof(base), "%s_%s" LINKED_SUFFIX, sluice_kind_name(kind), name);
-    int status = strcmp(path, LINKED) == 0
-                              ? sluice_loader_open_linked(base, SYMBOL, &module->handle, &raw, &why)
-                              : sluice_loader_open(path, SYMBOL, &module->handle, &raw, &why);
+    int status = strcmp(path, LINKED) == 0 ? sluice_loader_open_linked(base, SYMBOL, &module->handle, &raw, &why)
+                                           : sluice_loader_open(path, SYMBOL, &module->handle, &raw, &why);
     if (status == SLUICE_OK)
         status = sluice_descriptor_take(raw, kind, name, module, &why);
     if (status != SLUICE_OK) {
