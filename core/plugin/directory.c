@@ -35,7 +35,8 @@ int sluice_directory_scan(const char *directory, sluice_kind kind,
     for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
         sluice_kind found;
         char name[64];
-        if (!sluice_directory_split(entry->d_name, SUFFIX, &found, name, sizeof(name)) || (kind != SLUICE_KINDS && found != kind))
+        if (!sluice_directory_split(entry->d_name, SUFFIX, &found, name, sizeof(name)) ||
+            (kind != SLUICE_KINDS && found != kind))
             continue;
         sluice_text path = {0};
         sluice_text_addf(&path, "%s/%s", directory, entry->d_name);

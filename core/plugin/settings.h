@@ -13,7 +13,11 @@
 
 /* Values of the ENUM fields, in the order of their choices; those of resume, overwrite and sync are sink.h's. */
 enum { SLUICE_POLICY_FIXED, SLUICE_POLICY_FAIR };
-typedef enum sluice_checksum { SLUICE_CHECKSUM_XXH3_128, SLUICE_CHECKSUM_SHA_256, SLUICE_CHECKSUM_NONE } sluice_checksum;
+typedef enum sluice_checksum {
+    SLUICE_CHECKSUM_XXH3_128,
+    SLUICE_CHECKSUM_SHA_256,
+    SLUICE_CHECKSUM_NONE
+} sluice_checksum;
 enum { SLUICE_PROGRESS_AUTO, SLUICE_PROGRESS_ALWAYS, SLUICE_PROGRESS_NEVER };
 
 typedef struct sluice_transfer_settings {

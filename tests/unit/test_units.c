@@ -27,7 +27,8 @@ static void rates_are_decimal_bits(void)
 static void bad_rates_are_refused_and_quoted(void)
 {
     static const char *const rows[] = {
-        "",      " ",    "m",    "-1",  "1e6",  "1,5m", "10 MB/s",  "10 mib", "5x", "1..2", "0x10", "18446744073709551616",
+        "",      " ",    "m",    "-1",  "1e6",  "1,5m", "10 MB/s",  "10 mib", "5x", "1..2",
+        "0x10", "18446744073709551616",
         "1.5.2", "0.1", "20000000t", "nan", "inf", "+5",  "5m ;", ".",
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
