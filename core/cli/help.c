@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/help.h"
+
+#include "cli/line.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH 79
+#define INDENT 26
+
+const sluice_help sluice_help_copy = {
+    .usage = "copy [OPTION...] SOURCE... DESTINATION",
+    .summary = "Copies files and directories, with all below them, to or from a server. One side is local, the other "
+               "is sluice://HOST[:PORT]/PATH, where `sluice serve` runs (port 33001); PATH is below the root of the "
+               "server. An existing directory, or a DESTINATION that ends in '/', means into it. A copy that was "
+               "interrupted goes on where it was when the same command is given again.",
+    .examples = "  sluice copy --ticket-file t data/ sluice://archive.example/in/\n"
+                "  sluice copy --ticket-file t --rate 500m sluice://archive.example/out/a.iso .\n",
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .config = true,
+};
+
+const sluice_help sluice_help_run = {
+    .usage = "run [OPTION...] FILE.ini [SESSION...]",
+    .summary = "Carries out the sessions that an INI file describes, all or the named ones, one after the other. "
+               "Options stand over what the file says. The exit status is the worst one of all sessions.",
+    .examples = "  sluice run /etc/sluice/nightly.ini\n",
+    .table = SLUICE_SETTINGS_TRANSFER,
+};
+
+const sluice_help sluice_help_serve = {
+    .usage = "serve --root DIR [OPTION...]",
+    .summary = "Lets clients copy files to and from a directory, in the foreground. Who has the ticket file is let in; "
+               "it is made if it is not there. SIGTERM: no new sessions, and the end when those that run are done.",
+    .examples = "  sluice serve --root /srv/sluice --read-only\n",
+    .table = SLUICE_SETTINGS_SERVE,
+    .config = true,
+};
+
+/* Which heading an option of a table stands under; options of no group come under the last heading. */
+static const struct {
+    const char *heading, *keys; /* keys: with a blank around each */
+} groups[] = {
+    {"What is copied", " file-list pair-list null exclude include symlinks "},
+    {"How files are written", " overwrite resume preserve checksum sync mkdir "},
+    {"Admission", " listen root read-only write-only ticket-file pin once max-sessions "},
+    {"Rate", " rate min-rate max-rate policy congestion "},
+    {"Connection", " cipher crypto transport timeout memory "},
+    {"Output", " report json progress quiet verbose "},
+    {"Other", ""},
+};
+#define OTHER (SLUICE_COUNT(groups) - 1)
+#define OWN_HEADING "Configuration and help"
+
+static const sluice_help_row own_rows[] = {
+    {OWN_HEADING, 0, "config", "FILE", "INI file with defaults and plugin options; see sluice.ini(5).", NULL},
+    {OWN_HEADING, 0, "set", "KIND.NAME.KEY=VALUE",
+     "Sets one value of the configuration, such as congestion.fair.target-queue=5ms. May be given several times.",
+     NULL},
+    {OWN_HEADING, 0, "plugin-dir", "DIR", "Looks for plugins there first. May be given several times.", NULL},
+    {OWN_HEADING, 'h', "help", NULL, "Shows this help.", NULL},
+};
+
+/* What the value of an option is called where its type does not say it. */
+static const struct {
+    const char *key, *argument;
+} arguments[] = {
+    {"exclude", "PATTERN"}, {"include", "PATTERN"},  {"preserve", "LIST"},       {"report", "LIST"},
+    {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
+    {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"},
+};
+
+static const char *argument_of(const sluice_option *option, const char *key)
+{
+    for (size_t i = 0; i < SLUICE_COUNT(arguments); i++)
+        if (strcmp(arguments[i].key, key) == 0)
+            return arguments[i].argument;
+    switch (option->type) {
+    case SLUICE_OPTION_BOOL_TYPE:
+        return NULL;
+    case SLUICE_OPTION_INT_TYPE:
+        return "N";
+    case SLUICE_OPTION_REAL_TYPE:
+        return "X";
+    case SLUICE_OPTION_SIZE_TYPE:
+        return "SIZE";
+    case SLUICE_OPTION_RATE_TYPE:
+        return "RATE";
+    case SLUICE_OPTION_DURATION_TYPE:
+        return "TIME";
+    case SLUICE_OPTION_ENUM_TYPE:
+        return "WHICH";
+    case SLUICE_OPTION_STRING_TYPE:
+        return "NAME";
+    case SLUICE_OPTION_PATH_TYPE:
+        return "PATH";
+    case SLUICE_OPTION_ADDRESS_TYPE:
+        return "ADDRESS";
+    case SLUICE_OPTION_SECRET_TYPE:
+        return "SECRET";
+    }
+    return "VALUE";
+}
+
+static size_t group_of(const char *key)
+{
+    char wanted[SLUICE_LINE_KEY + 2];
+    snprintf(wanted, sizeof wanted, " %s ", key);
+    size_t group = 0;
+    while (group < OTHER && strstr(groups[group].keys, wanted) == NULL)
+        group++;
+    return group;
+}
+
+static char letter_of(const char *key)
+{
+    return strcmp(key, "quiet") == 0 ? 'q' : strcmp(key, "verbose") == 0 ? 'v' : strcmp(key, "null") == 0 ? '0' : '\0';
+}
+
+void sluice_help_each(const sluice_help *help, void (*each)(void *user, const sluice_help_row *row), void *user)
+{
+    size_t count;
+    const sluice_option *options = sluice_settings_options(help->table, &count);
+    for (size_t group = 0; group < SLUICE_COUNT(groups); group++) {
+        if (group == 0 && help->table == SLUICE_SETTINGS_TRANSFER)
+            each(user, &(sluice_help_row){.group = groups[0].heading,
+                                          .letter = 'r',
+                                          .help = "Accepted and without effect: directories are always copied whole."});
+        for (size_t i = 0; i < count; i++) {
+            char key[SLUICE_LINE_KEY];
+            sluice_line_key(&options[i], key);
+            if (group_of(key) == group)
+                each(user, &(sluice_help_row){.group = groups[group].heading,
+                                              .letter = letter_of(key),
+                                              .name = key,
+                                              .argument = argument_of(&options[i], key),
+                                              .help = options[i].help,
+                                              .option = &options[i]});
+        }
+    }
+    for (size_t i = 0; i < SLUICE_COUNT(own_rows); i++)
+        if (help->config || strcmp(own_rows[i].name, "config") != 0)
+            each(user, &own_rows[i]);
+}
+
+void sluice_help_values(const sluice_option *option, char *out, size_t size)
+{
+    const char *def = option->def;
+    bool plain = option->type == SLUICE_OPTION_BOOL_TYPE || def == NULL || def[0] == '\0' ||
+                 (strcmp(def, "0") == 0 && option->type != SLUICE_OPTION_INT_TYPE);
+    size_t n = 0;
+    out[0] = '\0';
+    if (option->choices != NULL) {
+        n = (size_t)snprintf(out, size, "(%s", option->choices);
+        for (char *bar = strchr(out, '|'); bar != NULL; bar = strchr(bar, '|'))
+            *bar = '/';
+    }
+    if (!plain && n < size)
+        n += (size_t)snprintf(out + n, size - n, "%sdefault %s", n > 0 ? "; " : "(", def);
+    if (n > 0 && n + 1 < size)
+        memcpy(out + n, ")", 2);
+}
+
+/* ---- printing ---- */
+
+/* Writes words, wrapped, with every line but the first one indented; column is where the first line stands. */
+static void print_wrapped(const char *text, size_t column, size_t indent)
+{
+    size_t start = column;
+    while (*text != '\0') {
+        size_t bytes = strcspn(text, " ");
+        if (column > start && column + 1 + bytes > WIDTH) {
+            printf("\n%*s", (int)indent, "");
+            start = column = indent;
+        } else if (column > start) {
+            putchar(' ');
+            column++;
+        }
+        fwrite(text, 1, bytes, stdout);
+        column += bytes;
+        text += bytes;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+static void print_row(void *user, const sluice_help_row *row)
+{
+    const char **heading = user;
+    char flags[128], text[1024], values[256] = "";
+    if (*heading != row->group)
+        printf("\n%s:\n", row->group);
+    *heading = row->group;
+    int length = 0;
+    if (row->name == NULL)
+        length = snprintf(flags, sizeof flags, "  -%c", row->letter);
+    else if (row->letter != '\0')
+        length = snprintf(flags, sizeof flags, "  -%c, --%s", row->letter, row->name);
+    else
+        length = snprintf(flags, sizeof flags, "  --%s", row->name);
+    if (row->argument != NULL)
+        length += snprintf(flags + length, sizeof flags - (size_t)length, " %s", row->argument);
+    if (row->option != NULL)
+        sluice_help_values(row->option, values, sizeof values);
+    snprintf(text, sizeof text, "%s %s", row->help, values);
+    fputs(flags, stdout);
+    if (length + 1 >= INDENT)
+        putchar('\n');
+    printf("%*s", length + 1 >= INDENT ? INDENT : INDENT - length, "");
+    print_wrapped(text, INDENT, INDENT);
+}
+
+int sluice_help_print(const sluice_help *help)
+{
+    const char *heading = NULL;
+    printf("Usage: sluice %s\n\n", help->usage);
+    print_wrapped(help->summary, 0, 0);
+    printf("\n%s", help->examples);
+    sluice_help_each(help, print_row, &heading);
+    printf("\nA bool is switched off by --no-NAME. Rates are bits per second: 250m, 1.5 Gbit/s.\n");
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : sluice_status_exit(SLUICE_EIO);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* help.h - what `--help` and the manual page say of a subcommand's options, made from the option tables. */
+#ifndef SLUICE_CLI_HELP_H
+#define SLUICE_CLI_HELP_H
+
+#include <sluice/sluice.h>
+
+typedef struct sluice_help {
+    const char *usage;   /* behind "sluice " */
+    const char *summary; /* sentences */
+    const char *examples;
+    sluice_settings_table table;
+    bool config; /* --config is an option */
+} sluice_help;
+
+extern const sluice_help sluice_help_copy, sluice_help_serve, sluice_help_run;
+
+/* One option as it is shown. */
+typedef struct sluice_help_row {
+    const char *group;    /* heading; the rows of a group come one after the other */
+    char letter;          /* of the short form; 0: none */
+    const char *name;     /* of the long form; NULL: there is a short form only */
+    const char *argument; /* what its value is called; NULL: it takes none */
+    const char *help;
+    const sluice_option *option; /* NULL: of the runner itself */
+} sluice_help_row;
+
+void sluice_help_each(const sluice_help *help, void (*each)(void *user, const sluice_help_row *row), void *user);
+
+/* "(fixed, fair; default fair)", "(default 60s)" or "". */
+void sluice_help_values(const sluice_option *option, char *out, size_t size);
+
+/* Prints the help to stdout, 80 columns wide at most.  Returns the exit status. */
+int sluice_help_print(const sluice_help *help);
+
+#endif

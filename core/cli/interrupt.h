@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * interrupt.h - SIGINT, SIGTERM and SIGHUP, waited for on a thread of their own, so that nothing has to be done inside
+ * of a signal handler.  A signal that was ignored when the program started stays ignored.
+ */
+#ifndef SLUICE_CLI_INTERRUPT_H
+#define SLUICE_CLI_INTERRUPT_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <sluice/sluice.h>
+#include <stdatomic.h>
+
+typedef struct sluice_interrupt {
+    pthread_t thread;
+    sigset_t signals, before; /* waited for; blocked before */
+    atomic_int last;          /* the last signal that came; 0: none yet */
+    atomic_bool ending;
+    void (*came)(void *user, int signal, unsigned count);
+    void *user;
+} sluice_interrupt;
+
+/* Blocks the signals in this thread and those made from here on: to be called before the library starts threads.
+ * came is called on the waiting thread for each signal; count: how many came, this one included.  The third one ends
+ * the program at once, with 130.  with_hangup: SIGHUP as well. */
+int sluice_interrupt_begin(sluice_interrupt *interrupt, bool with_hangup,
+                           void (*came)(void *user, int signal, unsigned count), void *user, sluice_error *error);
+
+/* The last signal that came; 0: none.  Any thread. */
+int sluice_interrupt_last(const sluice_interrupt *interrupt);
+
+/* After this `came` is called no more. */
+void sluice_interrupt_end(sluice_interrupt *interrupt);
+
+#endif

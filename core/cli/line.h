@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * line.h - the command line of a subcommand whose options are an option table, and the library made ready from it.
+ *
+ *     --name VALUE, --name=VALUE; a bool: --name, --no-name, --name=yes
+ *     -r -q -v -0 -h, which may stand together; "--" ends options; options and operands may be mixed
+ *
+ * The runner's own options, which are in no table: --config F, --set KIND.NAME.KEY=VALUE, --plugin-dir D, --help.
+ */
+#ifndef SLUICE_CLI_LINE_H
+#define SLUICE_CLI_LINE_H
+
+#include <sluice/sluice.h>
+
+#define SLUICE_LINE_KEY 64 /* room for an option's key and its NUL */
+
+typedef struct sluice_line_option {
+    const sluice_option *option; /* in the table */
+    const char *value;
+} sluice_line_option;
+
+/* Pointers go into argv. */
+typedef struct sluice_line {
+    const char *command;
+    sluice_settings_table table;
+    bool help;
+    const char *config; /* NULL: none */
+    const char **operands, **sets, **plugin_dirs;
+    size_t operand_count, set_count, plugin_dir_count;
+    sluice_line_option *options; /* in the order given */
+    size_t option_count;
+} sluice_line;
+
+/* Fills a line.  EUSAGE with the nearest valid name for an option that is unknown; ENOMEM.  To be ended by fini. */
+int sluice_line_parse(sluice_line *line, sluice_settings_table table, int argc, char **argv, sluice_error *error);
+void sluice_line_fini(sluice_line *line);
+
+/* The last value given for a key, "yes" or "no" of a bool; NULL: not given. */
+const char *sluice_line_value(const sluice_line *line, const char *key);
+
+/* Makes the library: directories of plugins, configuration, --set.  Errors of the INI file are written to stderr one
+ * by one; then error is empty and the status ECONFIG. */
+int sluice_line_library(const sluice_line *line, sluice **out, sluice_error *error);
+
+/* The settings of the configuration, or of a session of it (NULL: none), with the options of the line over them. */
+int sluice_line_settings(const sluice_line *line, sluice *library, const char *session, sluice_settings **out,
+                         sluice_error *error);
+
+/* The key of an option: its name with '-' for '_'. */
+void sluice_line_key(const sluice_option *option, char out[SLUICE_LINE_KEY]);
+
+#endif

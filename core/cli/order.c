@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/order.h"
+
+#include "cli/screen.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void interrupted(void *user, int signal, unsigned count)
+{
+    sluice_orders *orders = user;
+    (void)signal;
+    if (count == 1)
+        sluice_screen_say("interrupted: ending, what is there is kept for a resume; once more ends at once");
+    pthread_mutex_lock(&orders->lock);
+    if (orders->current != NULL)
+        sluice_transfer_cancel(orders->current);
+    pthread_mutex_unlock(&orders->lock);
+    if (count > 1)
+        _exit(sluice_status_exit(SLUICE_EINTERRUPTED));
+}
+
+int sluice_orders_begin(sluice_orders *orders, sluice *library, sluice_error *error)
+{
+    *orders = (sluice_orders){.library = library};
+    pthread_mutex_init(&orders->lock, NULL);
+    return sluice_interrupt_begin(&orders->interrupt, true, interrupted, orders, error);
+}
+
+void sluice_orders_end(sluice_orders *orders)
+{
+    sluice_interrupt_end(&orders->interrupt);
+    pthread_mutex_destroy(&orders->lock);
+}
+
+bool sluice_orders_interrupted(const sluice_orders *orders)
+{
+    return sluice_interrupt_last(&orders->interrupt) != 0;
+}
+
+/* A signal that came before there was anything to cancel counts too. */
+static void set_current(sluice_orders *orders, sluice_transfer *transfer)
+{
+    pthread_mutex_lock(&orders->lock);
+    orders->current = transfer;
+    if (transfer != NULL && sluice_orders_interrupted(orders))
+        sluice_transfer_cancel(transfer);
+    pthread_mutex_unlock(&orders->lock);
+}
+
+int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, const char *name,
+                     const char *const *sources, size_t source_count, const char *destination)
+{
+    sluice_error error = {0};
+    sluice_transfer *transfer;
+    bool data = destination != NULL && strcmp(destination, "-") == 0;
+    const sluice_transfer_order order = {
+        .size = sizeof order,
+        .settings = settings,
+        .sources = sources,
+        .source_count = source_count,
+        .destination = destination,
+        .name = name,
+        .report = sluice_screen_spec(data, sluice_settings_get(settings, "progress"),
+                                     sluice_screen_is_on(settings, "quiet"), sluice_screen_is_on(settings, "verbose")),
+    };
+    int status = sluice_transfer_start(orders->library, &order, &transfer, &error);
+    if (status != SLUICE_OK)
+        return sluice_screen_fail(name, status, &error);
+    set_current(orders, transfer);
+    status = sluice_transfer_wait(transfer, NULL, &error);
+    set_current(orders, NULL);
+    sluice_transfer_free(transfer);
+    if (status == SLUICE_OK)
+        return 0;
+    int exit_status = sluice_screen_fail(name, status, &error);
+    return sluice_orders_interrupted(orders) ? sluice_status_exit(SLUICE_EINTERRUPTED) : exit_status;
+}

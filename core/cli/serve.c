@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice serve: a server in the foreground. */
+#include "cli/command.h"
+#include "cli/help.h"
+#include "cli/interrupt.h"
+#include "cli/line.h"
+#include "cli/screen.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* SIGTERM: no new sessions, those that run may finish.  SIGINT, or any second signal: all end soon. */
+typedef struct server_signals {
+    pthread_mutex_t lock; /* guards server */
+    sluice_server *server;
+    sluice_interrupt interrupt;
+} server_signals;
+
+static void interrupted(void *user, int signal, unsigned count)
+{
+    server_signals *signals = user;
+    bool drain = signal == SIGTERM && count == 1;
+    sluice_screen_say(drain ? "no new sessions; ending when those that run are done"
+                            : "interrupted: ending all sessions; once more ends at once");
+    pthread_mutex_lock(&signals->lock);
+    if (signals->server != NULL && drain)
+        sluice_server_drain(signals->server);
+    else if (signals->server != NULL)
+        sluice_server_cancel(signals->server);
+    pthread_mutex_unlock(&signals->lock);
+}
+
+static void set_server(server_signals *signals, sluice_server *server)
+{
+    pthread_mutex_lock(&signals->lock);
+    signals->server = server;
+    if (server != NULL && sluice_interrupt_last(&signals->interrupt) != 0)
+        sluice_server_cancel(server);
+    pthread_mutex_unlock(&signals->lock);
+}
+
+/* A word as a shell takes it: as it is, or in single quotes. */
+static void quote(const char *word, char *out, size_t size)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+:@%,=";
+    size_t n = 0;
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        snprintf(out, size, "%s", word);
+        return;
+    }
+    out[n++] = '\'';
+    for (; *word != '\0' && n + 6 < size; word++) {
+        if (*word == '\'') {
+            memcpy(out + n, "'\\''", 4);
+            n += 4;
+        } else {
+            out[n++] = *word;
+        }
+    }
+    out[n++] = '\'';
+    out[n] = '\0';
+}
+
+/* The host that clients should name: the one that is listened on, or this machine's name where that is any. */
+static void host_name(const char *listen, char *out, size_t size)
+{
+    char name[256] = "";
+    const char *colon = strrchr(listen, ':');
+    size_t bytes = colon != NULL ? (size_t)(colon - listen) : strlen(listen);
+    bool any = bytes == 0 || (bytes == 4 && memcmp(listen, "[::]", 4) == 0) ||
+               (bytes == 7 && memcmp(listen, "0.0.0.0", 7) == 0) || (bytes == 1 && listen[0] == '*');
+    if (!any)
+        snprintf(out, size, "%.*s", (int)bytes, listen);
+    else if (gethostname(name, sizeof name - 1) == 0 && name[0] != '\0')
+        snprintf(out, size, "%s", name);
+    else
+        snprintf(out, size, "localhost");
+}
+
+static void tell_how_to_copy(const sluice_server *server, const sluice_settings *settings)
+{
+    const char *listen = sluice_settings_get(settings, "listen"), *root = sluice_settings_get(settings, "root");
+    const char *ticket = sluice_server_ticket_file(server);
+    char host[300], file[4200];
+    host_name(listen != NULL ? listen : "", host, sizeof host);
+    quote(ticket != NULL ? ticket : "", file, sizeof file);
+    int port = sluice_server_port(server);
+    sluice_screen_say("serving %s on %s, TCP and UDP port %d, key sha256:%s", root != NULL ? root : "",
+                      listen != NULL ? listen : "", port, sluice_server_fingerprint(server));
+    if (!sluice_screen_is_on(settings, "read-only"))
+        dprintf(STDERR_FILENO, "To send here:\n    sluice copy --ticket-file %s FILE... sluice://%s:%d/\n", file, host,
+                port);
+    if (!sluice_screen_is_on(settings, "write-only"))
+        dprintf(STDERR_FILENO, "To fetch from here:\n    sluice copy --ticket-file %s sluice://%s:%d/FILE .\n", file,
+                host, port);
+    dprintf(STDERR_FILENO, "On another machine name a copy of the ticket there (mode 600). Who has it is let in.\n");
+}
+
+static int serve_settings(sluice *library, const sluice_settings *settings, server_signals *signals)
+{
+    sluice_error error = {0};
+    sluice_server *server;
+    bool quiet = sluice_screen_is_on(settings, "quiet");
+    const sluice_server_order order = {
+        .size = sizeof order,
+        .settings = settings,
+        .report = sluice_screen_spec(false, NULL, quiet, sluice_screen_is_on(settings, "verbose")),
+    };
+    int status = sluice_server_start(library, &order, &server, &error);
+    if (status != SLUICE_OK)
+        return sluice_screen_fail(NULL, status, &error);
+    if (!quiet)
+        tell_how_to_copy(server, settings);
+    set_server(signals, server);
+    status = sluice_server_wait(server, &error);
+    set_server(signals, NULL);
+    sluice_server_free(server);
+    if (sluice_interrupt_last(&signals->interrupt) == SIGINT)
+        return sluice_status_exit(SLUICE_EINTERRUPTED);
+    return status == SLUICE_OK ? 0 : sluice_screen_fail(NULL, status, &error);
+}
+
+static int serve(const sluice_line *line, sluice *library)
+{
+    sluice_error error = {0};
+    sluice_settings *settings;
+    server_signals signals = {.server = NULL};
+    int status = sluice_line_settings(line, library, NULL, &settings, &error);
+    if (status != SLUICE_OK)
+        return sluice_screen_fail(NULL, status, &error);
+    pthread_mutex_init(&signals.lock, NULL);
+    status = sluice_interrupt_begin(&signals.interrupt, false, interrupted, &signals, &error);
+    int exit_status;
+    if (status == SLUICE_OK) {
+        exit_status = serve_settings(library, settings, &signals);
+        sluice_interrupt_end(&signals.interrupt);
+    } else {
+        exit_status = sluice_screen_fail(NULL, status, &error);
+    }
+    pthread_mutex_destroy(&signals.lock);
+    sluice_settings_free(settings);
+    return exit_status;
+}
+
+int sluice_command_serve(int argc, char **argv)
+{
+    sluice_error error = {0};
+    sluice_line line;
+    sluice *library = NULL;
+    int exit_status, status = sluice_line_parse(&line, SLUICE_SETTINGS_SERVE, argc, argv, &error);
+    if (status == SLUICE_OK && line.help) {
+        sluice_line_fini(&line);
+        return sluice_help_print(&sluice_help_serve);
+    }
+    if (status == SLUICE_OK && line.operand_count > 0)
+        status = sluice_fail(&error, SLUICE_EUSAGE, "%s: serve takes options only; the directory is --root DIR",
+                             line.operands[0]);
+    if (status == SLUICE_OK)
+        status = sluice_line_library(&line, &library, &error);
+    if (status == SLUICE_OK)
+        exit_status = serve(&line, library);
+    else
+        exit_status = sluice_screen_fail(NULL, status, &error);
+    sluice_free(library);
+    sluice_line_fini(&line);
+    return exit_status;
+}
