@@ -299,6 +299,40 @@ static int set_option(sluice_settings *settings, const sluice_line_option *given
     return SLUICE_OK;
 }
 
+static bool says(const sluice_settings *settings, const char *key, const char *value)
+{
+    const char *text = sluice_settings_get(settings, key);
+    return text != NULL && strcmp(text, value) == 0;
+}
+
+/* --progress never, and --json unless progress is asked for, take the report `progress` off the list. */
+static int settle_progress(sluice_settings *settings, sluice_error *error)
+{
+    bool wanted =
+        says(settings, "progress", "always") || (says(settings, "progress", "auto") && !says(settings, "json", "yes"));
+    const char *list = sluice_settings_get(settings, "report");
+    if (wanted || list == NULL)
+        return SLUICE_OK;
+    char *kept = calloc(1, strlen(list) + 2);
+    if (kept == NULL)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the settings");
+    for (size_t n = 0; *list != '\0';) {
+        list += strspn(list, ", \t");
+        size_t bytes = strcspn(list, ", \t");
+        if (bytes > 0 && (bytes != 8 || memcmp(list, "progress", 8) != 0)) {
+            kept[n] = ',';
+            n += n > 0;
+            memcpy(kept + n, list, bytes);
+            n += bytes;
+            kept[n] = '\0';
+        }
+        list += bytes;
+    }
+    int status = sluice_settings_set(settings, "report", kept, error);
+    free(kept);
+    return status;
+}
+
 int sluice_line_settings(const sluice_line *line, sluice *library, const char *session, sluice_settings **out,
                          sluice_error *error)
 {
@@ -308,6 +342,8 @@ int sluice_line_settings(const sluice_line *line, sluice *library, const char *s
         return status;
     for (size_t i = 0; i < line->option_count && status == SLUICE_OK; i++)
         status = set_option(settings, &line->options[i], error);
+    if (status == SLUICE_OK && line->table == SLUICE_SETTINGS_TRANSFER)
+        status = settle_progress(settings, error);
     if (status != SLUICE_OK) {
         sluice_settings_free(settings);
         return status;
