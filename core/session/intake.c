@@ -255,7 +255,7 @@ static void reading_done(sluice_work *work)
         entry->reread_count--;
         memmove(entry->rereads, entry->rereads + 1, entry->reread_count * sizeof(entry->rereads[0]));
     }
-    bool gone = entry->retired || entry->state == OUT_FAILED || !sluice_mover_running(sender->mover);
+    bool gone = entry->retired || entry->stopped || entry->state == OUT_FAILED || !sluice_mover_running(sender->mover);
     if (gone || reading->status)
         sluice_outgoing_filling_drop(sender, entry);
     if (gone) {

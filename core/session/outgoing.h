@@ -47,6 +47,7 @@ struct sluice_outgoing {
     uint32_t operand;
     uint64_t listed_size, size;
     bool in_ready, busy, retired, opened, carrier_open, started;
+    bool stopped;   /* the receiver wants no more of it; its RESULT follows */
     bool repeating; /* the reading under way repeats a chunk whose buffer was dropped */
     bool ordered, group_agreed;
     unsigned attempt;

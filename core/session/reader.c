@@ -67,7 +67,8 @@ static int object_open(sluice_mover *mover, sluice_reading *reading)
 static int runs_find(sluice_mover *mover, sluice_reading *reading, uint64_t from, uint64_t to)
 {
     const sluice_source_ops *ops = mover->store.source;
-    bool sparse = ops->capabilities & SLUICE_SOURCE_SPARSE && ops->extent && !reading->ordered;
+    bool sparse = ops->capabilities & SLUICE_SOURCE_SPARSE && ops->extent && !reading->ordered &&
+                  to - from >= SLUICE_READER_HOLE_LEAST;
     uint64_t at = from;
     reading->run_count = 0;
     while (sparse && at < to) {

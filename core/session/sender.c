@@ -461,8 +461,9 @@ void sluice_sender_stopped(sluice_sender *sender, sluice_object_id id)
     sluice_outgoing_carrier_abort(sender, entry);
     sluice_outgoing_ready_remove(sender, entry);
     sluice_outgoing_buffers_drop(sender, entry);
+    entry->stopped = true;
     if (entry->state == OUT_WANTED)
-        entry->state = OUT_ENDED; /* RESULT follows; nothing more is read */
+        entry->state = OUT_ENDED;
     sluice_outgoing_release(sender, entry);
 }
 

@@ -384,7 +384,7 @@ static bool deliver_one(side *s)
             free(block);
             return true;
         }
-        if (range.id > 1 && f->corruptions) {
+        if (range.id > 1 && (f->corruptions < 0 || (f->corruptions > 0 && !sluice_attempt_of_object(range.id)))) {
             block[random_next(f) % bytes] ^= 0x40;
             f->corruptions -= f->corruptions > 0;
         }

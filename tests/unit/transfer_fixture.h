@@ -75,7 +75,7 @@ struct fixture {
     bool push;
     unsigned loss_percent;
     size_t piece_most;
-    int corruptions;             /* so many blocks of entries' objects get a flipped byte; -1: all of attempt 0 and 1 */
+    int corruptions;             /* so many blocks of first attempts get a flipped byte; -1: all blocks */
     unsigned source_capabilities, sink_capabilities;
     uint64_t memory_bytes, receive_bytes;
     item *items;
