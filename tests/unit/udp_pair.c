@@ -75,6 +75,18 @@ static void host_random(const sluice_host *host, void *out, size_t bytes)
 
 /* ---- the user of an engine ---- */
 
+/* What the test itself remembers is not meant to run out of memory. */
+static uint64_t note(pair *p, udp_ranges *set, uint64_t from, uint64_t to)
+{
+    int64_t fail_after = p->fail_after;
+    uint64_t calls = p->calls, fresh = 0;
+    p->fail_after = -1;
+    udp_ranges_add(set, &p->host, from, to, &fresh);
+    p->fail_after = fail_after;
+    p->calls = calls;
+    return fresh;
+}
+
 static pair_object *object_of(pair_end *end, uint64_t id)
 {
     if (id >= PAIR_OBJECTS) {
@@ -103,8 +115,7 @@ static size_t user_fetch(void *user, sluice_object_id id, uint64_t offset, const
 static void user_acked(void *user, sluice_object_id id, uint64_t from, uint64_t to)
 {
     pair_end *end = user;
-    uint64_t fresh;
-    udp_ranges_add(&object_of(end, id)->acked, &end->pair->host, from, to, &fresh);
+    uint64_t fresh = note(end->pair, &object_of(end, id)->acked, from, to);
     end->pair->faults += fresh != to - from;
 }
 
@@ -129,7 +140,7 @@ static void consume(pair_end *end, uint64_t id, uint64_t bytes)
 {
     if (!end->auto_consume)
         end->unconsumed += bytes;
-    else if (id == 0 || end->objects[id].ordered)
+    else if (id == 0 || object_of(end, id)->ordered)
         end->pair->ops->consumed_ordered(end->state, id, bytes);
     else
         end->pair->ops->consumed(end->state, bytes);
@@ -140,8 +151,7 @@ static void user_deliver(void *user, sluice_object_id id, uint64_t offset, const
     pair_end *end = user;
     pair *p = end->pair;
     pair_object *object = object_of(end, id);
-    uint64_t fresh;
-    udp_ranges_add(&object->got, &p->host, offset, offset + bytes, &fresh);
+    uint64_t fresh = note(p, &object->got, offset, offset + bytes);
     p->faults += fresh != bytes || (id != 0 && !object->opened) || (object->ended && offset + bytes > object->size);
     if (id == 0 || object->ordered) {
         p->faults += offset != object->next;
@@ -181,8 +191,7 @@ static void user_skipped(void *user, sluice_object_id id, uint64_t from, uint64_
 {
     pair_end *end = user;
     pair_object *object = object_of(end, id);
-    uint64_t fresh;
-    udp_ranges_add(&object->got, &end->pair->host, from, to, &fresh);
+    uint64_t fresh = note(end->pair, &object->got, from, to);
     end->pair->faults += fresh != to - from;
     object->skipped += to - from;
     if (object->ordered) {
@@ -385,10 +394,15 @@ void pair_setup(sluice_transport_setup setup[2])
 
 pair *pair_new(const sluice_transport_setup setup[2])
 {
+    return pair_new_failing(setup, -1);
+}
+
+pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after)
+{
     pair *p = calloc(1, sizeof(*p));
     p->now = setup[0].now;
     p->seed = 1;
-    p->fail_after = -1;
+    p->fail_after = fail_after;
     p->host = (sluice_host){.size = sizeof(p->host), .owner = p, .log = host_log, .fail = host_fail,
                             .resize = host_resize, .random = host_random};
     p->ops = transport_udp_LTX_sluice_plugin.ops;

@@ -81,6 +81,8 @@ typedef struct pair {
 void pair_setup(sluice_transport_setup setup[2]);
 /* NULL: an engine could not be made. */
 pair *pair_new(const sluice_transport_setup setup[2]);
+/* The same when an allocation fails after so many; negative: none does. */
+pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after);
 void pair_free(pair *p);
 
 /* Opens an object at an end, offers all and finishes it. */
