@@ -7,18 +7,20 @@
  *
  *     window <- window x (1 + v x gain x (T(x) - q) / (min_rtt + q)),   T(x) = target_queue x cbrt(100 Mbit/s / x)
  *
- * x is the flow's own rate, q the least one-way queueing delay of the round.  At the stable point q = T(x); as all
+ * x is the flow's own rate, q the one-way queueing delay.  At the stable point q = T(x); as all
  * flows of a bottleneck see one q, they have one x: fairness without regard to round trip times.  FAST keeps a number
  * of packets in the queue, T = a/x; the cube root makes one setting do from 1 Mbit/s (19 ms) to 10 Gbit/s (0.9 ms).
  * A weight w aims at T(x/w).  What is sent is clocked by the window, so the queue answers within a round trip, and a
  * gain of 0.3 leaves a delay of two rounds stable (z^2 - z + 0.3 has its roots at |z| = 0.55).
  *
  * v is Copa's velocity (Arun, Balakrishnan, NSDI 2018): it doubles while a flow has moved in one direction for three
- * rounds and falls to 1 when it turns.  The common queue makes all flows turn; flows that are apart from their share
+ * rounds and is halved when it turns.  The common queue makes all flows turn; flows that are apart from their share
  * keep moving.  Without it two flows at 200 ms would need hundreds of rounds to meet.
  *
- * The least delay of a round, rather than a mean, leaves out jitter of the path and of a busy machine's scheduler;
- * where the round trip is shorter than 5 ms (`epoch`), 5 ms stand for a round.
+ * q is the mean over the round of the least delay in each 10 ms (`slot`): the least leaves out jitter of the path and
+ * of a busy machine's scheduler; slots of one length for all let flows of unlike round trips see the same queue (the
+ * least of a long round is lower than that of a short one).  Where the round trip is shorter than 5 ms (`epoch`), 5 ms
+ * stand for a round.
  *
  * Plateau.  The pacing rate stays within 10 % (`headroom`) of the highest delivery rate of the last 10 rounds over
  * (1 - loss), so a queue that cannot be seen is not run into.  Rounds in which the sender did not use what it had
@@ -29,10 +31,11 @@
  * (g - 1)/ln g = 1.64 of what the path holds: a queue of 0.64 BDP at most, and the window is divided by just that.
  * 2.5 finds 1 Gbit/s at 200 ms in 7 rounds from 32 packets; 3 would leave 0.82 BDP of queue.
  *
- * Loss.  Random loss is not congestion.  Loss well above the calm loss, while no queue is seen, may be a queue too
- * shallow to see: so the flow tries for two rounds at 0.9 of what was delivered.  If the loss stays it was random and
- * becomes the new calm loss; if it goes, the flow stays just under what was delivered for 16 rounds and then looks
- * again.  Drops at the receiver's own socket lead there at once.
+ * Loss.  Random loss is not congestion.  Loss above the calm loss, beyond what chance explains, may be a queue too
+ * shallow to see: so the flow tries for some rounds at 0.9 of what was delivered, which the path carries whatever its
+ * queue.  If the loss stays it was random and becomes the new calm loss; if it goes, the flow stays just under what
+ * was delivered (the ceiling), which rises by a twentieth from time to time.  Drops at the receiver's own socket lead
+ * there at once: a CPU has no queue that could be seen.
  *
  * Empty queue.  The delay is known only above the least seen.  A flow that has not seen a lower queue for 5 s (or 50
  * round trips) lowers its window for one round trip, at most by half, as BBR's ProbeRTT (draft-ietf-ccwg-bbr).
@@ -45,10 +48,18 @@
 
 #include <math.h>
 
-#define PLATEAU_EPOCHS 10
+#define PLATEAU_EPOCHS 10 /* BBR's window for the greatest delivery rate, in round trips */
+#define WINDOW_LEAST 4    /* packets: below, one lost report would stop the flow */
+#define RTT_UNKNOWN 0.1   /* s, until the first measurement */
+#define LOSS_MOST 0.5     /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
+#define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
+#define VELOCITY_MOST 1024
+#define TRIAL_EPOCHS 2 /* until what is sent at the trial's rate comes to be reported */
+#define HOLD_EPOCHS 16 /* under a ceiling that was hit */
+#define RAISE_EPOCHS 4 /* between raises of a ceiling that was not */
 
 typedef struct fair_config {
-    sluice_duration target_queue, epoch, yield_interval;
+    sluice_duration target_queue, epoch, slot, yield_interval;
     double gain, step_most, growth, headroom;
     int64_t initial_packets;
 } fair_config;
@@ -60,13 +71,16 @@ static const sluice_option fair_options[] = {
     SLUICE_OPTION_REAL(fair_config, gain, .def = "0.3", .min = "0.01", .max = "1",
                        .help = "Part of the difference between wanted and standing queue that one round corrects."),
     SLUICE_OPTION_REAL(fair_config, step_most, .def = "0.1", .min = "0.01", .max = "1",
-                       .help = "Most that the window changes in one round, as a part of it."),
+                       .help = "Most that the window grows in one round, as a part of it."),
     SLUICE_OPTION_REAL(fair_config, growth, .def = "2.5", .min = "1.1", .max = "4",
                        .help = "Growth per round trip while the capacity is not known yet."),
     SLUICE_OPTION_REAL(fair_config, headroom, .def = "0.1", .min = "0.01", .max = "1",
                        .help = "How far the pacing rate may lie above the highest delivery rate seen."),
     SLUICE_OPTION_DURATION(fair_config, epoch, .def = "5ms", .min = "100us", .max = "1s",
                            .help = "Shortest time to judge queue and rate by, where the round trip is shorter."),
+    SLUICE_OPTION_DURATION(fair_config, slot, .def = "10ms", .min = "100us", .max = "1s",
+                           .help = "Time of which the least queueing delay counts; jitter shorter than this is not "
+                                   "taken for a queue."),
     SLUICE_OPTION_DURATION(fair_config, yield_interval, .def = "5s", .min = "100ms", .max = "10min",
                            .help = "After this long without an empty queue (or 50 round trips, if longer) the flow "
                                    "empties its part of it for a round trip."),
@@ -74,49 +88,58 @@ static const sluice_option fair_options[] = {
                       .help = "Sent in the first round trip."),
 };
 
-typedef enum phase { STARTUP, STEADY, YIELD } phase;
+typedef enum fair_phase { STARTUP, STEADY, YIELD } fair_phase;
 
-typedef struct epoch {
+/* What came in since `began`: a round trip, or config.epoch if that is longer. */
+typedef struct fair_epoch {
     sluice_time began;
-    uint64_t round, delivered;
-    sluice_duration queue;             /* least */
-    double acked, lost, marked, drops; /* packets */
-    double best_bps, limited_acked, sent, pacing_bps;
-    bool limited, used;
-} epoch;
+    uint64_t round, delivered;           /* when it began */
+    double acked, lost, marked, limited; /* packets; limited: with app_limited */
+    double sent;                         /* bytes */
+    double pacing_least;                 /* bit/s, the least answered in it */
+    bool rated, used;                    /* a rate was measured; the window was filled */
+} fair_epoch;
+
+/* Loss is judged over as many epochs as it takes to tell it from chance. */
+typedef struct fair_judgement {
+    double acked, lost, drops;
+} fair_judgement;
 
 typedef struct fair_state {
     fair_config config;
     sluice_limits limits;
-    phase phase;
-    double window, packet_bytes;
-    double srtt, min_rtt; /* s */
-    double rate_bps;      /* delivered in the last epoch */
+    fair_phase phase;
+    double packet_bytes, srtt, min_rtt; /* s */
+    double window;                      /* bytes */
+    double rate, smooth_rate;           /* bit/s delivered: in the last epoch, over about eight */
     double plateau[PLATEAU_EPOCHS];
     unsigned plateau_at;
-    epoch now;
-    unsigned skip; /* epochs that say nothing */
+    fair_epoch epoch;
+    unsigned skip; /* epochs in which the law rests, as they show the past */
+
+    /* Queue: the mean over the epoch's slots of the least delay in each. */
+    sluice_time slot_began;
+    double slot_acked, slot_least, slots, slots_sum;
+
+    /* The law's velocity. */
     double velocity;
-    int direction, steps;
-    double loss; /* calm loss, as a part */
-    /* startup */
-    sluice_time bucket_began;
-    sluice_duration bucket_queue;
-    double bucket_acked, bucket_lost, calm_acked, calm_lost;
-    double best_epoch_bps;
-    unsigned stalled;
-    /* yield */
-    sluice_duration empty_queue;
-    sluice_time empty_at, yield_began, yield_until;
-    double yield_window;
-    /* ceiling */
-    double ceiling_bps;
-    unsigned ceiling_epochs, ceiling_hold;
-    double trial_loss, trial_bps, smooth_bps;
-    unsigned trial;
-    double judged_acked, judged_lost, judged_drops;
-    unsigned idle_epochs;
+    int direction;
+    unsigned same, idle; /* epochs in one direction; epochs without a queue */
     double idle_rate;
+
+    /* Startup. */
+    double seen_acked, seen_lost, slot_lost, best_rate;
+    unsigned stalled;
+
+    /* Loss. */
+    double loss, trial_loss, trial_rate, ceiling; /* calm loss; bit/s, 0: none */
+    unsigned trial, hold;
+    bool hit; /* the ceiling was lowered and not found calm since */
+    fair_judgement judgement;
+
+    /* Yielding. */
+    double empty_queue, yield_window;
+    sluice_time empty_at, yield_until;
 } fair_state;
 
 static double seconds(sluice_duration duration)
@@ -133,50 +156,56 @@ static double plateau(const fair_state *fair)
     return most;
 }
 
-static void plateau_raise(fair_state *fair, double bps)
-{
-    if (bps > fair->plateau[fair->plateau_at])
-        fair->plateau[fair->plateau_at] = bps;
-}
-
+/* T(x) of the head of this file. */
 static double queue_target(const fair_state *fair)
 {
-    double share = fmax(fair->rate_bps, 1e4) / fmax(fair->limits.weight, 1e-3);
+    double share = fmax(fair->rate, 1e4) / fmax(fair->limits.weight, 1e-3);
 
     return seconds(fair->config.target_queue) * cbrt(1e8 / share);
 }
 
-static void answer(const fair_state *fair, sluice_control *control)
+static double rtt_of(const fair_state *fair)
 {
-    double window = fair->phase == YIELD ? fair->yield_window : fair->window;
-    double rtt = fair->srtt > 0 ? fair->srtt : 0.1;
-    double pacing, cap = plateau(fair) * (1 + fair->config.headroom) / (1 - fair->loss);
-    double least = 4 * fair->packet_bytes;
+    return fair->srtt > 0 ? fair->srtt : RTT_UNKNOWN;
+}
+
+/* ---- the answer ---- */
+
+static double pacing_of(const fair_state *fair, double window)
+{
+    double target = (double)fair->limits.target_bps, most = plateau(fair), pacing;
 
     if (fair->phase == STARTUP) {
-        pacing = 2 * window * 8 / rtt;
-        if (fair->limits.target_bps && plateau(fair) <= 0)
-            pacing = (double)fair->limits.target_bps;
+        /* In growth by g the newest packets leave at ln g / (1 - 1/g) = 1.53 windows a round trip: 2 does not hinder.
+         */
+        pacing = target > 0 && most <= 0 ? target : 2 * window * 8 / rtt_of(fair);
     } else {
-        pacing = 1.2 * window * 8 / rtt;
-        if (cap > 0 && pacing > cap)
-            pacing = cap;
-        if (fair->ceiling_bps > 0 && pacing > fair->ceiling_bps)
-            pacing = fair->ceiling_bps;
+        /* The window holds the flow back; 1.2 keeps the pacer from doing so (Linux paces TCP alike). */
+        pacing = 1.2 * window * 8 / rtt_of(fair);
+        if (most > 0)
+            pacing = fmin(pacing, most * (1 + fair->config.headroom) / (1 - fair->loss));
+        if (fair->ceiling > 0)
+            pacing = fmin(pacing, fair->ceiling);
     }
-    if (fair->limits.target_bps && pacing > (double)fair->limits.target_bps)
-        pacing = (double)fair->limits.target_bps;
-    if (window < least)
-        window = least;
-    if (pacing < least * 8 / fmax(rtt, 0.001) / 2)
-        pacing = least * 8 / fmax(rtt, 0.001) / 2;
-    control->pacing_bps = pacing < 1e15 ? (sluice_rate)pacing : (sluice_rate)1e15;
-    control->cwnd_bytes = window < 1e15 ? (uint64_t)window : (uint64_t)1e15;
+    pacing = fmax(pacing, WINDOW_LEAST / 2.0 * fair->packet_bytes * 8 / fmax(rtt_of(fair), 0.001));
+    return target > 0 ? fmin(pacing, target) : pacing;
+}
+
+static void answer(fair_state *fair, sluice_control *control)
+{
+    double window = fmax(fair->phase == YIELD ? fair->yield_window : fair->window, WINDOW_LEAST * fair->packet_bytes);
+    double pacing = pacing_of(fair, window);
+
+    control->pacing_bps = (sluice_rate)fmin(pacing, 1e15);
+    control->cwnd_bytes = (uint64_t)fmin(window, 1e15);
+    if (fair->epoch.pacing_least <= 0 || pacing < fair->epoch.pacing_least)
+        fair->epoch.pacing_least = pacing;
 }
 
 static void epoch_begin(fair_state *fair, sluice_time now, uint64_t round, uint64_t delivered)
 {
-    fair->now = (epoch){.began = now, .round = round, .delivered = delivered, .queue = UINT64_MAX};
+    fair->epoch = (fair_epoch){.began = now, .round = round, .delivered = delivered};
+    fair->slots = fair->slots_sum = 0;
 }
 
 static int fair_init(void *state, const void *config, const sluice_congestion_start *start, sluice_control *control)
@@ -188,158 +217,257 @@ static int fair_init(void *state, const void *config, const sluice_congestion_st
     fair->packet_bytes = start->packet_bytes;
     fair->srtt = seconds(start->srtt_ns);
     fair->min_rtt = seconds(start->min_rtt_ns);
-    fair->phase = STARTUP;
     fair->velocity = 1;
     fair->window = (double)fair->config.initial_packets * fair->packet_bytes;
-    if (start->limits.target_bps) {
-        double rtt = fair->srtt > 0 ? fair->srtt : 0.1;
-
-        fair->window = fmax(fair->window, 1.5 * rtt * (double)start->limits.target_bps / 8);
-    }
+    fair->window = fmax(fair->window, 1.5 * rtt_of(fair) * (double)start->limits.target_bps / 8);
     if (start->delivery_rate_bps && start->srtt_ns) {
         fair->phase = STEADY;
-        fair->rate_bps = (double)start->delivery_rate_bps;
-        fair->plateau[0] = fair->rate_bps;
-        fair->window = fmax(fair->window, fair->rate_bps / 8 * fair->srtt);
+        fair->rate = fair->plateau[0] = (double)start->delivery_rate_bps;
+        fair->window = fair->rate / 8 * fair->srtt;
     }
-    fair->empty_queue = UINT64_MAX;
+    fair->slot_least = fair->empty_queue = HUGE_VAL;
+    fair->slot_began = fair->empty_at = start->now;
     epoch_begin(fair, start->now, 0, 0);
     answer(fair, control);
     return SLUICE_OK;
 }
 
-static void steady_begin(fair_state *fair)
+/* ---- startup ---- */
+
+static void steady_begin(fair_state *fair, double window)
 {
     fair->phase = STEADY;
+    fair->window = window;
     fair->velocity = 1;
-    fair->direction = fair->steps = 0;
+    fair->direction = 0;
+    fair->same = fair->idle = 0;
     fair->skip = 2;
+    /* The loss of startup may be its own; whether it is random will be tried. */
+    fair->loss = 0;
+    fair->smooth_rate = 0;
+    fair->judgement = (fair_judgement){0};
 }
 
 static void startup_begin(fair_state *fair)
 {
     fair->phase = STARTUP;
-    fair->bucket_acked = fair->bucket_lost = fair->calm_acked = fair->calm_lost = 0;
-    fair->best_epoch_bps = 0;
+    fair->seen_acked = fair->seen_lost = fair->slot_acked = fair->slot_lost = fair->best_rate = 0;
     fair->stalled = 0;
 }
 
-static void startup_sample(fair_state *fair, const sluice_sample *sample, sluice_duration queue)
+/* What the path holds, read from a window that grew until now. */
+static double startup_window(const fair_state *fair, const sluice_sample *sample)
 {
-    double length = fmax(seconds(fair->config.epoch) * 0.8, fair->srtt / 8);
-    double calm = fair->calm_acked + fair->calm_lost;
-    double target = (double)fair->limits.target_bps;
+    double g = fair->config.growth;
+
+    if (!fair->limits.target_bps)
+        return fair->window * log(g) / (g - 1);
+    /* A window that a target set says nothing. */
+    if (sample->delivery_rate_bps)
+        return fmin(fair->window, (double)sample->delivery_rate_bps / 8 * (fair->min_rtt + queue_target(fair)));
+    return fair->window / 2;
+}
+
+/* A slot of startup is over: has it met the bottleneck? */
+static void startup_slot(fair_state *fair, const sluice_sample *sample)
+{
+    double seen = fair->seen_acked + fair->seen_lost, sent = fair->slot_acked + fair->slot_lost;
+    bool queue = fair->slot_least > queue_target(fair);
+    bool loss = seen > 50 && sent > 50 && fair->slot_lost / sent > fair->seen_lost / seen + 0.2;
+
+    if (queue || loss) {
+        steady_begin(fair, startup_window(fair, sample));
+        return;
+    }
+    fair->seen_acked += fair->slot_acked;
+    fair->seen_lost += fair->slot_lost;
+    fair->loss = fmin(LOSS_MOST, fair->seen_lost / (fair->seen_acked + fair->seen_lost));
+}
+
+static void startup_sample(fair_state *fair, const sluice_sample *sample)
+{
+    double target = (double)fair->limits.target_bps / 8, most;
 
     if (!sample->app_limited || (double)sample->prior_in_flight_bytes > 0.5 * fair->window)
         fair->window += (fair->config.growth - 1) * (double)sample->acked_bytes;
-    if (target > 0 && fair->window > 2 * target / 8 * fair->srtt + 64 * fair->packet_bytes)
-        fair->window = 2 * target / 8 * fair->srtt + 64 * fair->packet_bytes;
-    if (queue < fair->bucket_queue || fair->bucket_acked == 0)
-        fair->bucket_queue = queue;
-    fair->bucket_acked += (double)sample->acked_packets;
-    fair->bucket_lost += (double)sample->lost_packets;
-    if (fair->bucket_acked < 4 || seconds(sample->now - fair->bucket_began) < length)
-        return;
-    if (seconds(fair->bucket_queue) > queue_target(fair)) {
-        if (target > 0)
-            fair->window = fmin(fair->window, sample->delivery_rate_bps ? (double)sample->delivery_rate_bps / 8 *
-                                                                              (fair->min_rtt + queue_target(fair))
-                                                                        : fair->window / 2);
-        else
-            fair->window *= log(fair->config.growth) / (fair->config.growth - 1);
-        steady_begin(fair);
-    } else if (calm > 50 && fair->bucket_acked + fair->bucket_lost > 50 &&
-               fair->bucket_lost / (fair->bucket_acked + fair->bucket_lost) > fair->calm_lost / calm + 0.2) {
-        fair->window *= log(fair->config.growth) / (fair->config.growth - 1);
-        steady_begin(fair);
-    } else {
-        fair->calm_acked += fair->bucket_acked;
-        fair->calm_lost += fair->bucket_lost;
-        fair->loss = fmin(0.5, fair->calm_lost / (fair->calm_acked + fair->calm_lost));
-    }
-    fair->bucket_began = sample->now;
-    fair->bucket_acked = fair->bucket_lost = 0;
+    most = 2 * target * rtt_of(fair) + 2 * (double)fair->config.initial_packets * fair->packet_bytes;
+    if (target > 0 && fair->window > most)
+        fair->window = most;
 }
 
-static void startup_epoch(fair_state *fair)
+/* Three rounds without a quarter more (as BBR): the sender, the receiver, or a queue that cannot be seen. */
+static void startup_epoch(fair_state *fair, bool limited)
 {
-    if (fair->now.limited)
+    if (limited)
         return;
-    if (fair->rate_bps > 1.25 * fair->best_epoch_bps) {
-        fair->best_epoch_bps = fair->rate_bps;
+    if (fair->rate > 1.25 * fair->best_rate) {
+        fair->best_rate = fair->rate;
         fair->stalled = 0;
-        return;
-    }
-    if (++fair->stalled >= 3) {
-        fair->window =
-            fmin(fair->window, 1.5 * plateau(fair) / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss));
-        steady_begin(fair);
+    } else if (++fair->stalled >= 3) {
+        double holds = plateau(fair) / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss);
+
+        steady_begin(fair, fmin(fair->window, 1.5 * holds));
     }
 }
 
-/* The law. */
-static void steady_epoch(fair_state *fair)
-{
-    double target = queue_target(fair), queue = seconds(fair->now.queue), step;
-    double off = target - queue;
-    int direction = off > 0 ? 1 : -1;
+/* ---- the law ---- */
 
-    if (direction == fair->direction)
-        fair->steps++;
-    else
-        fair->steps = 0, fair->velocity = 1;
+static double velocity_of(fair_state *fair, int direction)
+{
+    if (direction != fair->direction) {
+        fair->velocity = fmax(1, fair->velocity / 2);
+        fair->same = 0;
+    } else if (++fair->same >= 3) {
+        fair->velocity = fmin(fair->velocity * 2, VELOCITY_MOST);
+    }
     fair->direction = direction;
-    if (fair->steps >= 3)
-        fair->velocity = fmin(fair->velocity * 2, 1024);
-    step = fair->config.gain * off / (fair->min_rtt + queue) * fair->velocity;
-    step = fmax(-fair->config.step_most, fmin(fair->config.step_most, step));
-    if (queue > 2 * target + 0.001)
-        step = fmin(step, -(queue - target) / (fair->min_rtt + queue) * 0.7);
-    if (step > 0 && (fair->now.limited || !fair->now.used)) {
-        fair->velocity = 1;
-        fair->steps = 0;
+    return fair->velocity;
+}
+
+/* No queue for five rounds, and the rate has grown beyond what it was: the path has become larger, and is looked for
+ * anew. */
+static void idle_note(fair_state *fair, bool empty)
+{
+    if (!empty || fair->ceiling > 0) {
+        fair->idle = 0;
         return;
     }
-    if (fair->now.marked > 0)
-        step = fmin(step, -0.5 * fair->now.marked / fmax(fair->now.acked, 1));
+    if (fair->idle++ == 0)
+        fair->idle_rate = plateau(fair);
+    if (fair->idle >= 5 && fair->rate > 1.15 * fair->idle_rate)
+        startup_begin(fair);
+}
+
+static void steady_epoch(fair_state *fair, double queue, bool limited)
+{
+    double target = queue_target(fair), off = target - queue, rtt = fair->min_rtt + queue, step;
+    bool may_grow = fair->epoch.used && !limited;
+
+    if (off > 0 && !may_grow) {
+        fair->velocity = 1;
+        fair->same = fair->idle = 0;
+        return;
+    }
+    step = fair->config.gain * off / rtt * velocity_of(fair, off > 0 ? 1 : -1);
+    step = fmax(-fair->config.step_most, fmin(fair->config.step_most, step));
+    /* Far too long a queue (the capacity fell): most of it goes in this round. */
+    if (queue > 2 * target + 0.001) {
+        step = fmin(step, 0.7 * off / rtt);
+        fair->skip = 1;
+    }
+    if (fair->epoch.marked > 0)
+        step = fmin(step, -0.5 * fair->epoch.marked / fmax(fair->epoch.acked, 1));
     fair->window *= 1 + step;
-    if (queue < target / 2 && fair->ceiling_bps == 0 && fair->now.used) {
-        if (fair->idle_epochs++ == 0)
-            fair->idle_rate = fair->rate_bps;
-        if (fair->idle_epochs >= 5) {
-            fair->idle_epochs = 0;
-            if (fair->rate_bps > 1.15 * fair->idle_rate)
-                startup_begin(fair);
-        }
+    idle_note(fair, queue < target / 2);
+}
+
+/* ---- loss ---- */
+
+/* The trial is over: what it sent lay below what the path had delivered, so its loss is no queue's. */
+static void trial_end(fair_state *fair, double loss, double noise)
+{
+    fair->loss = fmin(loss, LOSS_MOST);
+    if (fair->trial_loss - loss > 0.01 + noise) {
+        fair->ceiling = 0.98 * fair->trial_rate / (1 - fair->loss);
+        fair->hold = HOLD_EPOCHS;
     } else {
-        fair->idle_epochs = 0;
+        fair->ceiling = 0;
     }
 }
 
-static void yield_begin(fair_state *fair, sluice_time now)
+/* Under a ceiling the rate comes down by the excess, once; when that does not help, the loss is tried again. */
+static void excess_met(fair_state *fair, double loss)
 {
-    double part = 1 - 0.04 / fmax(fair->srtt, 0.001);
-
-    fair->phase = YIELD;
-    fair->yield_window = fair->window * fmax(0.5, fmin(0.9, part));
-    fair->yield_began = now;
-    fair->yield_until = 0;
-    fair->empty_queue = UINT64_MAX;
+    if (fair->ceiling > 0 && !fair->hit) {
+        fair->ceiling *= 1 - (loss - fair->loss);
+        fair->hold = HOLD_EPOCHS;
+        fair->hit = true;
+        return;
+    }
+    fair->trial_loss = loss;
+    fair->trial_rate = fair->smooth_rate;
+    fair->trial = TRIAL_EPOCHS + 1;
+    fair->ceiling = 0.9 * fair->smooth_rate;
 }
 
-/* True while the flow yields. */
+/* No excess: the calm loss follows, and a ceiling that was not hit for long enough rises by a twentieth.  It goes when
+ * it no longer holds anything back.  Under a ceiling calm loss does not rise, lest it follow the ceiling's own. */
+static void calm_met(fair_state *fair, double loss)
+{
+    fair->hit = false;
+    if (fair->ceiling <= 0 || loss < fair->loss)
+        fair->loss = fmin(LOSS_MOST, fair->loss + 0.1 * (loss - fair->loss));
+    if (fair->ceiling <= 0 || fair->hold > 0)
+        return;
+    fair->hold = RAISE_EPOCHS;
+    fair->ceiling *= 1.05;
+    if (fair->ceiling > 1.5 * plateau(fair) / (1 - fair->loss))
+        fair->ceiling = 0;
+}
+
+static void judge(fair_state *fair, const fair_epoch *epoch)
+{
+    fair_judgement *sum = &fair->judgement;
+    double n, loss, noise;
+
+    if (fair->trial > 1) {
+        fair->trial--;
+        *sum = (fair_judgement){0};
+        return;
+    }
+    fair->hold -= fair->hold > 0;
+    sum->acked += epoch->acked;
+    sum->lost += epoch->lost;
+    n = sum->acked + sum->lost;
+    if (n < 50)
+        return;
+    if (sum->drops > 0.01 * n) {
+        /* The receiver's own socket overflows: its CPU is the bottleneck, and has no queue that can be seen. */
+        fair->ceiling = 0.95 * fair->rate;
+        fair->hold = HOLD_EPOCHS;
+        *sum = (fair_judgement){0};
+        return;
+    }
+    loss = fmax(0, sum->lost - sum->drops) / n;
+    noise = 3 * sqrt(fmax(fair->trial ? loss : fmax(loss, fair->loss), 0.002) / n);
+    if (fair->trial) {
+        if (noise > 0.025)
+            return;
+        fair->trial = 0;
+        trial_end(fair, loss, noise);
+    } else if (loss > fair->loss + 0.01 + noise) {
+        excess_met(fair, loss);
+    } else if (noise > 0.025) {
+        return;
+    } else {
+        calm_met(fair, loss);
+    }
+    *sum = (fair_judgement){0};
+}
+
+/* ---- yielding ---- */
+
+/* Below 80 ms half the window goes; beyond, twice what the largest targets keep standing (20 ms) will do. */
+static void yield_begin(fair_state *fair)
+{
+    fair->phase = YIELD;
+    fair->yield_window = fair->window * fmax(0.5, fmin(0.9, 1 - 0.04 / rtt_of(fair)));
+    fair->yield_until = 0;
+    fair->empty_queue = HUGE_VAL;
+}
+
 static void yield_sample(fair_state *fair, const sluice_sample *sample)
 {
     if (!fair->yield_until && (double)sample->in_flight_bytes <= fair->yield_window + 2 * fair->packet_bytes)
         fair->yield_until = sample->now + sample->srtt_ns;
-    if (fair->yield_until && sample->now >= fair->yield_until) {
-        fair->phase = STEADY;
-        fair->skip = 2;
-        epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
-    }
+    if (!fair->yield_until || sample->now < fair->yield_until)
+        return;
+    fair->phase = STEADY;
+    fair->skip = 2;
+    epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
 }
 
-static void empty_note(fair_state *fair, const sluice_sample *sample, sluice_duration queue)
+static void empty_note(fair_state *fair, const sluice_sample *sample, double queue)
 {
     double interval = fmax(seconds(fair->config.yield_interval), 50 * fair->srtt);
 
@@ -347,159 +475,128 @@ static void empty_note(fair_state *fair, const sluice_sample *sample, sluice_dur
         fair->empty_queue = queue;
         fair->empty_at = sample->now;
     } else if (fair->phase == STEADY && seconds(sample->now - fair->empty_at) > interval) {
-        yield_begin(fair, sample->now);
+        yield_begin(fair);
     }
 }
 
-static void judged_clear(fair_state *fair)
+/* ---- samples ---- */
+
+static void slot_note(fair_state *fair, const sluice_sample *sample, double queue)
 {
-    fair->judged_acked = fair->judged_lost = fair->judged_drops = 0;
+    double length =
+        fair->phase == STARTUP ? fmax(0.8 * seconds(fair->config.epoch), fair->srtt / 8) : seconds(fair->config.slot);
+
+    fair->slot_least = fmin(fair->slot_least, queue);
+    fair->slot_acked += (double)sample->acked_packets;
+    fair->slot_lost += (double)sample->lost_packets;
+    if (fair->slot_acked < SLOT_PACKETS || seconds(sample->now - fair->slot_began) < length)
+        return;
+    fair->slots++;
+    fair->slots_sum += fair->slot_least;
+    if (fair->phase == STARTUP)
+        startup_slot(fair, sample);
+    fair->slot_began = sample->now;
+    fair->slot_least = HUGE_VAL;
+    fair->slot_acked = fair->slot_lost = 0;
 }
 
-static void loss_judge(fair_state *fair)
+static void epoch_note(fair_state *fair, const sluice_sample *sample)
 {
-    double n, loss, noise;
+    fair_epoch *epoch = &fair->epoch;
+    double *top = &fair->plateau[fair->plateau_at];
 
-    fair->judged_acked += fair->now.acked;
-    fair->judged_lost += fair->now.lost;
-    fair->judged_drops += fair->now.drops;
-    n = fair->judged_acked + fair->judged_lost;
-    loss = n > 0 ? fmax(0, fair->judged_lost - fair->judged_drops) / n : 0;
-    noise = 3 * sqrt(fmax(fmax(loss, fair->loss), 0.002) / fmax(n, 1));
-    if (fair->trial) {
-        if (fair->trial > 1) {
-            fair->trial--;
-            judged_clear(fair);
-            return;
-        }
-        if (n < 50 || noise > 0.04)
-            return;
-        fair->trial = 0;
-        fair->loss = fmin(loss, 0.5);
-        if (fair->trial_loss - loss > 0.01) {
-            fair->ceiling_bps = 0.98 * fair->trial_bps / (1 - fair->loss);
-            fair->ceiling_epochs = 16;
-        } else {
-            fair->ceiling_bps = 0;
-        }
-        judged_clear(fair);
-        return;
+    epoch->acked += (double)sample->acked_packets;
+    epoch->lost += (double)sample->lost_packets;
+    epoch->marked += (double)sample->ce_packets;
+    epoch->limited += sample->app_limited ? (double)sample->acked_packets : 0;
+    fair->judgement.drops += (double)sample->receiver_drop_packets;
+    if ((double)sample->prior_in_flight_bytes + 2 * fair->packet_bytes > 0.8 * fair->window)
+        epoch->used = true;
+    /* Over less than an epoch, reports that come together make rates that never were. */
+    if (sample->delivery_rate_bps && sample->delivery_interval_ns >= fair->config.epoch) {
+        *top = fmax(*top, (double)sample->delivery_rate_bps);
+        epoch->rated = true;
     }
-    if (fair->judged_drops > 0.01 * n && n > 50) {
-        fair->ceiling_bps = 0.95 * fair->rate_bps;
-        fair->ceiling_epochs = 20;
-        judged_clear(fair);
-        return;
-    }
-    if (fair->ceiling_bps > 0 && --fair->ceiling_epochs == 0)
-        fair->ceiling_bps = 0;
-    if (n < 50 || noise > 0.025)
-        return;
-    if (loss > fair->loss + 0.01 + noise) {
-        if (fair->ceiling_bps > 0) {
-            fair->ceiling_bps *= 1 - (loss - fair->loss);
-        } else {
-            fair->trial_loss = loss;
-            fair->trial_bps = fair->smooth_bps;
-            fair->trial = 4;
-            fair->ceiling_bps = 0.9 * fair->smooth_bps;
-        }
-    } else {
-        fair->loss += 0.1 * (loss - fair->loss);
-    }
-    fair->loss = fmin(fair->loss, 0.5);
-    judged_clear(fair);
 }
 
 static void epoch_end(fair_state *fair, const sluice_sample *sample)
 {
-    double length = seconds(sample->now - fair->now.began);
-    double sent_bps = fair->now.sent * 8 / length;
-    double average = (double)(sample->delivered_bytes - fair->now.delivered) * 8 / length;
+    fair_epoch *epoch = &fair->epoch;
+    double length = seconds(sample->now - epoch->began), sent = epoch->sent * 8 / length;
+    double average = (double)(sample->delivered_bytes - epoch->delivered) * 8 / length;
+    double queue = fair->slots > 0 ? fair->slots_sum / fair->slots : fair->slot_least;
+    /* The sender did not use what it had: source, credit, or its own CPU. */
+    bool limited = epoch->limited > 0.5 * epoch->acked || (!epoch->used && sent < 0.9 * epoch->pacing_least);
 
-    if (fair->phase == YIELD)
-        return;
-    if (fair->now.best_bps <= 0)
-        plateau_raise(fair, average);
-    if (!fair->now.used && sent_bps < 0.9 * fair->now.pacing_bps)
-        fair->now.limited = true;
-    if (!fair->now.limited) {
+    if (!epoch->rated)
+        fair->plateau[fair->plateau_at] = fmax(fair->plateau[fair->plateau_at], average);
+    if (!limited) {
         fair->plateau_at = (fair->plateau_at + 1) % PLATEAU_EPOCHS;
         fair->plateau[fair->plateau_at] = 0;
     }
     if (fair->skip) {
         fair->skip--;
     } else {
-        fair->rate_bps = average;
-        fair->smooth_bps += (average - fair->smooth_bps) / (fair->smooth_bps > 0 ? 8 : 1);
+        fair->rate = average;
+        fair->smooth_rate += (average - fair->smooth_rate) / (fair->smooth_rate > 0 ? 8 : 1);
         if (fair->phase == STARTUP) {
-            startup_epoch(fair);
+            startup_epoch(fair, limited);
         } else {
-            loss_judge(fair);
-            steady_epoch(fair);
+            judge(fair, epoch);
+            steady_epoch(fair, queue, limited);
         }
     }
     epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
 }
 
-static void epoch_note(fair_state *fair, const sluice_sample *sample, sluice_duration queue)
+/* The peer was silent: what was lost then says nothing of the path, and the old rate is taken up again. */
+static void silence(fair_state *fair, const sluice_sample *sample)
 {
-    epoch *now = &fair->now;
+    fair->skip = 3;
+    fair->judgement = (fair_judgement){0};
+    fair->slot_acked = fair->slot_lost = 0;
+    epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
+}
 
-    now->acked += (double)sample->acked_packets;
-    now->lost += (double)sample->lost_packets;
-    now->marked += (double)sample->ce_packets;
-    now->drops += (double)sample->receiver_drop_packets;
-    if (sample->acked_packets && queue < now->queue)
-        now->queue = queue;
-    if (sample->app_limited)
-        now->limited_acked += (double)sample->acked_packets;
-    now->limited = now->limited_acked > 0.5 * now->acked;
-    if (sample->delivery_interval_ns >= fair->config.epoch)
-        now->best_bps = fmax(now->best_bps, (double)sample->delivery_rate_bps);
-    if (sample->delivery_interval_ns >= fair->config.epoch)
-        plateau_raise(fair, (double)sample->delivery_rate_bps);
-    if ((double)sample->prior_in_flight_bytes + 2 * fair->packet_bytes > 0.8 * fair->window)
-        now->used = true;
+static double queue_of(const sluice_sample *sample)
+{
+    if (sample->queue_valid)
+        return seconds(sample->queue_min_ns);
+    return sample->srtt_ns > sample->min_rtt_ns ? seconds(sample->srtt_ns - sample->min_rtt_ns) : 0;
 }
 
 static void fair_sample(void *state, const sluice_sample *sample, sluice_control *control)
 {
     fair_state *fair = state;
-    sluice_duration queue = sample->queue_valid
-                                ? sample->queue_min_ns
-                                : (sample->srtt_ns > sample->min_rtt_ns ? sample->srtt_ns - sample->min_rtt_ns : 0);
+    const fair_epoch *epoch = &fair->epoch;
 
     fair->packet_bytes = sample->packet_bytes;
     fair->srtt = seconds(sample->srtt_ns);
     fair->min_rtt = seconds(sample->min_rtt_ns);
     if (sample->persistent) {
-        fair->skip = 3;
-        epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
+        silence(fair, sample);
         return;
     }
-    epoch_note(fair, sample, queue);
-    if (sample->acked_packets)
-        empty_note(fair, sample, queue);
+    epoch_note(fair, sample);
+    if (sample->acked_packets) {
+        empty_note(fair, sample, queue_of(sample));
+        if (fair->phase == STARTUP)
+            startup_sample(fair, sample);
+        slot_note(fair, sample, queue_of(sample));
+    }
     if (fair->phase == YIELD)
         yield_sample(fair, sample);
-    if (fair->phase == STARTUP)
-        startup_sample(fair, sample, queue);
-    if (sample->round > fair->now.round && sample->now - fair->now.began >= fair->config.epoch && fair->now.acked > 0)
+    else if (sample->round > epoch->round && epoch->acked > 0 && sample->now >= epoch->began + fair->config.epoch)
         epoch_end(fair, sample);
     answer(fair, control);
-    if (fair->now.pacing_bps == 0 || (double)control->pacing_bps < fair->now.pacing_bps)
-        fair->now.pacing_bps = (double)control->pacing_bps;
 }
 
 static void fair_sent(void *state, sluice_time now, uint64_t bytes, uint64_t in_flight_bytes, sluice_control *control)
 {
-    fair_state *fair = state;
-
     (void)now;
     (void)in_flight_bytes;
     (void)control;
-    fair->now.sent += (double)bytes;
+    ((fair_state *)state)->epoch.sent += (double)bytes;
 }
 
 static void fair_limits(void *state, sluice_time now, const sluice_limits *limits, sluice_control *control)
@@ -516,8 +613,8 @@ static void fair_view(const void *state, sluice_congestion_view *out)
     static const char *const names[] = {"startup", "steady", "yield"};
     const fair_state *fair = state;
 
-    out->phase = names[fair->phase];
-    out->estimate_bps = (sluice_rate)plateau(fair);
+    out->phase = fair->phase == STEADY && fair->ceiling > 0 ? "ceiling" : names[fair->phase];
+    out->estimate_bps = (sluice_rate)fmin(plateau(fair), 1e15);
     out->queue_target_ns = (sluice_duration)(queue_target(fair) * 1e9);
 }
 
