@@ -50,13 +50,12 @@ report() {
         -v packets="$(value "$room/out/done.json" data_packets)" \
         -v redundant="$(value "$room/out/done.json" redundant_bytes)" -v goodput="$(value "$room/out/done.json" goodput_bps)" \
         -v sender="$(value "$room/out/client.json" peak_kib)" -v receiver="$(value "$room/out/server.json" peak_kib)" \
-        -v cpu_s="$(value "$room/out/client.json" user) + $(value "$room/out/client.json" system)" \
         'BEGIN {
             share = (rate > 0 && seconds > setup) ? bytes * 8 / (seconds - setup) / (rate * (1 - loss) * 1432 / 1500) : 0
             printf "{\"case\":\"%s\",\"identical\":\"%s\",\"seconds\":%.3f,\"setup_seconds\":%.3f,\"goodput_mbps\":%.1f," \
                    "\"share\":%.3f,\"resent\":%.4f,\"redundant\":%.4f,\"sender_peak_mb\":%.0f,\"receiver_peak_mb\":%.0f," \
                    "\"reach\":\"%s\"}\n", name, same, seconds, setup, goodput / 1e6, share,
-                   packets > 0 ? resent / packets : 0, bytes > 0 ? redundant / bytes : 0,
+                   (packets > 0 ? resent / packets : 0), (bytes > 0 ? redundant / bytes : 0),
                    sender / 1024, receiver / 1024, reach
         }'
 }
