@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct sluice_thread {
     pthread_t handle;
     void (*body)(void *user);
     void *user;
+    bool alone; /* the struct is the thread's own */
     char name[NAME_BYTES];
 };
 
@@ -20,6 +22,8 @@ static void *start(void *argument)
     sluice_thread *thread = argument;
     pthread_setname_np(pthread_self(), thread->name);
     thread->body(thread->user);
+    if (thread->alone)
+        free(thread);
     return NULL;
 }
 
@@ -43,19 +47,25 @@ int sluice_thread_new(sluice_thread **out, const char *name, void (*body)(void *
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a thread");
     thread->body = body;
     thread->user = user;
+    thread->alone = !out;
     strncpy(thread->name, name, NAME_BYTES - 1);
 
     /* The mask is inherited, so it is set here: the thread never runs with another one. */
     sigset_t blocked, before;
     application_signals(&blocked);
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
-    int failed = pthread_create(&thread->handle, NULL, start, thread);
+    /* Nothing of the struct may be touched once a thread that is alone runs. */
+    pthread_t handle;
+    int failed = out ? pthread_create(&thread->handle, NULL, start, thread) : pthread_create(&handle, NULL, start, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
         free(thread);
         return sluice_fail(error, SLUICE_EIO, "cannot start a thread: %s", strerror(failed));
     }
-    *out = thread;
+    if (out)
+        *out = thread;
+    else
+        pthread_detach(handle);
     return SLUICE_OK;
 }
 

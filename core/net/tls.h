@@ -62,7 +62,7 @@ void sluice_tls_calls_set(sluice_tls *tls, const sluice_tls_calls *calls, void *
 int sluice_tls_send(sluice_tls *tls, const void *bytes, size_t count);
 
 /* Nothing more will be sent: writes what is queued, closes in an orderly way, waits for the peer to do so too (at most
- * 2 s) and calls `closed`. */
+ * 2 s) and calls `closed`.  Only after ready; before, there is nothing to wait for: free it. */
 void sluice_tls_finish(sluice_tls *tls);
 
 /* After ready.  Keying material of RFC 8446 section 7.5, with an empty context; the same on both sides.  SLUICE_EINVAL
