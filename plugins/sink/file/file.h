@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file.h - the file sink's state, shared by its rooms:
+ *
+ *     destination.c  where names lie, and the way to their directories
+ *     entry.c        what prepare decides
+ *     partial.c      the partial file beside the final one
+ *     object.c       bytes in and out, commit, abandon
+ *     attributes.c   modes, owners, times
+ *     notes.c        what finish has to do, in bounded memory
+ *     finish.c       links, then directories
+ *
+ * A file being received is a partial file, mode 0600 and locked, in the directory of the final one; see
+ * sluice_file_partial_open.  Nothing is reached through a symbolic link below the destination.
+ */
+#ifndef SLUICE_SINK_FILE_H
+#define SLUICE_SINK_FILE_H
+
+#include <pthread.h>
+#include <sluice/sink.h>
+#include <sys/stat.h>
+
+#define SLUICE_LEAF_BYTES 256 /* one component with its NUL */
+
+/* What an object or directory gets in the end. */
+typedef struct sluice_file_attributes {
+    uint32_t mode;              /* UINT32_MAX: as it is.  Above 0777 only if the owner is set too */
+    uint32_t uid, gid;          /* UINT32_MAX: as it is */
+    int64_t mtime_ns, atime_ns; /* INT64_MIN: as it is */
+} sluice_file_attributes;
+
+/* One thing for finish: a directory, or a link to be made.  Strings are borrowed. */
+typedef struct sluice_file_note {
+    sluice_entry_type type;
+    bool made; /* a directory that was not there before */
+    sluice_file_attributes attributes;
+    const char *path, *target;
+} sluice_file_note;
+
+/* A stack of notes: beyond a fixed memory it goes to a file without a name in the destination. */
+typedef struct sluice_file_notes {
+    char *memory;
+    size_t used;
+    int fd; /* 0: none yet */
+    uint64_t spooled_bytes;
+} sluice_file_notes;
+
+#define SLUICE_OWNERS 8
+typedef struct sluice_file_owner { /* a name that was looked up */
+    char name[64];
+    uint32_t id; /* UINT32_MAX: unknown here */
+} sluice_file_owner;
+
+typedef struct sluice_file_sink {
+    const sluice_host *host;
+    int base;      /* directory that names lie below */
+    char *top;     /* single, and no directory there: takes the place of the first component; else NULL */
+    bool nameless; /* the operand has no name: top goes before all names */
+    unsigned preserve;
+    sluice_overwrite overwrite;
+    sluice_resume resume;
+    sluice_sync sync;
+    mode_t umask;
+    uint32_t self; /* our user id */
+    pthread_mutex_t lock; /* of all that follows, and nameless */
+    sluice_file_owner users[SLUICE_OWNERS], groups[SLUICE_OWNERS];
+    sluice_file_notes directories, links;
+} sluice_file_sink;
+
+typedef struct sluice_file_object {
+    int fd;
+    bool comparing;              /* a complete file, opened for reading only */
+    dev_t parent_device;         /* which directory it was opened in */
+    ino_t parent_inode;
+    sluice_file_attributes attributes;
+    pthread_rwlock_t growth;     /* held for writing while the file is grown by a hole */
+    char *leaf;                  /* last component of path */
+    char path[];                 /* below base */
+} sluice_file_object;
+
+/* ---- destination.c ---- */
+
+/* Finds or makes what spec->destination says; sets base and top. */
+int sluice_file_destination_open(sluice_file_sink *sink, const sluice_sink_spec *spec);
+
+/* Where an entry lies below base, "" for base itself; *out is to be freed with the host's resize.  EOUTSIDE or EINVAL
+ * for what is no name, a name of a partial file included. */
+int sluice_file_destination_path(sluice_file_sink *sink, const sluice_entry *entry, char **out);
+
+/* The directory that path lies in, for *at calls only, and path's last component in *leaf.  make: directories that are
+ * missing are made.  A sentence and a status, or the descriptor. */
+int sluice_file_destination_parent(sluice_file_sink *sink, const char *path, bool make, const char **leaf);
+
+/* The sentence for a call that failed with errnum over path. */
+int sluice_file_destination_fail(const sluice_file_sink *sink, const char *path, int errnum, const char *what);
+
+/* The same as text only. */
+int sluice_file_destination_explain(const sluice_file_sink *sink, const char *path, int errnum, const char *what, char *out,
+                               size_t bytes);
+
+/* ---- entry.c: as of sluice_sink_ops ---- */
+
+int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool compared,
+                         sluice_sink_verdict *verdict, void **object, uint64_t *have);
+
+/* ---- partial.c ---- */
+
+/* The name of the partial file for leaf: ".LEAF.sluice-part", or a digest of the leaf where that would be too long. */
+void sluice_file_partial_name(const char *leaf, char out[SLUICE_LEAF_BYTES]);
+bool sluice_file_partial_is_name(const char *leaf, size_t bytes);
+
+/* Opens and locks the partial file of leaf in parent, making it if it is not there; *have as of prepare.  One that is
+ * no regular file, not ours, or has other links is refused.  EBUSY: another writer holds it. */
+int sluice_file_partial_open(sluice_file_sink *sink, int parent, const char *path, const char *leaf,
+                        const sluice_entry *entry, int *fd, uint64_t *have);
+
+/* True if the name still means what fd is. */
+bool sluice_file_partial_is(int parent, const char *name, int fd);
+
+/* ---- object.c: as of sluice_sink_ops ---- */
+
+int64_t sluice_file_object_write(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
+                            const struct iovec *buffers, int count);
+int64_t sluice_file_object_read(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
+                           const struct iovec *buffers, int count);
+int sluice_file_object_hole(sluice_file_sink *sink, sluice_file_object *object, uint64_t from, uint64_t to);
+
+/* ---- commit.c: as of sluice_sink_ops; both free the object ---- */
+
+int sluice_file_object_commit(sluice_file_sink *sink, sluice_file_object *object, uint64_t size);
+void sluice_file_object_abandon(sluice_file_sink *sink, sluice_file_object *object, bool keep);
+
+/* ---- attributes.c ---- */
+
+mode_t sluice_file_attributes_umask(void);
+
+/* What an entry's attributes come to by the policies.  existing: what lies there, or NULL. */
+sluice_file_attributes sluice_file_attributes_of(sluice_file_sink *sink, const sluice_entry *entry, const struct stat *existing);
+
+/* Sets them on an open file or directory; what an unprivileged user may not set of an owner is left.  -1 and errno. */
+int sluice_file_attributes_apply(const sluice_file_attributes *attributes, int fd, bool directory);
+
+void sluice_file_attributes_times(const sluice_file_attributes *attributes, struct timespec out[2]);
+
+/* ---- notes.c ---- */
+
+/* Caller holds the sink's lock.  -1 and errno. */
+int sluice_file_notes_push(sluice_file_sink *sink, sluice_file_notes *notes, const sluice_file_note *note);
+
+/* Takes the last note off: 1, 0 when there is none, -1 and errno.  *room holds the strings and is the caller's to free
+ * with the host's resize; it is used again by the next call. */
+int sluice_file_notes_pop(sluice_file_sink *sink, sluice_file_notes *notes, sluice_file_note *out, char **room);
+void sluice_file_notes_fini(sluice_file_sink *sink, sluice_file_notes *notes);
+
+/* ---- finish.c ---- */
+
+int sluice_file_finish(sluice_file_sink *sink,
+                       void (*failed)(void *user, const char *name, int status, const char *sentence), void *user);
+
+#endif
