@@ -440,7 +440,10 @@ void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uin
                   sluice_mover_running(receiver->mover);
     receiver->credit_held += bytes;
     if (!wanted || offset > SLUICE_WIRE_NUMBER_MAX) {
-        sluice_incoming_credit_return(receiver, NULL, bytes);
+        if (receiver->ordered)
+            receiver->credit_held -= bytes; /* of an object that was stopped: its window does not matter any more */
+        else
+            sluice_incoming_credit_return(receiver, NULL, bytes);
         return;
     }
     while (bytes > 0) {
