@@ -192,6 +192,8 @@ void sluice_incoming_fail(sluice_receiver *receiver, sluice_incoming *entry, int
         return;
     if (entry->state == IN_QUEUED)
         TAILQ_REMOVE(&receiver->queue, entry, link);
+    if (entry->state == IN_LATER)
+        TAILQ_REMOVE(&receiver->later, entry, link);
     if (entry->carried)
         (void)sluice_receiver_carrier(receiver)->stop(sluice_receiver_carrier_state(receiver),
                                                       sluice_incoming_object(entry), 0);

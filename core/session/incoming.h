@@ -11,8 +11,9 @@
 #define RECEIVER_CRUMB_MOST (64u << 10)   /* neighbours are joined up to this when no chunk's buffer can be had */
 #define RECEIVER_QUEUE_MOST 65536         /* operations that wait: tiny blocks must not multiply in memory */
 #define RECEIVER_NAMES_MOST (16u << 20)   /* bytes of entries that have no result yet */
-#define RECEIVER_BATCH 16                 /* operations handed to the pool at once */
-#define RECEIVER_SAMPLE 16                /* resume `sparse`: one chunk in so many */
+#define RECEIVER_PATIENCE_NS (6 * SLUICE_SECOND) /* with another writer of the same file */
+#define RECEIVER_BATCH 16                        /* operations handed to the pool at once */
+#define RECEIVER_SAMPLE 16                       /* resume `sparse`: one chunk in so many */
 
 enum {
     CHUNK_MINE = 1,     /* our digest is known */
@@ -34,6 +35,7 @@ typedef struct sluice_incoming_chunk {
 
 typedef enum sluice_incoming_state {
     IN_QUEUED,
+    IN_LATER,
     IN_PREPARING,
     IN_CHECKING,
     IN_COMPARED,
@@ -48,6 +50,7 @@ typedef struct sluice_incoming {
     sluice_entry entry;
     char *memory; /* holds the entry's strings */
     size_t memory_bytes;
+    sluice_time busy_since; /* another writer has it; 0: not met */
     bool opened, busy, compared, answered_same, ended, carried;
     void *object;
     uint64_t have, size;
@@ -70,6 +73,7 @@ struct sluice_receiver {
     size_t names_bytes;
     bool totals_known, finish_asked;
     TAILQ_HEAD(, sluice_incoming) queue; /* to be prepared */
+    TAILQ_HEAD(, sluice_incoming) later; /* another writer has them: prepared again soon */
     sluice_preparing preparing;
     bool preparing_busy;
     TAILQ_HEAD(, sluice_block) filling; /* blocks of chunks that are not whole, oldest first */

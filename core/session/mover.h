@@ -154,6 +154,7 @@ bool sluice_sender_busy(const sluice_sender *sender);
 int sluice_receiver_new(sluice_mover *mover, sluice_receiver **out);
 void sluice_receiver_free(sluice_receiver *receiver);
 void sluice_receiver_pump(sluice_receiver *receiver);
+void sluice_receiver_tick(sluice_receiver *receiver); /* a few times a second */
 int sluice_receiver_message(sluice_receiver *receiver, uint64_t type, sluice_wire_reader *body, sluice_error *error);
 int sluice_receiver_opened(sluice_receiver *receiver, sluice_object_id id, unsigned flags);
 void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uint64_t offset, const uint8_t *data,

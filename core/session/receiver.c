@@ -114,6 +114,30 @@ static void check_submit(sluice_receiver *receiver, sluice_incoming *entry)
     sluice_mover_submit(receiver->mover, &entry->checking->work, sluice_checking_run, checking_done);
 }
 
+/* The other writer may be a session whose end is not noticed yet, of a client that was killed and has come back: it is
+ * worth some patience. */
+static bool prepare_later(sluice_receiver *receiver, sluice_incoming *entry)
+{
+    sluice_time now = receiver->mover->now;
+    if (!entry->busy_since)
+        entry->busy_since = now ? now : 1;
+    if (now - entry->busy_since > RECEIVER_PATIENCE_NS && now > entry->busy_since)
+        return false;
+    entry->state = IN_LATER;
+    TAILQ_INSERT_TAIL(&receiver->later, entry, link);
+    return true;
+}
+
+void sluice_receiver_tick(sluice_receiver *receiver)
+{
+    sluice_incoming *entry;
+    while ((entry = TAILQ_FIRST(&receiver->later))) {
+        TAILQ_REMOVE(&receiver->later, entry, link);
+        entry->state = IN_QUEUED;
+        TAILQ_INSERT_TAIL(&receiver->queue, entry, link);
+    }
+}
+
 static void prepared_take(sluice_receiver *receiver, const sluice_prepared *prepared)
 {
     sluice_incoming *entry = prepared->user;
@@ -125,6 +149,8 @@ static void prepared_take(sluice_receiver *receiver, const sluice_prepared *prep
     bool file = entry->entry.type == SLUICE_ENTRY_FILE;
     if (entry->state == IN_FAILED)
         sluice_incoming_failed_continue(receiver, entry);
+    else if (prepared->status == SLUICE_EBUSY && prepare_later(receiver, entry))
+        return;
     else if (prepared->status)
         sluice_incoming_fail(receiver, entry, prepared->status, prepared->error.text);
     else if (prepared->verdict == SLUICE_SINK_DONE || prepared->verdict == SLUICE_SINK_SKIP)
@@ -507,6 +533,7 @@ int sluice_receiver_new(sluice_mover *mover, sluice_receiver **out)
     receiver->readable = capabilities & SLUICE_SINK_READABLE && mover->store.sink->read;
     receiver->open_most = capabilities & SLUICE_SINK_PARALLEL ? mover->setup.open_most : 1;
     TAILQ_INIT(&receiver->queue);
+    TAILQ_INIT(&receiver->later);
     TAILQ_INIT(&receiver->filling);
     TAILQ_INIT(&receiver->finishing.faults);
     *out = receiver;

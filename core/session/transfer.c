@@ -640,6 +640,8 @@ void sluice_mover_tick(sluice_mover *mover, sluice_time now)
     if (sluice_mover_running(mover) && mover->attached && now >= mover->progress_at) {
         mover->progress_at = now + MOVER_PROGRESS_NS;
         sluice_mover_progress(mover);
+        if (mover->receiver)
+            sluice_receiver_tick(mover->receiver);
     }
     after(mover);
 }

@@ -285,6 +285,26 @@ static void test_stream(void)
         }
 }
 
+/* Another writer is waited for, but not for ever. */
+static void test_busy(void)
+{
+    static const struct {
+        sluice_time until;
+        int status;
+    } cases[] = {{3 * SLUICE_SECOND, SLUICE_OK}, {15 * SLUICE_SECOND, SLUICE_EBUSY}};
+    for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
+        item items[] = {file_item("t", 5000)};
+        fixture *f = fixture_new(true, i + 1, items, 1);
+        f->busy_until = cases[i].until;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, cases[i].status);
+        CU_ASSERT(f->now < 12 * SLUICE_SECOND);
+        CU_ASSERT_EQUAL(f->client.done, cases[i].status == SLUICE_OK);
+        fixture_end(f);
+        items_free(items, 1);
+    }
+}
+
 static void test_refused(void)
 {
     item items[] = {file_item("t", 10)};
@@ -378,6 +398,7 @@ int main(void)
                                         {"bad files", test_bad_files},
                                         {"no space", test_no_space},
                                         {"stream", test_stream},
+                                        {"busy", test_busy},
                                         {"refused", test_refused},
                                         {"cancel", test_cancel},
                                         {"hostile names", test_hostile_names},

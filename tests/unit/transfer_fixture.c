@@ -119,6 +119,10 @@ static int sink_prepare(void *state, const sluice_entry *entry, bool compared, s
 {
     fixture *f = state;
     stored *at = fixture_stored(f, entry->name);
+    if (f->now < f->busy_until) {
+        f->text = "t: another transfer is writing it";
+        return SLUICE_EBUSY;
+    }
     if (!at) {
         at = &f->store[f->store_count++];
         memset(at, 0, sizeof(*at));
@@ -624,7 +628,7 @@ void fixture_run(fixture *f)
         }
         if (f->client.finished && !f->server.finished && f->client.status == SLUICE_OK && f->server.task_count == 0)
             sluice_mover_closed(f->server.mover, SLUICE_OK, "", f->now);
-        if (!fixture_step(f))
+        if (!fixture_step(f) && (f->now > f->busy_until + 20 * SLUICE_SECOND || !f->busy_until || f->client.finished))
             break;
     }
     if (!f->server.finished)

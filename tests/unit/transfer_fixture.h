@@ -86,6 +86,7 @@ struct fixture {
     uint64_t sink_writes, source_reads;
     bool compare;                /* the sink answers COMPARE where size and mtime agree */
     bool refuse;
+    sluice_time busy_until;      /* prepare answers EBUSY before */
     const char *text;            /* of the last failure of source or sink */
     uint64_t memory_most;        /* largest sum of block and buffer bytes seen */
 };
