@@ -103,6 +103,7 @@ void udp_build_count(udp_engine *engine, const udp_sent *sent, uint64_t sign)
         data = data || record->id != SLUICE_OBJECT_CONTROL;
     }
     counts->resent_packets += again ? sign : 0;
+    engine->recovery.repeat_open = engine->recovery.repeat_open || again;
     if (data && counts->first_data_sent == 0)
         counts->first_data_sent = engine->now;
 }
@@ -134,6 +135,10 @@ static void finish(builder *b)
     if (packet->size == b->full && !(b->sent.flags & UDP_SENT_PROBE) && engine->pmtud.current > 0)
         b->sent.flags |= UDP_SENT_FULL;
     udp_recovery_stamp(engine, &b->sent);
+    if (engine->recovery.repeating) {
+        b->sent.flags |= engine->recovery.repeating;
+        engine->recovery.repeat_bytes += b->sent.wire_bytes;
+    }
     udp_build_count(engine, &b->sent, 1);
     udp_flight_push(&engine->flight, &b->sent);
     engine->phases.packets++;
@@ -602,6 +607,20 @@ static bool build_next(builder *b)
     return b->status == SLUICE_OK && b->packets[b->made - 1].size == b->full;
 }
 
+/* At the very end of everything, blocks that were lost before go out once more without waiting for news of them. */
+static void build_repeats(builder *b)
+{
+    udp_engine *engine = b->engine;
+    bool found = true;
+    while (found && b->status == SLUICE_OK && b->allowed > 0 && b->made < b->count && !udp_outgoing_first(engine) &&
+           (b->made == 0 || b->packets[b->made - 1].size == b->full)) {
+        b->status = udp_recovery_repeat(engine, &found);
+        if (found && b->status == SLUICE_OK && !build_next(b))
+            break;
+    }
+    engine->recovery.repeating = 0;
+}
+
 static void build_open(builder *b)
 {
     udp_engine *engine = b->engine;
@@ -619,6 +638,7 @@ static void build_open(builder *b)
     b->allowed = udp_build_probe_bytes(engine) == 0 ? allowance(engine, wire) : 0;
     while (b->made < b->count && build_next(b))
         continue;
+    build_repeats(b);
     if (b->made == 0 && b->status == SLUICE_OK && engine->path.challenge_open && !engine->path.validated &&
         udp_path_wake(&engine->path) <= engine->now)
         build_path(b, 0);
@@ -668,7 +688,7 @@ sluice_time udp_build_wake(const udp_engine *engine)
     }
     sluice_time paced = udp_pacer_when(&engine->pacer, 0);
     if (udp_outgoing_first(engine) || engine->in.due || engine->in.credit_due || engine->life.ping_due ||
-        path->response_due || engine->recovery.probes_due > 0)
+        path->response_due || engine->recovery.probes_due > 0 || udp_recovery_repeat_due(engine))
         return paced;
     sluice_time probe = engine->life.ready ? udp_pmtud_wake(&engine->pmtud, udp_probe_most(engine)) : SLUICE_NEVER;
     sluice_time at = probe < challenge ? probe : challenge;

@@ -164,6 +164,12 @@ bool udp_outgoing_next(const udp_engine *engine, const udp_out *object, udp_rang
     return room > 0;
 }
 
+bool udp_outgoing_at_end(udp_engine *engine, uint64_t id)
+{
+    const udp_out *object = find(engine, id);
+    return object && (object->state & UDP_OUT_FINISHED) && object->fresh.count == 0;
+}
+
 bool udp_outgoing_end_due(const udp_out *object)
 {
     return (object->state & UDP_OUT_END_DUE) && object->fresh.count == 0 && !(object->state & UDP_OUT_ABORT);

@@ -82,6 +82,8 @@ bool udp_outgoing_next(const struct udp_engine *engine, const udp_out *object, u
 int udp_outgoing_took(struct udp_engine *engine, udp_out *object, uint64_t from, uint64_t to, bool lost);
 /* END can go out now. */
 bool udp_outgoing_end_due(const udp_out *object);
+/* All of the object was sent at least once. */
+bool udp_outgoing_at_end(struct udp_engine *engine, uint64_t id);
 /* Puts the object where it belongs: into its turn, among the blocked, or nowhere.  `turn`: it had its turn. */
 void udp_outgoing_place(struct udp_engine *engine, udp_out *object, bool turn);
 /* The object whose turn it is; NULL: nothing can be sent. */

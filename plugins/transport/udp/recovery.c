@@ -9,6 +9,7 @@
 #define REORDER_ROUNDS 16         /* rounds without a late packet before the window narrows */
 #define PROBE_BACKOFF_MOST (500 * SLUICE_MS) /* so that the end of an outage is noticed soon */
 #define PROBES 2
+#define REPEAT_SHARE 333          /* of the bytes sent, one in so many may be a repeat at the end */
 
 void udp_recovery_init(udp_engine *engine)
 {
@@ -500,6 +501,52 @@ sluice_time udp_recovery_wake(const udp_engine *engine)
 {
     sluice_time at = probe_at(engine);
     return at < engine->recovery.loss_at ? at : engine->recovery.loss_at;
+}
+
+/* Repeats what the packet carries if it is worth it.  *found: something was queued. */
+static int repeat_packet(udp_engine *engine, const udp_sent *sent, bool *found)
+{
+    const udp_record *record = &sent->record;
+    for (; record; record = udp_flight_next_record(&engine->flight, record)) {
+        if (record->kind != UDP_RECORD_DATA || !record->resent || !udp_outgoing_at_end(engine, record->id))
+            continue;
+        int status = udp_outgoing_record_lost(engine, record);
+        if (status != SLUICE_OK)
+            return status;
+    }
+    /* It may all have been acknowledged in another packet. */
+    *found = udp_outgoing_first(engine) != NULL;
+    return SLUICE_OK;
+}
+
+bool udp_recovery_repeat_due(const udp_engine *engine)
+{
+    uint64_t budget = engine->counts.data_bytes_sent / REPEAT_SHARE;
+    return engine->recovery.repeat_open && engine->flight.in_flight_packets > 0 &&
+           engine->recovery.repeat_bytes + engine->flight.in_flight_bytes <= budget;
+}
+
+int udp_recovery_repeat(udp_engine *engine, bool *found)
+{
+    udp_recovery *recovery = &engine->recovery;
+    udp_flight *flight = &engine->flight;
+    *found = false;
+    if (!udp_recovery_repeat_due(engine))
+        return SLUICE_OK;
+    uint64_t number = recovery->repeat_from > recovery->scan_from ? recovery->repeat_from : recovery->scan_from;
+    for (number = udp_flight_find(flight, number, flight->next, false); number < flight->next;
+         number = udp_flight_find(flight, number + 1, flight->next, false)) {
+        const udp_sent *sent = udp_flight_at(flight, number);
+        recovery->repeat_from = number + 1;
+        if ((sent->flags & (UDP_SENT_DATA | UDP_SENT_REPEAT_AGAIN)) != UDP_SENT_DATA)
+            continue;
+        recovery->repeating = sent->flags & UDP_SENT_REPEAT ? UDP_SENT_REPEAT_AGAIN : UDP_SENT_REPEAT;
+        int status = repeat_packet(engine, sent, found);
+        if (status != SLUICE_OK || *found)
+            return status;
+    }
+    recovery->repeat_open = false;
+    return SLUICE_OK;
 }
 
 int udp_recovery_unsent(udp_engine *engine, uint64_t number)
