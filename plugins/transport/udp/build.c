@@ -615,8 +615,8 @@ static void build_repeats(builder *b)
     while (found && b->status == SLUICE_OK && b->allowed > 0 && b->made < b->count && !udp_outgoing_first(engine) &&
            (b->made == 0 || b->packets[b->made - 1].size == b->full)) {
         b->status = udp_recovery_repeat(engine, &found);
-        if (found && b->status == SLUICE_OK && !build_next(b))
-            break;
+        if (found && b->status == SLUICE_OK)
+            build_next(b); /* Nothing may come of it, when fetch has nothing now: then the next one is tried. */
     }
     engine->recovery.repeating = 0;
 }
