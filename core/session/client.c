@@ -543,10 +543,23 @@ static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order
     return status;
 }
 
+/* Plugins that the session will need: what is wrong with them is better known before the server knows of us. */
+static int check_congestion(sluice_transfer *transfer, sluice_error *error)
+{
+    sluice_module *module;
+    int status = sluice_registry_load(transfer->library->registry, SLUICE_CONGESTION, transfer->congestion, &module,
+                                      error);
+    if (status == SLUICE_OK)
+        sluice_registry_release(transfer->library->registry, module);
+    return status;
+}
+
 /* What can fail before anything is on the network; each failure is told as the transfer's end. */
 static int begin(sluice_transfer *transfer, sluice_error *error)
 {
-    int status = load_ticket(transfer, error);
+    int status = check_congestion(transfer, error);
+    if (status == SLUICE_OK)
+        status = load_ticket(transfer, error);
     if (status == SLUICE_OK)
         status = choose_host(transfer, error);
     if (status == SLUICE_OK)

@@ -388,6 +388,8 @@ static void on_closed(void *user, const sluice_error *error)
         sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: set-up ended: %s", guest->peer, error->text);
     sluice_tls_free(guest->tls);
     guest->tls = NULL;
+    if (guest->session && !guest->session_ended)
+        sluice_session_orphaned(guest->session);
     reap_if_over(guest);
 }
 

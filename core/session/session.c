@@ -14,6 +14,8 @@
 /* A peer whose first datagram does not come in this time is behind a filter: the set-up connection stood a moment
  * ago.  Longer than the lost first flights of any path that is of use. */
 #define FIRST_ANSWER_NS (10 * SLUICE_SECOND)
+/* The same after the peer has closed the set-up connection, which it does when it has heard us, or has given up. */
+#define ORPHAN_NS (2 * SLUICE_SECOND)
 /* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
 #define IN_FLIGHT_MOST (UINT64_C(256) << 20)
 
@@ -790,12 +792,13 @@ int sluice_session_attach(sluice_session *session, const sluice_store *store, sl
         .completion_end = completion_end,
         .user = instance,
     };
+    /* A server knows the direction only now.  Told first: attaching may already list what came. */
+    if (session->role == SLUICE_SERVER)
+        tell_statistics(session, SLUICE_EVENT_SESSION);
     int status = sluice_mover_attach(session->mover, &mover, sluice_loop_now(session->loop));
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot begin the transfer: %s", sluice_status_text(status));
     session->store = *store;
-    if (session->role == SLUICE_SERVER)
-        tell_statistics(session, SLUICE_EVENT_SESSION);
     settle_soon(session);
     sluice_lane_wake(session->lane);
     return SLUICE_OK;
@@ -806,6 +809,15 @@ void sluice_session_refuse(sluice_session *session, int status, const char *sent
     sluice_mover_refuse(session->mover, status, sentence, sluice_loop_now(session->loop));
     settle_soon(session);
     sluice_lane_wake(session->lane);
+}
+
+void sluice_session_orphaned(sluice_session *session)
+{
+    sluice_time due = sluice_loop_now(session->loop) + ORPHAN_NS;
+    if (session->first_answer_due == SLUICE_NEVER || due > session->first_answer_due)
+        return;
+    session->first_answer_due = due;
+    settle_soon(session);
 }
 
 void sluice_session_cancel(sluice_session *session)

@@ -68,6 +68,9 @@ int sluice_session_start(sluice_session *session, sluice_error *error);
 int sluice_session_attach(sluice_session *session, const sluice_store *store, sluice_error *error);
 void sluice_session_refuse(sluice_session *session, int status, const char *sentence);
 
+/* The set-up connection is gone: if no datagram has come yet, none is likely to.  Does nothing once both ways live. */
+void sluice_session_orphaned(sluice_session *session);
+
 /* Ends it soon; partial files stay. */
 void sluice_session_cancel(sluice_session *session);
 
