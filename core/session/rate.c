@@ -6,15 +6,15 @@
 #include <stddef.h>
 
 /* An operation that is NULL, or that the plugin's table is too short for, means the default behaviour. */
-#define HAS(rate, member)                                                                                             \
-    ((rate)->plugin->ops_size >= offsetof(sluice_congestion_ops, member) + sizeof((rate)->ops->member) &&             \
+#define HAS(rate, member)                                                                                 \
+    ((rate)->plugin->ops_size >= offsetof(sluice_congestion_ops, member) + sizeof((rate)->ops->member) && \
      (rate)->ops->member)
 
 static uint64_t bytes_in(sluice_rate rate_bps, sluice_duration duration)
 {
     double bytes = (double)rate_bps / 8 * ((double)duration / (double)SLUICE_SECOND);
 
-    return bytes < 9e18 ? (uint64_t)bytes : UINT64_MAX / 2;
+    return bytes < 1e15 ? (uint64_t)bytes : (uint64_t)1e15;
 }
 
 static void enforce(const sluice_rate_control *rate, sluice_control *control)
@@ -37,14 +37,15 @@ static void enforce(const sluice_rate_control *rate, sluice_control *control)
 int sluice_rate_init(sluice_rate_control *rate, const sluice_plugin *plugin, void *state, const void *config,
                      const sluice_congestion_start *start, sluice_control *control, sluice_error *error)
 {
-    sluice_rate_control made = { .plugin = plugin, .ops = plugin->ops, .state = state };
+    sluice_rate_control made = {.plugin = plugin, .ops = plugin->ops, .state = state};
     int status;
 
     made.limits = start->limits;
     made.srtt_ns = start->srtt_ns;
     status = made.ops->init(state, config, start, &made.raw);
     if (status == SLUICE_EUSAGE && !start->limits.target_bps)
-        return sluice_fail(error, status, "congestion control %s keeps a given rate and none was given: set one (--rate)",
+        return sluice_fail(error, status,
+                           "congestion control %s keeps a given rate and none was given: set one (--rate)",
                            plugin->name);
     if (status)
         return sluice_fail(error, status, "congestion control %s refused to start: %s", plugin->name,
@@ -89,7 +90,7 @@ void sluice_rate_limits(sluice_rate_control *rate, sluice_time now, const sluice
 
 void sluice_rate_view(const sluice_rate_control *rate, sluice_congestion_view *out)
 {
-    *out = (sluice_congestion_view) { .phase = "" };
+    *out = (sluice_congestion_view){.phase = ""};
     if (HAS(rate, view))
         rate->ops->view(rate->state, out);
 }

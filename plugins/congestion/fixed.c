@@ -36,12 +36,12 @@ static const sluice_option fixed_options[] = {
 static void answer(const fixed_state *fixed, sluice_control *control)
 {
     sluice_duration srtt = fixed->srtt_ns ? fixed->srtt_ns : SRTT_UNKNOWN_NS;
-    double held = (double)fixed->target_bps / 8 * (2.0 * (double)srtt + (double)fixed->reserve_ns) /
-                  (double)SLUICE_SECOND;
+    double held =
+        (double)fixed->target_bps / 8 * (2.0 * (double)srtt + (double)fixed->reserve_ns) / (double)SLUICE_SECOND;
     uint64_t least = PACKETS_LEAST * (uint64_t)fixed->packet_bytes;
 
     control->pacing_bps = fixed->target_bps;
-    control->cwnd_bytes = held > 9e18 ? UINT64_MAX / 2 : (uint64_t)held;
+    control->cwnd_bytes = held > 1e15 ? (uint64_t)1e15 : (uint64_t)held;
     if (control->cwnd_bytes < least)
         control->cwnd_bytes = least;
 }
@@ -90,8 +90,7 @@ static void fixed_view(const void *state, sluice_congestion_view *out)
 }
 
 static const sluice_congestion_ops fixed_ops = {
-    .init = fixed_init, .sample = fixed_sample, .limits = fixed_limits, .view = fixed_view
-};
+    .init = fixed_init, .sample = fixed_sample, .limits = fixed_limits, .view = fixed_view};
 
 SLUICE_PLUGIN_DEFINE(congestion, fixed, SLUICE_CONGESTION, SLUICE_CONGESTION_ABI, .name = "fixed", .version = "1.0",
                      .summary = "The target rate, whatever happens", .options = fixed_options,

@@ -28,7 +28,7 @@ struct sim_packet {
     sluice_time sent;
     uint64_t number; /* for the sender's use */
     uint32_t size;   /* of data */
-    uint8_t data[];
+    _Alignas(8) uint8_t data[];
 };
 
 /* data may be NULL for size bytes of unset content.  NULL when out of memory (the simulation has failed then). */
