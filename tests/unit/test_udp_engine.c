@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define MINUTES(n) ((n) * 60 * SLUICE_SECOND)
+#define MINUTES(n) ((n)*60 * SLUICE_SECOND)
 
 static uint64_t wanted;
 
@@ -49,8 +49,8 @@ static void bad_paths_lose_nothing(void)
     static const struct {
         double loss, reorder, duplicate, corrupt, resent_most;
     } cases[] = {
-        {0, 0, 0, 0, 0}, {0.1, 0, 0, 0, 0.112}, {0.3, 0, 0, 0, 0.32}, {0, 0.2, 0, 0, 0.002},
-        {0.05, 0.1, 0.05, 0.01, 0.08}, {0, 0, 0.3, 0, 0.001},
+        {0, 0, 0, 0, 0},       {0.1, 0, 0, 0, 0.112},         {0.3, 0, 0, 0, 0.32},
+        {0, 0.2, 0, 0, 0.002}, {0.05, 0.1, 0.05, 0.01, 0.08}, {0, 0, 0.3, 0, 0.001},
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         sluice_transport_setup setup[2];
@@ -59,8 +59,11 @@ static void bad_paths_lose_nothing(void)
         pair *p = pair_new(setup);
         p->seed = i + 100;
         for (int end = 0; end < 2; end++) {
-            p->end[end].path = (pair_path){.delay = 30 * SLUICE_MS, .loss = cases[i].loss, .reorder = cases[i].reorder,
-                                           .reorder_by = 5 * SLUICE_MS, .duplicate = cases[i].duplicate,
+            p->end[end].path = (pair_path){.delay = 30 * SLUICE_MS,
+                                           .loss = cases[i].loss,
+                                           .reorder = cases[i].reorder,
+                                           .reorder_by = 5 * SLUICE_MS,
+                                           .duplicate = cases[i].duplicate,
                                            .corrupt = cases[i].corrupt};
         }
         wanted = 20000000;
@@ -138,7 +141,8 @@ static void keys_change_in_step(void)
     setup[1].packets_per_phase = 50;
     pair *p = pair_new(setup);
     for (int end = 0; end < 2; end++)
-        p->end[end].path = (pair_path){.delay = 10 * SLUICE_MS, .loss = 0.05, .reorder = 0.2, .reorder_by = 10 * SLUICE_MS};
+        p->end[end].path =
+            (pair_path){.delay = 10 * SLUICE_MS, .loss = 0.05, .reorder = 0.2, .reorder_by = 10 * SLUICE_MS};
     wanted = 20000000;
     pair_send(p, 0, 2, 0, wanted);
     pair_send(p, 1, 2, 0, 2000000);
@@ -159,8 +163,8 @@ static void the_path_s_size_is_found(void)
     static const struct {
         uint32_t least, most, path, expected;
     } cases[] = {
-        {1200, 1472, 0, 1472},   {1200, 16356, 0, 16356},  {1200, 16356, 1472, 1472}, {1200, 1472, 1400, 1372},
-        {508, 1472, 600, 508},   {508, 16356, 9000, 8948}, {1200, 1440, 0, 1440},     {1200, 1200, 1200, 1200},
+        {1200, 1472, 0, 1472}, {1200, 16356, 0, 16356},  {1200, 16356, 1472, 1472}, {1200, 1472, 1400, 1372},
+        {508, 1472, 600, 508}, {508, 16356, 9000, 8948}, {1200, 1440, 0, 1440},     {1200, 1200, 1200, 1200},
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         sluice_transport_setup setup[2];
@@ -457,7 +461,8 @@ static void waits_add_up(void)
         sum += sent.waited_ns[i];
     CU_ASSERT_EQUAL(sum, p->now - setup[0].now);
     /* 10 MB at 100 Mbit/s take 0.8 s and the headers; the rest of the time there is nothing to send. */
-    CU_ASSERT(sent.waited_ns[SLUICE_WAIT_PACING] > 700 * SLUICE_MS && sent.waited_ns[SLUICE_WAIT_PACING] < SLUICE_SECOND);
+    CU_ASSERT(sent.waited_ns[SLUICE_WAIT_PACING] > 700 * SLUICE_MS &&
+              sent.waited_ns[SLUICE_WAIT_PACING] < SLUICE_SECOND);
     CU_ASSERT(sent.waited_ns[SLUICE_WAIT_SOURCE] > 2 * SLUICE_SECOND);
     pair_free(p);
 }

@@ -42,9 +42,14 @@ static void numbers_are_the_nearest(void)
     static const struct {
         uint64_t expected, number;
     } cases[] = {
-        {0, 0}, {0, 5}, {UINT64_C(0xffffffff), UINT64_C(0x100000000)}, {UINT64_C(0x100000005), UINT64_C(0xfffffff0)},
-        {UINT64_C(0x7ffffffff), UINT64_C(0x800000100)}, {UINT64_C(0x123456789a), UINT64_C(0x1234567000)},
-        {UINT64_C(0x180000000), UINT64_C(0x1ffffffff)}, {UINT64_C(0x180000000), UINT64_C(0x100000001)},
+        {0, 0},
+        {0, 5},
+        {UINT64_C(0xffffffff), UINT64_C(0x100000000)},
+        {UINT64_C(0x100000005), UINT64_C(0xfffffff0)},
+        {UINT64_C(0x7ffffffff), UINT64_C(0x800000100)},
+        {UINT64_C(0x123456789a), UINT64_C(0x1234567000)},
+        {UINT64_C(0x180000000), UINT64_C(0x1ffffffff)},
+        {UINT64_C(0x180000000), UINT64_C(0x100000001)},
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++)
         CU_ASSERT_EQUAL(udp_number_expand(cases[i].expected, (uint32_t)cases[i].number), cases[i].number);
@@ -86,7 +91,8 @@ static void frames_come_back(void)
     end += 4;
     const uint8_t *at = bytes;
     CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_READ);
-    CU_ASSERT(frame.type == UDP_FRAME_DATA && frame.field[0] == 70 && frame.field[2] == 100000 && frame.rest_bytes == 3);
+    CU_ASSERT(frame.type == UDP_FRAME_DATA && frame.field[0] == 70 && frame.field[2] == 100000 &&
+              frame.rest_bytes == 3);
     CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_READ);
     CU_ASSERT(frame.type == UDP_FRAME_END && frame.field[2] == 100003 && frame.field[3] == 3);
     CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_READ);
@@ -103,9 +109,9 @@ static void broken_frames_are_refused(void)
         size_t size;
         udp_frame_result expected;
     } cases[] = {
-        {"\x05", 1, UDP_FRAME_MALFORMED},                 /* no length */
-        {"\x05\x04\x01\x01", 4, UDP_FRAME_MALFORMED},     /* longer than the packet */
-        {"\x05\x02\x01\x01", 4, UDP_FRAME_MALFORMED},     /* fields are missing */
+        {"\x05", 1, UDP_FRAME_MALFORMED},             /* no length */
+        {"\x05\x04\x01\x01", 4, UDP_FRAME_MALFORMED}, /* longer than the packet */
+        {"\x05\x02\x01\x01", 4, UDP_FRAME_MALFORMED}, /* fields are missing */
         {"\x05\xff\xff\xff\xff\xff\xff\xff\xff", 9, UDP_FRAME_MALFORMED},
         {"\x01\x03\x01\x01\x80", 5, UDP_FRAME_MALFORMED}, /* a field is cut */
         {"\x03\x01", 2, UDP_FRAME_MALFORMED},
@@ -167,16 +173,16 @@ static void broken_reports_are_refused(void)
         size_t size;
     } cases[] = {
         {"", 0},
-        {"\x05\x01\x01\x00\x00\x00\x09", 7},                 /* nine arrivals */
-        {"\x05\x01\x01\x00\x00\x00\x01\x06\x00\x00", 10},    /* an arrival below number 0 */
-        {"\x05\x01\x01\x00\x00\x00\x00\x11", 8},             /* seventeen segments */
-        {"\x05\x01\x01\x00\x00\x00\x00\x01\x06\x01\x00\x01", 12}, /* a top below 0 */
-        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x07\x00\x07", 12}, /* more numbers than there are */
-        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x00\x00", 11}, /* an empty segment */
-        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x05\x02\x05", 12}, /* an unknown form */
-        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x05\x00\x06", 12}, /* a run beyond the segment */
+        {"\x05\x01\x01\x00\x00\x00\x09", 7},                          /* nine arrivals */
+        {"\x05\x01\x01\x00\x00\x00\x01\x06\x00\x00", 10},             /* an arrival below number 0 */
+        {"\x05\x01\x01\x00\x00\x00\x00\x11", 8},                      /* seventeen segments */
+        {"\x05\x01\x01\x00\x00\x00\x00\x01\x06\x01\x00\x01", 12},     /* a top below 0 */
+        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x07\x00\x07", 12},     /* more numbers than there are */
+        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x00\x00", 11},         /* an empty segment */
+        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x05\x02\x05", 12},     /* an unknown form */
+        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x05\x00\x06", 12},     /* a run beyond the segment */
         {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x05\x00\x00\x00", 13}, /* a second run of nothing */
-        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x05\x01", 11}, /* no bitmap */
+        {"\x05\x01\x01\x00\x00\x00\x00\x01\x00\x05\x01", 11},         /* no bitmap */
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         const uint8_t *bytes = (const uint8_t *)cases[i].bytes;

@@ -233,11 +233,20 @@ static void user_event(void *user, const sluice_transport_event *event)
     }
 }
 
-static const sluice_transport_calls calls = {
-    .size = sizeof(calls), .fetch = user_fetch, .acked = user_acked, .completed = user_completed,
-    .opened = user_opened, .deliver = user_deliver, .ended = user_ended, .aborted = user_aborted,
-    .stopped = user_stopped, .skipped = user_skipped, .sample = user_sample, .sent = user_sent,
-    .restart = user_restart, .event = user_event};
+static const sluice_transport_calls calls = {.size = sizeof(calls),
+                                             .fetch = user_fetch,
+                                             .acked = user_acked,
+                                             .completed = user_completed,
+                                             .opened = user_opened,
+                                             .deliver = user_deliver,
+                                             .ended = user_ended,
+                                             .aborted = user_aborted,
+                                             .stopped = user_stopped,
+                                             .skipped = user_skipped,
+                                             .sample = user_sample,
+                                             .sent = user_sent,
+                                             .restart = user_restart,
+                                             .event = user_event};
 
 /* ---- seal ---- */
 
@@ -321,7 +330,8 @@ static void transmit(pair_end *end, sluice_packet *packet)
     end->last_number = packet->number;
     seal(packet);
     end->largest = packet->size > end->largest ? packet->size : end->largest;
-    if (path->out || (path->mtu && packet->size > path->mtu) || chance(p, path->loss) || (path->reports_lost && !data)) {
+    if (path->out || (path->mtu && packet->size > path->mtu) || chance(p, path->loss) ||
+        (path->reports_lost && !data)) {
         end->drops++;
         return;
     }
@@ -382,13 +392,25 @@ void pair_inject(pair *p, int end, uint64_t number, const void *body, size_t byt
 void pair_setup(sluice_transport_setup setup[2])
 {
     for (int i = 0; i < 2; i++) {
-        setup[i] = (sluice_transport_setup){
-            .size = sizeof(setup[i]), .role = i == 0 ? SLUICE_CLIENT : SLUICE_SERVER, .now = SLUICE_SECOND,
-            .local_id = (uint64_t)(i + 1), .remote_id = (uint64_t)(2 - i), .seal_bytes = SEAL, .ip_bytes = 28,
-            .datagram_least = 1200, .datagram_most = 1472, .address_validated = true, .packets_per_phase = 1000,
-            .receive_bytes = 4 << 20, .ordered_bytes = 1 << 20, .peer_receive_bytes = 4 << 20,
-            .peer_ordered_bytes = 1 << 20, .in_flight_most = 64 << 20, .timeout_ns = 60 * SLUICE_SECOND,
-            .keepalive_ns = 15 * SLUICE_SECOND, .control = {.pacing_bps = 100000000}};
+        setup[i] = (sluice_transport_setup){.size = sizeof(setup[i]),
+                                            .role = i == 0 ? SLUICE_CLIENT : SLUICE_SERVER,
+                                            .now = SLUICE_SECOND,
+                                            .local_id = (uint64_t)(i + 1),
+                                            .remote_id = (uint64_t)(2 - i),
+                                            .seal_bytes = SEAL,
+                                            .ip_bytes = 28,
+                                            .datagram_least = 1200,
+                                            .datagram_most = 1472,
+                                            .address_validated = true,
+                                            .packets_per_phase = 1000,
+                                            .receive_bytes = 4 << 20,
+                                            .ordered_bytes = 1 << 20,
+                                            .peer_receive_bytes = 4 << 20,
+                                            .peer_ordered_bytes = 1 << 20,
+                                            .in_flight_most = 64 << 20,
+                                            .timeout_ns = 60 * SLUICE_SECOND,
+                                            .keepalive_ns = 15 * SLUICE_SECOND,
+                                            .control = {.pacing_bps = 100000000}};
     }
 }
 
@@ -403,8 +425,12 @@ pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after
     p->now = setup[0].now;
     p->seed = 1;
     p->fail_after = fail_after;
-    p->host = (sluice_host){.size = sizeof(p->host), .owner = p, .log = host_log, .fail = host_fail,
-                            .resize = host_resize, .random = host_random};
+    p->host = (sluice_host){.size = sizeof(p->host),
+                            .owner = p,
+                            .log = host_log,
+                            .fail = host_fail,
+                            .resize = host_resize,
+                            .random = host_random};
     p->ops = transport_udp_LTX_sluice_plugin.ops;
     for (int i = 0; i < 2; i++) {
         pair_end *end = &p->end[i];

@@ -17,17 +17,17 @@
 
 typedef struct pair_path {
     sluice_duration delay;
-    sluice_rate rate;          /* 0: no bottleneck */
+    sluice_rate rate; /* 0: no bottleneck */
     double loss, duplicate, reorder, corrupt;
     sluice_duration reorder_by;
-    uint32_t mtu;              /* UDP payload that passes; 0: any */
+    uint32_t mtu; /* UDP payload that passes; 0: any */
     bool out;
-    bool reports_lost;         /* drops packets without object data */
+    bool reports_lost; /* drops packets without object data */
 } pair_path;
 
 typedef struct pair_object {
     udp_ranges got, acked;
-    uint64_t next;             /* ordered: expected */
+    uint64_t next; /* ordered: expected */
     uint64_t size, skipped, stop_code, abort_code;
     bool opened, ordered, ended, completed, aborted, stopped;
 } pair_object;
@@ -45,24 +45,27 @@ typedef struct pair_end {
     int index;
     void *state;
     pair_object objects[PAIR_OBJECTS];
-    pair_path path;            /* of what this end sends */
+    pair_path path; /* of what this end sends */
     sluice_time link_free;
-    pair_flying *flying;       /* heap by arrival */
+    pair_flying *flying; /* heap by arrival */
     size_t count, room;
-    bool auto_consume;         /* gives credit back at once */
+    bool auto_consume; /* gives credit back at once */
     uint64_t unconsumed;
-    uint64_t withheld;         /* fetch says "not now" that many times */
+    uint64_t withheld; /* fetch says "not now" that many times */
     uint64_t events[16];
     sluice_transport_event closed;
     uint64_t samples, lost_sampled, acked_sampled, persistent;
-    sluice_control *answer;    /* what sample and the like answer; NULL: keep */
+    sluice_control *answer; /* what sample and the like answer; NULL: keep */
     sluice_sample last_sample;
-    uint64_t last_number;      /* of packets produced: must grow */
+    uint64_t last_number; /* of packets produced: must grow */
     uint64_t drops, probes, packets;
     uint64_t largest;
-    int refuse_open;           /* status of opened */
-    uint64_t paced_from;       /* sliding check of the pacer */
-    struct { sluice_time at; uint64_t bytes; } window[512];
+    int refuse_open;     /* status of opened */
+    uint64_t paced_from; /* sliding check of the pacer */
+    struct {
+        sluice_time at;
+        uint64_t bytes;
+    } window[512];
     size_t window_at;
 } pair_end;
 
@@ -71,8 +74,8 @@ typedef struct pair {
     uint64_t seed, order, faults;
     sluice_host host;
     pair_end end[2];
-    uint64_t memory;           /* bytes allocated */
-    int64_t fail_after;        /* allocations until one fails; negative: never */
+    uint64_t memory;    /* bytes allocated */
+    int64_t fail_after; /* allocations until one fails; negative: never */
     uint64_t calls;
     const sluice_transport_ops *ops;
 } pair;

@@ -100,7 +100,8 @@ static int frame_take(udp_engine *engine, const sluice_packet *packet, const udp
         return udp_outgoing_credit_object(engine, frame->field[0], frame->field[1]);
     case UDP_FRAME_REPORT:
         return udp_recovery_report(engine, frame->rest, frame->rest_bytes,
-                                   packet->received && packet->received <= engine->now ? packet->received : engine->now);
+                                   packet->received && packet->received <= engine->now ? packet->received
+                                                                                       : engine->now);
     case UDP_FRAME_PING:
         asks->urgent = true;
         return SLUICE_OK;

@@ -7,24 +7,24 @@
 #include <assert.h>
 #include <string.h>
 
-#define RUN_MOST 64     /* packets filled by one fetch */
-#define PAD_MOST 64u    /* a packet so little short of full is padded, so that the batch can go on */
+#define RUN_MOST 64  /* packets filled by one fetch */
+#define PAD_MOST 64u /* a packet so little short of full is padded, so that the batch can go on */
 #define REPORT_ROOM 1024u
-#define PATH_FRAMES 20u         /* a challenge and an answer */
-#define PATH_RESERVE 512u       /* of what may be sent to an address not validated, for challenges and reports */
+#define PATH_FRAMES 20u   /* a challenge and an answer */
+#define PATH_RESERVE 512u /* of what may be sent to an address not validated, for challenges and reports */
 
 typedef struct builder {
     udp_engine *engine;
     sluice_packet *packets;
     size_t count, made;
-    uint64_t allowed;  /* full-size packets that pacing, window and path still allow */
+    uint64_t allowed; /* full-size packets that pacing, window and path still allow */
     uint64_t sent_bytes;
-    uint32_t full;     /* bytes of a full packet before sealing */
+    uint32_t full; /* bytes of a full packet before sealing */
     bool open;
     udp_sent sent;     /* what the open packet carries */
     uint8_t *at, *end; /* its free room */
     uint32_t path;
-    uint32_t flags;    /* of sluice_packet */
+    uint32_t flags; /* of sluice_packet */
     int status;
 } builder;
 
@@ -179,15 +179,16 @@ static void put_report(builder *b)
     size_t most = room(b) - 3 < REPORT_ROOM ? room(b) - 3 : REPORT_ROOM;
     sluice_duration smoothed = udp_rtt_smoothed(&engine->rtt);
     uint8_t *body = b->at + 3;
-    uint8_t *end = udp_receipt_write(&engine->receipt, body, most, engine->now, smoothed + smoothed / 4 + 50 * SLUICE_MS,
-                                     engine->in.limit, told);
+    uint8_t *end = udp_receipt_write(&engine->receipt, body, most, engine->now,
+                                     smoothed + smoothed / 4 + 50 * SLUICE_MS, engine->in.limit, told);
     size_t size = (size_t)(end - body);
     b->at[0] = UDP_FRAME_REPORT;
     b->at[1] = (uint8_t)(0x40 | size >> 8);
     b->at[2] = (uint8_t)size;
     b->at = end;
     for (int i = 0; i < 2; i++) {
-        udp_record what = {.kind = UDP_RECORD_REPORT, .from = told[i].from, .bytes = (uint32_t)(told[i].to - told[i].from)};
+        udp_record what = {
+            .kind = UDP_RECORD_REPORT, .from = told[i].from, .bytes = (uint32_t)(told[i].to - told[i].from)};
         if (what.bytes > 0)
             record(b, &what);
     }
@@ -369,8 +370,8 @@ static size_t put_piece(builder *b, const udp_out *object, const piece *p, size_
     udp_data_put(p->frame, object->id, flags, p->from, bytes, last);
     b->at = p->frame + overhead + bytes;
     b->sent.flags |= UDP_SENT_ELICITING | UDP_SENT_DATA;
-    udp_record what = {.kind = UDP_RECORD_DATA, .id = object->id, .from = p->from, .bytes = (uint32_t)bytes,
-                       .resent = resent};
+    udp_record what = {
+        .kind = UDP_RECORD_DATA, .id = object->id, .from = p->from, .bytes = (uint32_t)bytes, .resent = resent};
     record(b, &what);
     return bytes;
 }

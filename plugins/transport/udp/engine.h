@@ -33,22 +33,22 @@ typedef struct udp_life {
     uint64_t code;
     char reason[UDP_REASON_BYTES + 1];
     bool close_due;
-    unsigned closes;          /* CLOSE frames that may still be sent */
+    unsigned closes; /* CLOSE frames that may still be sent */
     sluice_time close_again, close_until;
 
     bool ready;
-    bool silent;              /* SILENT has been said */
+    bool silent; /* SILENT has been said */
     bool ping_due;
     sluice_time started, last_received; /* last_received 0: nothing yet */
-    sluice_time expecting;    /* since when an answer is due; SLUICE_NEVER: none is */
-    sluice_time last_eliciting; /* when something that wants an answer was last sent */
+    sluice_time expecting;              /* since when an answer is due; SLUICE_NEVER: none is */
+    sluice_time last_eliciting;         /* when something that wants an answer was last sent */
 } udp_life;
 
 typedef struct udp_phases {
     uint32_t sent, received;
-    uint64_t packets;         /* sealed in the present phase */
-    bool acked;               /* one of them was acknowledged */
-    uint64_t first_received;  /* lowest number seen in the phase that is received */
+    uint64_t packets;           /* sealed in the present phase */
+    bool acked;                 /* one of them was acknowledged */
+    uint64_t first_received;    /* lowest number seen in the phase that is received */
     sluice_time previous_until; /* the phase before is accepted until then */
 } udp_phases;
 
@@ -73,10 +73,10 @@ typedef struct udp_engine {
     udp_phases phases;
 
     sluice_transport_statistics counts;
-    sluice_wait wait;         /* state since wait_since */
+    sluice_wait wait; /* state since wait_since */
     sluice_time wait_since;
-    sluice_time idle_since;   /* nothing in flight since then; SLUICE_NEVER: something is */
-    bool ring_full;           /* no room to remember another packet, until something is heard or times out */
+    sluice_time idle_since; /* nothing in flight since then; SLUICE_NEVER: something is */
+    bool ring_full;         /* no room to remember another packet, until something is heard or times out */
 } udp_engine;
 
 /* Size of a full packet before sealing, and of its IP packet. */

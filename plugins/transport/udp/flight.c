@@ -33,7 +33,7 @@ static int resize_ring(udp_flight *flight, const sluice_host *host, uint64_t roo
     }
     memset(maps, 0, room / 64 * 2 * sizeof(*maps));
     for (uint64_t n = flight->base; n < flight->next; n++) {
-        uint64_t old = n & (flight->room - 1), new = n & (room - 1);
+        uint64_t old = n & (flight->room - 1), new = n &(room - 1);
         ring[new] = flight->ring[old];
         if (bit_get(flight->flying, old))
             bit_set(maps, new);

@@ -38,9 +38,9 @@ enum {
     UDP_SENT_ELICITING = 1, /* wants a report; counts as in flight */
     UDP_SENT_DATA = 2,
     UDP_SENT_APP_LIMITED = 4,
-    UDP_SENT_PROBE = 8,     /* of the path's size: its loss means nothing else */
-    UDP_SENT_FULL = 16,     /* of full size: evidence about the path's size */
-    UDP_SENT_REPEAT = 32,   /* sent though nothing was lost, to shorten the end */
+    UDP_SENT_PROBE = 8,        /* of the path's size: its loss means nothing else */
+    UDP_SENT_FULL = 16,        /* of full size: evidence about the path's size */
+    UDP_SENT_REPEAT = 32,      /* sent though nothing was lost, to shorten the end */
     UDP_SENT_REPEAT_AGAIN = 64 /* the same of such a packet */
 };
 
@@ -55,13 +55,13 @@ typedef struct udp_sent {
 
 typedef struct udp_flight {
     udp_sent *ring;
-    uint64_t *flying, *lost; /* bitmaps over the ring */
-    uint64_t room;           /* a power of two, at least 64 */
-    uint64_t most;           /* ring never grows beyond */
-    uint64_t base, next;     /* numbers in the ring: [base, next) */
+    uint64_t *flying, *lost;                     /* bitmaps over the ring */
+    uint64_t room;                               /* a power of two, at least 64 */
+    uint64_t most;                               /* ring never grows beyond */
+    uint64_t base, next;                         /* numbers in the ring: [base, next) */
     uint64_t in_flight_bytes, in_flight_packets; /* ack-eliciting ones */
     udp_record *pool;
-    uint32_t pool_room, pool_free, pool_used;    /* pool_free: index + 1 of the first free one */
+    uint32_t pool_room, pool_free, pool_used; /* pool_free: index + 1 of the first free one */
 } udp_flight;
 
 int udp_flight_init(udp_flight *flight, const sluice_host *host, uint64_t most_packets);

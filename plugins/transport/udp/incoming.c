@@ -33,8 +33,8 @@ static udp_in *object_new(udp_engine *engine, uint64_t id, unsigned flags)
     udp_in *object = engine->host->resize(engine->host, NULL, sizeof(*object));
     if (!object)
         return NULL;
-    *object = (udp_in){.id = id, .flags = flags, .limit = engine->setup.ordered_bytes,
-                       .told = engine->setup.ordered_bytes};
+    *object =
+        (udp_in){.id = id, .flags = flags, .limit = engine->setup.ordered_bytes, .told = engine->setup.ordered_bytes};
     if (udp_idmap_put(&engine->in.map, engine->host, id, object) != SLUICE_OK) {
         engine->host->resize(engine->host, object, 0);
         return NULL;
@@ -326,8 +326,8 @@ static int base_move(udp_engine *engine, udp_in *object, uint64_t upto)
 static int flush_waiting(udp_engine *engine, udp_in *object)
 {
     udp_range range;
-    while (!(object->state & (UDP_IN_STOPPED | UDP_IN_DEAD)) && udp_ranges_find(&object->received, object->base, &range) &&
-           range.from <= object->base) {
+    while (!(object->state & (UDP_IN_STOPPED | UDP_IN_DEAD)) &&
+           udp_ranges_find(&object->received, object->base, &range) && range.from <= object->base) {
         uint64_t offset = object->base;
         size_t at = (size_t)(offset % UDP_SEGMENT_BYTES);
         uint64_t part = UDP_SEGMENT_BYTES - at;

@@ -20,28 +20,28 @@ struct udp_engine;
 #define UDP_DONE_RANGES 262144     /* ranges of ids that are done */
 
 enum {
-    UDP_IN_SIZE = 1,      /* size and bytes are known */
-    UDP_IN_ENDED = 2,     /* the user was told */
-    UDP_IN_STOPPED = 4,   /* not wanted: what comes is dropped */
+    UDP_IN_SIZE = 1,    /* size and bytes are known */
+    UDP_IN_ENDED = 2,   /* the user was told */
+    UDP_IN_STOPPED = 4, /* not wanted: what comes is dropped */
     UDP_IN_STOP_DUE = 8,
     UDP_IN_CREDIT_DUE = 16,
-    UDP_IN_OPENED = 32,   /* the user knows it */
+    UDP_IN_OPENED = 32, /* the user knows it */
     UDP_IN_DEAD = 64
 };
 
 typedef struct udp_in {
     uint64_t id;
-    unsigned flags;      /* SLUICE_OBJECT_* */
-    unsigned state;      /* UDP_IN_* */
-    udp_ranges received; /* unordered: all that came; ordered: what waits behind a gap */
-    uint64_t highest;    /* end of the last byte seen */
-    uint64_t size, bytes; /* from END: its end, and how much of it was offered */
-    uint64_t upto, given_up; /* from SKIP; bytes below upto that will never come */
-    uint64_t written_off; /* of those, bytes that were sent: the session's credit does not wait for them */
-    uint64_t base;       /* ordered: all before was delivered or skipped */
+    unsigned flags;                 /* SLUICE_OBJECT_* */
+    unsigned state;                 /* UDP_IN_* */
+    udp_ranges received;            /* unordered: all that came; ordered: what waits behind a gap */
+    uint64_t highest;               /* end of the last byte seen */
+    uint64_t size, bytes;           /* from END: its end, and how much of it was offered */
+    uint64_t upto, given_up;        /* from SKIP; bytes below upto that will never come */
+    uint64_t written_off;           /* of those, bytes that were sent: the session's credit does not wait for them */
+    uint64_t base;                  /* ordered: all before was delivered or skipped */
     uint64_t limit, told, consumed; /* ordered: window */
     uint64_t code;
-    uint8_t **segments;  /* ordered: ring of memory for what waits */
+    uint8_t **segments; /* ordered: ring of memory for what waits */
     size_t segment_count;
     struct udp_in *due_next; /* list of objects with a frame to send */
     bool in_due;
@@ -50,14 +50,14 @@ typedef struct udp_in {
 
 typedef struct udp_incoming {
     udp_idmap map;
-    udp_ranges done[2];     /* ids completed or given up, halved, by their lowest bit */
+    udp_ranges done[2]; /* ids completed or given up, halved, by their lowest bit */
     udp_in *last;
     udp_in *due, *due_tail; /* STOP and CREDIT_OBJECT to send */
     udp_in *dead;
     uint64_t limit, received, consumed; /* session credit: limit = receive_bytes + consumed */
-    uint64_t told;          /* limit in the last CREDIT frame */
+    uint64_t told;                      /* limit in the last CREDIT frame */
     bool credit_due;
-    size_t ranges;          /* of all objects */
+    size_t ranges; /* of all objects */
     size_t segments_used, segments_most;
     uint8_t *segment_spare[16];
     size_t spare_count;

@@ -10,8 +10,8 @@
 
 void udp_life_init(udp_engine *engine)
 {
-    engine->life = (udp_life){.started = engine->now, .ping_due = true, .expecting = SLUICE_NEVER,
-                              .last_eliciting = engine->now};
+    engine->life =
+        (udp_life){.started = engine->now, .ping_due = true, .expecting = SLUICE_NEVER, .last_eliciting = engine->now};
 }
 
 void udp_life_received(udp_engine *engine)

@@ -261,7 +261,8 @@ int udp_outgoing_offer(udp_engine *engine, sluice_object_id id, uint64_t from, u
     bool first_time = from < to && udp_ranges_gap(&object->offered, from, to, &gap) && gap.from == from && gap.to == to;
     bool in_order = !(object->flags & SLUICE_OBJECT_ORDERED) || from == object->offered.covered;
     if (!first_time || !in_order || (object->state & UDP_OUT_FINISHED) || to >= UINT64_C(1) << 62)
-        return host->fail(host, SLUICE_EINVAL, "udp: bytes %llu to %llu of object %llu cannot be offered (now or again)",
+        return host->fail(host, SLUICE_EINVAL,
+                          "udp: bytes %llu to %llu of object %llu cannot be offered (now or again)",
                           (unsigned long long)from, (unsigned long long)to, (unsigned long long)id);
     status = udp_ranges_add(&object->offered, host, from, to, NULL);
     if (status == SLUICE_OK) {

@@ -16,30 +16,30 @@ struct udp_engine;
 #define UDP_STARTED_MOST 32768 /* objects of ours that the peer must remember at one time; it refuses twice as many */
 
 enum {
-    UDP_OUT_FINISHED = 1,   /* the size is known */
+    UDP_OUT_FINISHED = 1, /* the size is known */
     UDP_OUT_END_DUE = 2,
     UDP_OUT_END_ACKED = 4,
-    UDP_OUT_ABORT = 8,      /* given up, by us or because the peer wants no more */
+    UDP_OUT_ABORT = 8, /* given up, by us or because the peer wants no more */
     UDP_OUT_ABORT_DUE = 16,
     UDP_OUT_SKIP_DUE = 32,
-    UDP_OUT_SKIP_OPEN = 64, /* a SKIP is not acknowledged yet */
-    UDP_OUT_WAIT_FRESH = 128,  /* fetch had nothing new */
-    UDP_OUT_WAIT_LOST = 256,   /* fetch had nothing of what must be repeated */
-    UDP_OUT_STARTED = 512,  /* the peer may know of it */
-    UDP_OUT_DEAD = 1024     /* to be freed when no one looks at it */
+    UDP_OUT_SKIP_OPEN = 64,   /* a SKIP is not acknowledged yet */
+    UDP_OUT_WAIT_FRESH = 128, /* fetch had nothing new */
+    UDP_OUT_WAIT_LOST = 256,  /* fetch had nothing of what must be repeated */
+    UDP_OUT_STARTED = 512,    /* the peer may know of it */
+    UDP_OUT_DEAD = 1024       /* to be freed when no one looks at it */
 };
 
 typedef struct udp_out {
     uint64_t id;
-    unsigned flags;         /* SLUICE_OBJECT_* */
+    unsigned flags; /* SLUICE_OBJECT_* */
     unsigned priority;
-    unsigned state;         /* UDP_OUT_* */
-    udp_ranges offered;     /* all that was ever offered */
-    udp_ranges fresh;       /* of that, not sent yet */
-    udp_ranges lost;        /* to be sent again */
-    udp_ranges settled;     /* acknowledged, or given up by skip */
+    unsigned state;                   /* UDP_OUT_* */
+    udp_ranges offered;               /* all that was ever offered */
+    udp_ranges fresh;                 /* of that, not sent yet */
+    udp_ranges lost;                  /* to be sent again */
+    udp_ranges settled;               /* acknowledged, or given up by skip */
     uint64_t size, code, upto, limit; /* limit: of an ordered object */
-    uint64_t unsent;        /* bytes that were skipped before they were ever sent */
+    uint64_t unsent;                  /* bytes that were skipped before they were ever sent */
     struct udp_out *next, *previous;  /* in its list */
     struct udp_out **list;            /* head of the ring it is in, or NULL */
     struct udp_out *dead_next;
@@ -47,12 +47,12 @@ typedef struct udp_out {
 
 typedef struct udp_outgoing {
     udp_idmap map;
-    udp_ranges used[2];     /* ids ever opened, halved, by their lowest bit: ids of one parity are mostly in a row */
+    udp_ranges used[2]; /* ids ever opened, halved, by their lowest bit: ids of one parity are mostly in a row */
     udp_out *turns[SLUICE_PRIORITY_LEVELS]; /* rings of objects with something to send */
-    udp_out *blocked;       /* ring of objects that wait for the session's credit or for objects to complete */
+    udp_out *blocked; /* ring of objects that wait for the session's credit or for objects to complete */
     udp_out *dead;
-    udp_out *last;          /* the object looked up last */
-    uint64_t limit, sent;   /* session credit: unordered bytes that may be and were sent for the first time */
+    udp_out *last;        /* the object looked up last */
+    uint64_t limit, sent; /* session credit: unordered bytes that may be and were sent for the first time */
     size_t started;
 } udp_outgoing;
 

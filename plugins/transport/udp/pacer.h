@@ -24,7 +24,8 @@ void udp_pacer_set(udp_pacer *pacer, sluice_time now, sluice_rate rate, uint32_t
 /* Bytes that may leave now; UINT64_MAX without pacing. */
 uint64_t udp_pacer_room(const udp_pacer *pacer, sluice_time now);
 
-/* When `bytes` may leave (a burst at most); 0 bytes: a worthwhile run, a quarter of a burst or one packet at low rates. */
+/* When `bytes` may leave (a burst at most); 0 bytes: a worthwhile run, a quarter of a burst or one packet at low rates.
+ */
 sluice_time udp_pacer_when(const udp_pacer *pacer, uint64_t bytes);
 
 /* bytes were sent; may exceed the room (reports do not wait). */

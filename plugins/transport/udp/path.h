@@ -13,18 +13,18 @@
 #define UDP_CHALLENGE_BYTES 8
 
 typedef struct udp_path {
-    bool validated;              /* the session's path, number 0 */
-    uint64_t received, sent;     /* IP bytes on it until it is validated */
+    bool validated;          /* the session's path, number 0 */
+    uint64_t received, sent; /* IP bytes on it until it is validated */
 
     bool candidate_any;
-    uint32_t candidate;          /* another path that is being looked at */
+    uint32_t candidate; /* another path that is being looked at */
     uint64_t candidate_received, candidate_sent;
-    bool confirmed;              /* a candidate was validated and now is the session's; the core calls it 0 soon */
+    bool confirmed; /* a candidate was validated and now is the session's; the core calls it 0 soon */
 
-    bool challenge_due;          /* on `challenged` */
+    bool challenge_due; /* on `challenged` */
     uint32_t challenged;
     uint8_t challenge[UDP_CHALLENGE_BYTES];
-    bool challenge_open;         /* sent, not answered */
+    bool challenge_open; /* sent, not answered */
     sluice_time challenge_again;
 
     bool response_due;

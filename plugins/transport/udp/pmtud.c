@@ -4,7 +4,7 @@
 #define TRIES 3
 #define AGAIN (600 * SLUICE_SECOND) /* RFC 8899, PMTU_RAISE_TIMER */
 #define AFTER_HOLE (1 * SLUICE_SECOND)
-#define DEAD_LEAST 6                /* at 30 % loss six in a row are 0.07 % likely */
+#define DEAD_LEAST 6 /* at 30 % loss six in a row are 0.07 % likely */
 
 void udp_pmtud_init(udp_pmtud *pmtud, uint32_t least, uint32_t most)
 {

@@ -14,17 +14,17 @@
 #define UDP_PMTUD_SIZES 10
 
 typedef struct udp_pmtud_size {
-    uint32_t bytes;  /* UDP payload */
-    uint8_t tries;   /* probes lost */
+    uint32_t bytes; /* UDP payload */
+    uint8_t tries;  /* probes lost */
     bool flying;
 } udp_pmtud_size;
 
 typedef struct udp_pmtud {
     udp_pmtud_size sizes[UDP_PMTUD_SIZES];
     uint32_t count, current;
-    sluice_time next;        /* no probe before */
-    sluice_time full_proof;  /* when the newest full-size packet that arrived was sent */
-    sluice_time dead_since;  /* when the first full-size packet lost since then was sent; 0: none */
+    sluice_time next;       /* no probe before */
+    sluice_time full_proof; /* when the newest full-size packet that arrived was sent */
+    sluice_time dead_since; /* when the first full-size packet lost since then was sent; 0: none */
     uint32_t dead_count;
 } udp_pmtud;
 

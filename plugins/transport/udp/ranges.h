@@ -26,9 +26,9 @@ typedef struct udp_ranges {
     udp_ranges_chunk only;    /* the chunk while there is just one */
     udp_ranges_chunk *chunks; /* the directory when there are more, else NULL */
     uint32_t chunk_count, chunk_room;
-    udp_range *spare;         /* a full-size row of items kept for the next split */
-    uint64_t covered;         /* numbers in the set */
-    size_t count;             /* ranges in the set */
+    udp_range *spare; /* a full-size row of items kept for the next split */
+    uint64_t covered; /* numbers in the set */
+    size_t count;     /* ranges in the set */
 } udp_ranges;
 
 void udp_ranges_fini(udp_ranges *set, const sluice_host *host);

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #define PACKETS_PER_REPORT 64u
-#define FIRST_AT_ONCE 8u      /* reports at once for the first packets, so that the start is quick */
+#define FIRST_AT_ONCE 8u /* reports at once for the first packets, so that the start is quick */
 #define TOLD_LEAST 256u
 #define TOLD_MOST 4096u
-#define TOLD_REACH 6144u      /* at most, when packets come far out of order */
+#define TOLD_REACH 6144u /* at most, when packets come far out of order */
 #define TOLD_AGAIN 2048u
 #define URGENT_GAP (1 * SLUICE_MS)
 
@@ -40,7 +40,8 @@ bool udp_receipt_seen(const udp_receipt *receipt, uint64_t number)
 /* Clears the bits of (high, number], which stood for numbers one window before. */
 static void advance(udp_receipt *receipt, uint64_t number)
 {
-    uint64_t from = receipt->any ? receipt->high + 1 : number - (number < UDP_RECEIPT_WINDOW ? number : UDP_RECEIPT_WINDOW);
+    uint64_t from =
+        receipt->any ? receipt->high + 1 : number - (number < UDP_RECEIPT_WINDOW ? number : UDP_RECEIPT_WINDOW);
     if (number - from >= UDP_RECEIPT_WINDOW) {
         memset(receipt->numbers.map, 0, UDP_RECEIPT_WINDOW / 8);
         return;
@@ -165,9 +166,12 @@ uint8_t *udp_receipt_write(udp_receipt *receipt, uint8_t *at, size_t room, sluic
                            uint64_t credit, udp_range told[2])
 {
     uint8_t *end = at + room;
-    udp_report report = {.newest = receipt->high, .arrived_us = receipt->high_time / 1000,
+    udp_report report = {.newest = receipt->high,
+                         .arrived_us = receipt->high_time / 1000,
                          .hold_us = now > receipt->high_time ? (now - receipt->high_time) / 1000 : 0,
-                         .ce_packets = receipt->ce_packets, .drop_packets = receipt->drop_packets, .credit = credit};
+                         .ce_packets = receipt->ce_packets,
+                         .drop_packets = receipt->drop_packets,
+                         .credit = credit};
     arrivals_fill(receipt, &report);
     at = udp_report_put(at, &report);
     uint8_t *count_at = at++;
@@ -187,7 +191,8 @@ uint8_t *udp_receipt_write(udp_receipt *receipt, uint8_t *at, size_t room, sluic
     udp_range old;
     if (old_stretch(receipt, limit < low ? limit : low, &old)) {
         uint64_t old_low = old.from;
-        uint8_t *after = udp_segment_put(at, (size_t)(end - at), &receipt->numbers, receipt->high, old.to - 1, &old_low);
+        uint8_t *after =
+            udp_segment_put(at, (size_t)(end - at), &receipt->numbers, receipt->high, old.to - 1, &old_low);
         if (after) {
             at = after;
             *count_at = 2;

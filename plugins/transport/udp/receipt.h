@@ -19,9 +19,9 @@
 typedef struct udp_receipt {
     udp_numbers numbers;
     bool any;
-    uint64_t high;             /* highest number that came */
-    sluice_time high_time;     /* when */
-    udp_ranges pending;        /* numbers that no confirmed report has told about */
+    uint64_t high;         /* highest number that came */
+    sluice_time high_time; /* when */
+    udp_ranges pending;    /* numbers that no confirmed report has told about */
     struct {
         uint64_t number, stamp; /* came late, when our next packet number was `stamp` */
     } late[UDP_RECEIPT_LATE];
@@ -31,16 +31,16 @@ typedef struct udp_receipt {
         uint64_t high;
     } marks[UDP_RECEIPT_MARKS]; /* how far the row of numbers reached at times past */
     uint32_t mark_next;
-    uint64_t reach;            /* how far back packets came lately: reports cover twice as much */
-    uint64_t cursor;           /* where the rotation through old pending numbers stands */
+    uint64_t reach;  /* how far back packets came lately: reports cover twice as much */
+    uint64_t cursor; /* where the rotation through old pending numbers stands */
 
     udp_arrival arrivals[UDP_REPORT_ARRIVALS]; /* since the last report; times in ns here */
     uint32_t arrival_count;
-    uint32_t since;            /* packets since the last report */
-    uint32_t eliciting_since;  /* of those, ones that want a report */
+    uint32_t since;           /* packets since the last report */
+    uint32_t eliciting_since; /* of those, ones that want a report */
     uint64_t eliciting_total;
-    sluice_time due;           /* SLUICE_NEVER: no report is due by itself */
-    sluice_time last;          /* when the last report left; 0: none yet */
+    sluice_time due;  /* SLUICE_NEVER: no report is due by itself */
+    sluice_time last; /* when the last report left; 0: none yet */
     uint64_t ce_packets, drop_packets;
 } udp_receipt;
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #define REORDER_LEAST (1 * SLUICE_MS)
-#define REORDER_ROUNDS 16         /* rounds without a late packet before the window narrows */
+#define REORDER_ROUNDS 16                    /* rounds without a late packet before the window narrows */
 #define PROBE_BACKOFF_MOST (500 * SLUICE_MS) /* so that the end of an outage is noticed soon */
 #define PROBES 2
-#define REPEAT_SHARE 333          /* of the bytes sent, one in so many may be a repeat at the end */
+#define REPEAT_SHARE 333 /* of the bytes sent, one in so many may be a repeat at the end */
 
 void udp_recovery_init(udp_engine *engine)
 {
@@ -122,8 +122,8 @@ static void rate_finish(udp_engine *engine)
         recovery->round++;
         sample->round_start = true;
     }
-    sluice_duration elapsed = recovery->delivered_time > recovery->rate_prior_time
-                                  ? recovery->delivered_time - recovery->rate_prior_time : 0;
+    sluice_duration elapsed =
+        recovery->delivered_time > recovery->rate_prior_time ? recovery->delivered_time - recovery->rate_prior_time : 0;
     if (elapsed < recovery->rate_send_elapsed)
         elapsed = recovery->rate_send_elapsed;
     if (elapsed == 0 || elapsed < engine->rtt.min_rtt / 2)
@@ -266,9 +266,8 @@ static int packet_acked(udp_engine *engine, uint64_t number, sluice_duration hol
         if (was_lost && !(flags & UDP_SENT_PROBE))
             spurious(engine, sent, hold);
         rate_note(engine, sent);
-        if (!(flags & UDP_SENT_PROBE) &&
-            udp_pmtud_packet_acked(&engine->pmtud, engine->now, sent->sent, flags & UDP_SENT_FULL,
-                                   udp_rtt_pto(&engine->rtt)))
+        if (!(flags & UDP_SENT_PROBE) && udp_pmtud_packet_acked(&engine->pmtud, engine->now, sent->sent,
+                                                                flags & UDP_SENT_FULL, udp_rtt_pto(&engine->rtt)))
             udp_engine_resized(engine);
     }
     if (sent->phase == engine->phases.sent)
@@ -413,8 +412,8 @@ int udp_recovery_report(udp_engine *engine, const uint8_t *body, size_t bytes, s
     }
     rate_finish(engine);
     reorder_narrow(engine);
-    sluice_duration hold = report.newest == recovery->newest_acked && report.hold_us < UINT64_C(1) << 40
-                               ? report.hold_us * 1000 : 0;
+    sluice_duration hold =
+        report.newest == recovery->newest_acked && report.hold_us < UINT64_C(1) << 40 ? report.hold_us * 1000 : 0;
     status = detect_lost(engine, hold);
     if (status != SLUICE_OK)
         return status;

@@ -18,35 +18,35 @@ struct udp_engine;
 
 typedef struct udp_recovery {
     bool any_acked;
-    uint64_t newest_acked;     /* highest number acknowledged */
+    uint64_t newest_acked; /* highest number acknowledged */
     sluice_time newest_sent;
-    uint64_t scan_from;        /* no number below is flying */
-    sluice_duration reorder;   /* how much later than others a packet may come */
-    uint64_t reorder_round;    /* when it was last widened */
-    uint64_t covered;          /* numbers below have been looked at by reports, but for the blind ones */
-    udp_ranges blind;          /* numbers that no report told about */
+    uint64_t scan_from;      /* no number below is flying */
+    sluice_duration reorder; /* how much later than others a packet may come */
+    uint64_t reorder_round;  /* when it was last widened */
+    uint64_t covered;        /* numbers below have been looked at by reports, but for the blind ones */
+    udp_ranges blind;        /* numbers that no report told about */
     sluice_time blind_until;
-    sluice_time loss_at;       /* when the oldest packet is lost if nothing more is heard; SLUICE_NEVER */
+    sluice_time loss_at; /* when the oldest packet is lost if nothing more is heard; SLUICE_NEVER */
 
-    unsigned probe_count;      /* probe time-outs in a row */
-    unsigned probes_due;       /* packets that may leave though the window is closed */
-    bool ping_due;             /* one of them is to be a small PING */
-    sluice_time progress;      /* when something was last acknowledged, or the flight began */
-    sluice_time probe_base;    /* when an ack-eliciting packet was last sent */
+    unsigned probe_count;   /* probe time-outs in a row */
+    unsigned probes_due;    /* packets that may leave though the window is closed */
+    bool ping_due;          /* one of them is to be a small PING */
+    sluice_time progress;   /* when something was last acknowledged, or the flight began */
+    sluice_time probe_base; /* when an ack-eliciting packet was last sent */
 
-    uint64_t delivered, lost_total; /* IP bytes */
+    uint64_t delivered; /* IP bytes */
     sluice_time delivered_time, first_sent;
-    uint64_t app_limited;      /* 0, or `delivered` at which the limited stretch is over */
+    uint64_t app_limited; /* 0, or `delivered` at which the limited stretch is over */
     uint64_t round, round_end;
-    uint64_t repeat_from;      /* packets below were repeated, or need not be */
-    uint64_t repeat_bytes;     /* sent so far in repeats */
-    bool repeat_open;          /* there may be packets worth repeating */
-    uint32_t repeating;        /* what is sent now is a repeat: its flag */
+    uint64_t repeat_from;  /* packets below were repeated, or need not be */
+    uint64_t repeat_bytes; /* sent so far in repeats */
+    bool repeat_open;      /* there may be packets worth repeating */
+    uint32_t repeating;    /* what is sent now is a repeat: its flag */
     sluice_rate rate;
     sluice_duration queue;
     uint64_t ce_packets, drop_packets; /* as last told */
 
-    sluice_sample sample;      /* being gathered */
+    sluice_sample sample; /* being gathered */
     uint64_t rate_prior_delivered;
     sluice_time rate_prior_time, rate_send_elapsed;
     bool rate_any;

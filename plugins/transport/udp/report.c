@@ -127,8 +127,8 @@ uint8_t *udp_segment_put(uint8_t *at, size_t room, const udp_numbers *numbers, u
 
 void udp_walk_init(udp_walk *walk, const udp_report *report)
 {
-    *walk = (udp_walk){.at = report->segments, .end = report->end, .newest = report->newest,
-                       .segments_left = report->segment_count};
+    *walk = (udp_walk){
+        .at = report->segments, .end = report->end, .newest = report->newest, .segments_left = report->segment_count};
 }
 
 static udp_walk_step segment_begin(udp_walk *walk)

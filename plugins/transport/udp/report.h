@@ -11,9 +11,9 @@
 #include <sluice/types.h>
 
 #define UDP_REPORT_ARRIVALS 8
-#define UDP_REPORT_LEAST_ROOM 160       /* a report fits into that much, though with a short segment */
-#define UDP_REPORT_SEGMENTS 16          /* a report with more is refused */
-#define UDP_REPORT_SEGMENT_MOST 65536   /* numbers in a segment; more is refused */
+#define UDP_REPORT_LEAST_ROOM 160     /* a report fits into that much, though with a short segment */
+#define UDP_REPORT_SEGMENTS 16        /* a report with more is refused */
+#define UDP_REPORT_SEGMENT_MOST 65536 /* numbers in a segment; more is refused */
 
 typedef struct udp_arrival {
     uint64_t number;
@@ -21,11 +21,11 @@ typedef struct udp_arrival {
 } udp_arrival;
 
 typedef struct udp_report {
-    uint64_t newest;     /* highest number that arrived */
-    uint64_t arrived_us; /* when, by the receiver's clock */
-    uint64_t hold_us;    /* from then until the report left */
-    uint64_t ce_packets, drop_packets; /* since the session began */
-    uint64_t credit;     /* session credit, as in CREDIT */
+    uint64_t newest;                           /* highest number that arrived */
+    uint64_t arrived_us;                       /* when, by the receiver's clock */
+    uint64_t hold_us;                          /* from then until the report left */
+    uint64_t ce_packets, drop_packets;         /* since the session began */
+    uint64_t credit;                           /* session credit, as in CREDIT */
     udp_arrival arrivals[UDP_REPORT_ARRIVALS]; /* others since the report before */
     uint32_t arrival_count;
     uint64_t segment_count;
@@ -58,11 +58,11 @@ typedef enum udp_walk_step { UDP_WALK_SEGMENT, UDP_WALK_RUN, UDP_WALK_END, UDP_W
 typedef struct udp_walk {
     const uint8_t *at, *end;
     uint64_t newest, segments_left;
-    uint64_t low, top;   /* of SEGMENT: covered; of RUN: arrived */
+    uint64_t low, top;            /* of SEGMENT: covered; of RUN: arrived */
     uint64_t covered_low, cursor; /* numbers up to the cursor are still to be read; cursor counts from covered_low */
-    const uint8_t *bits; /* NULL: runs */
+    const uint8_t *bits;          /* NULL: runs */
     uint64_t bit_top;
-    bool received;       /* the next run is one of numbers that arrived */
+    bool received; /* the next run is one of numbers that arrived */
 } udp_walk;
 
 void udp_walk_init(udp_walk *walk, const udp_report *report);

@@ -24,16 +24,16 @@ typedef struct udp_rtt {
     sluice_duration latest, srtt, rttvar, min_rtt; /* srtt 0: none measured */
     sluice_duration initial;                       /* assumed until then */
     udp_least least_rtt;
-    udp_least least_oneway;                        /* of skew-corrected one-way delays */
-    udp_least least_return;                        /* report's arrival here minus the packet's arrival there */
+    udp_least least_oneway; /* of skew-corrected one-way delays */
+    udp_least least_return; /* report's arrival here minus the packet's arrival there */
     struct {
         sluice_time time;
         int64_t delay;
-    } points[UDP_SKEW_POINTS];                     /* least raw one-way delay of each stretch of time */
+    } points[UDP_SKEW_POINTS]; /* least raw one-way delay of each stretch of time */
     uint32_t point_count;
-    sluice_duration stretch;                       /* length of a stretch; doubles when the table is full */
+    sluice_duration stretch; /* length of a stretch; doubles when the table is full */
     sluice_time skew_origin;
-    double skew;                                   /* receiver's clock gains that many seconds per second */
+    double skew; /* receiver's clock gains that many seconds per second */
 } udp_rtt;
 
 void udp_least_add(udp_least *least, sluice_time now, sluice_duration slot, int64_t value);

@@ -11,11 +11,11 @@
 #include <sluice/types.h>
 
 #define UDP_HEADER_BYTES 13
-#define UDP_VERSION 1          /* in the two highest bits of byte 0 */
+#define UDP_VERSION 1 /* in the two highest bits of byte 0 */
 #define UDP_PHASE_BIT 0x01u
 #define UDP_VARINT_MAX ((UINT64_C(1) << 62) - 1)
-#define UDP_FIELDS_MAX 5       /* varint fields of a frame */
-#define UDP_FRAME_MAX 48       /* bytes of a frame that consists of fields, at most */
+#define UDP_FIELDS_MAX 5 /* varint fields of a frame */
+#define UDP_FRAME_MAX 48 /* bytes of a frame that consists of fields, at most */
 
 /* The lowest bit of a type says that a receiver who does not know it must end the session. */
 enum {
@@ -65,7 +65,12 @@ uint8_t *udp_fields_put(uint8_t *at, uint64_t type, const uint64_t *fields, size
 uint8_t *udp_frame_put(uint8_t *at, uint64_t type, const uint64_t *fields, size_t count, const void *rest,
                        size_t bytes);
 
-typedef enum udp_frame_result { UDP_FRAME_READ, UDP_FRAME_NONE, UDP_FRAME_MALFORMED, UDP_FRAME_UNKNOWN } udp_frame_result;
+typedef enum udp_frame_result {
+    UDP_FRAME_READ,
+    UDP_FRAME_NONE,
+    UDP_FRAME_MALFORMED,
+    UDP_FRAME_UNKNOWN
+} udp_frame_result;
 
 /* Reads the next frame and moves *at behind it.  Padding and unknown optional frames are skipped.  NONE: the packet
  * is at its end; UNKNOWN: a frame that must be understood and is not. */
