@@ -95,7 +95,7 @@ typedef struct fair_epoch {
     sluice_time began;
     uint64_t round, delivered;           /* when it began */
     double acked, lost, marked, limited; /* packets; limited: with app_limited */
-    double sent;                         /* bytes */
+    double sent, in_flight;              /* bytes; the most in flight that a packet met */
     double pacing_least;                 /* bit/s, the least answered in it */
     bool rated, used;                    /* a rate was measured; the window was filled */
 } fair_epoch;
@@ -110,7 +110,7 @@ typedef struct fair_state {
     sluice_limits limits;
     fair_phase phase;
     double packet_bytes, srtt, min_rtt; /* s */
-    double window;                      /* bytes */
+    double window, in_flight;           /* bytes; the most in flight in the last epoch */
     double rate, smooth_rate;           /* bit/s delivered: in the last epoch, over about eight */
     double plateau[PLATEAU_EPOCHS];
     unsigned plateau_at;
@@ -288,16 +288,33 @@ static void startup_sample(fair_state *fair, const sluice_sample *sample)
 {
     double target = (double)fair->limits.target_bps / 8, most;
 
-    if (!sample->app_limited || (double)sample->prior_in_flight_bytes > 0.5 * fair->window)
+    /* In growth by 2.5 packets meet 0.4 of the present window in flight; far less means that the window is not what
+     * holds the sender back, and that a larger one would only be a burst to come. */
+    if (fmax(fair->in_flight, fair->epoch.in_flight) > (sample->app_limited ? 0.5 : 0.25) * fair->window)
         fair->window += (fair->config.growth - 1) * (double)sample->acked_bytes;
     most = 2 * target * rtt_of(fair) + 2 * (double)fair->config.initial_packets * fair->packet_bytes;
     if (target > 0 && fair->window > most)
         fair->window = most;
 }
 
+/* The receiver's own socket overflows: its CPU is the bottleneck, and has no queue that can be seen. */
+static void receiver_met(fair_state *fair)
+{
+    fair->ceiling = 0.95 * fair->rate;
+    fair->hold = HOLD_EPOCHS;
+    fair->trial = 0;
+    fair->judgement = (fair_judgement){0};
+}
+
 /* Three rounds without a quarter more (as BBR): the sender, the receiver, or a queue that cannot be seen. */
 static void startup_epoch(fair_state *fair, bool limited)
 {
+    if (fair->judgement.drops > 0.01 * fair->epoch.acked) {
+        steady_begin(fair, fair->window);
+        receiver_met(fair);
+        return;
+    }
+    fair->judgement.drops = 0;
     if (limited)
         return;
     if (fair->rate > 1.25 * fair->best_rate) {
@@ -422,10 +439,7 @@ static void judge(fair_state *fair, const fair_epoch *epoch)
     if (n < 50)
         return;
     if (sum->drops > 0.01 * n) {
-        /* The receiver's own socket overflows: its CPU is the bottleneck, and has no queue that can be seen. */
-        fair->ceiling = 0.95 * fair->rate;
-        fair->hold = HOLD_EPOCHS;
-        *sum = (fair_judgement){0};
+        receiver_met(fair);
         return;
     }
     loss = fmax(0, sum->lost - sum->drops) / n;
@@ -510,7 +524,8 @@ static void epoch_note(fair_state *fair, const sluice_sample *sample)
     epoch->marked += (double)sample->ce_packets;
     epoch->limited += sample->app_limited ? (double)sample->acked_packets : 0;
     fair->judgement.drops += (double)sample->receiver_drop_packets;
-    if ((double)sample->prior_in_flight_bytes + 2 * fair->packet_bytes > 0.8 * fair->window)
+    epoch->in_flight = fmax(epoch->in_flight, (double)sample->prior_in_flight_bytes);
+    if (epoch->in_flight + 2 * fair->packet_bytes > 0.8 * fair->window)
         epoch->used = true;
     /* Over less than an epoch, reports that come together make rates that never were. */
     if (sample->delivery_rate_bps && sample->delivery_interval_ns >= fair->config.epoch) {
@@ -546,6 +561,7 @@ static void epoch_end(fair_state *fair, const sluice_sample *sample)
             steady_epoch(fair, queue, limited);
         }
     }
+    fair->in_flight = epoch->in_flight;
     epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
 }
 

@@ -186,7 +186,7 @@ static void acknowledge(sim_flow *flow, const sim_flow_arrival *arrival, sluice_
     delay = arrival->at - record->sent;
     if (!out->any || delay < out->delay_least)
         out->delay_least = delay;
-    if (!out->any || record->sent > out->newest.sent) {
+    if (!out->any || record->sent >= out->newest.sent) {
         out->newest = *record;
         out->newest_arrival = arrival->at;
         if (arrival->number >= flow->round_end)
