@@ -3,8 +3,7 @@
  * message.h - the control messages of a session: numbers and small bodies.
  *
  * A message is type, length, body on object 0; types with their lowest bit set must be understood.  Every body may be
- * longer than what is known of it: the rest is for later versions and is stepped over.  doc/session-protocol.md has
- * the bodies.
+ * longer than what is known of it: the rest is for later versions and is stepped over.  doc/protocol.md has the bodies.
  */
 #ifndef SLUICE_SESSION_MESSAGE_H
 #define SLUICE_SESSION_MESSAGE_H

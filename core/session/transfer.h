@@ -2,7 +2,7 @@
 /*
  * transfer.h - the mover: one side of one transfer of files, above a transport and below client and server.
  *
- * A mover knows files, digests and the session protocol (doc/session-protocol.md); it knows no sockets, no threads
+ * A mover knows files, digests and the session protocol (doc/protocol.md); it knows no sockets, no threads
  * and no clock.  Everything here is called on the session's loop thread, and so are all callbacks.  Work that may
  * block (the source, the sink, digests) is handed out as tasks through sluice_crew_port.
  *
