@@ -5,6 +5,9 @@
 #include <sluice/sluice.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#define DESCRIPTORS_MOST 65536
 
 typedef struct command_row {
     const char *name, *summary;
@@ -44,8 +47,20 @@ static int refuse(const char *word)
     return sluice_status_exit(SLUICE_EUSAGE);
 }
 
+/* Many small files are open at once, in several sessions of a server: the usual soft limit of 1024 descriptors is for
+ * programs that use select, which this one does not. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MOST ? limit.rlim_max : DESCRIPTORS_MOST;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
+    raise_descriptor_limit();
     if (argc < 2)
         return refuse(NULL);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
