@@ -24,6 +24,9 @@ typedef struct file_object {
     int fd;
     uint64_t size;
     struct timespec mtime;
+    /* The run of data that was found last, all of it for a file that has as many blocks as its size wants.  Looking for
+     * the end of a run costs as much as the run is long (tmpfs looks at every page), so it is done once for each. */
+    uint64_t data_from, data_to;
     char name[]; /* for sentences */
 } file_object;
 
@@ -91,6 +94,8 @@ static int object_new(sluice_file_source *source, const char *name, int fd, file
         return host->fail(host, SLUICE_ENOMEM, "%s: out of memory", shown);
     object->fd = fd;
     object->size = (uint64_t)status.st_size;
+    if ((uint64_t)status.st_blocks * 512 >= object->size)
+        object->data_to = object->size;
     object->mtime = status.st_mtim;
     strcpy(object->name, shown);
     *out = object;
@@ -149,10 +154,15 @@ static int64_t read_object(void *state, void *object, uint64_t offset, const str
 static int extent(void *state, void *object, uint64_t offset, uint64_t *from, uint64_t *to)
 {
     const sluice_file_source *source = state;
-    const file_object *file = object;
+    file_object *file = object;
     *from = *to = file->size;
     if (offset >= file->size)
         return SLUICE_OK;
+    if (offset >= file->data_from && offset < file->data_to) {
+        *from = offset;
+        *to = file->data_to;
+        return SLUICE_OK;
+    }
     off_t start = lseek(file->fd, (off_t)offset, SEEK_DATA);
     if (start < 0 && errno == ENXIO)
         return SLUICE_OK;
@@ -168,6 +178,8 @@ static int extent(void *state, void *object, uint64_t offset, uint64_t *from, ui
     *from = (uint64_t)start;
     if (end > start && (uint64_t)end < file->size)
         *to = (uint64_t)end;
+    file->data_from = *from;
+    file->data_to = *to;
     return SLUICE_OK;
 }
 
