@@ -132,8 +132,6 @@ static void finish(builder *b)
 
     b->sent.wire_bytes = (uint32_t)udp_engine_wire_bytes(engine, packet->size);
     bool eliciting = b->sent.flags & UDP_SENT_ELICITING;
-    if (packet->size == b->full && !(b->sent.flags & UDP_SENT_PROBE) && engine->pmtud.current > 0)
-        b->sent.flags |= UDP_SENT_FULL;
     udp_recovery_stamp(engine, &b->sent);
     if (engine->recovery.repeating) {
         b->sent.flags |= engine->recovery.repeating;

@@ -39,7 +39,6 @@ enum {
     UDP_SENT_DATA = 2,
     UDP_SENT_APP_LIMITED = 4,
     UDP_SENT_PROBE = 8,        /* of the path's size: its loss means nothing else */
-    UDP_SENT_FULL = 16,        /* of full size: evidence about the path's size */
     UDP_SENT_REPEAT = 32,      /* sent though nothing was lost, to shorten the end */
     UDP_SENT_REPEAT_AGAIN = 64 /* the same of such a packet */
 };

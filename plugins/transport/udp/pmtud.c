@@ -134,19 +134,23 @@ bool udp_pmtud_refused(udp_pmtud *pmtud, sluice_time now, uint32_t bytes)
     return changed;
 }
 
-void udp_pmtud_packet_lost(udp_pmtud *pmtud, sluice_time sent)
+void udp_pmtud_packet_lost(udp_pmtud *pmtud, sluice_time sent, uint32_t bytes)
 {
-    if (sent <= pmtud->full_proof)
+    if (pmtud->current == 0 || bytes <= pmtud->sizes[0].bytes || sent <= pmtud->proof)
         return;
     if (pmtud->dead_count++ == 0)
         pmtud->dead_since = sent;
+    if (pmtud->dead_count == 1 || bytes < pmtud->dead_least)
+        pmtud->dead_least = bytes;
 }
 
-bool udp_pmtud_packet_acked(udp_pmtud *pmtud, sluice_time now, sluice_time sent, bool full, sluice_duration pto)
+bool udp_pmtud_packet_acked(udp_pmtud *pmtud, sluice_time now, sluice_time sent, uint32_t bytes, sluice_duration pto)
 {
-    if (full) {
-        if (sent >= pmtud->full_proof) {
-            pmtud->full_proof = sent;
+    uint32_t large = pmtud->dead_count ? pmtud->dead_least : pmtud->sizes[pmtud->current].bytes;
+
+    if (bytes > pmtud->sizes[0].bytes && bytes >= large) {
+        if (sent >= pmtud->proof) {
+            pmtud->proof = sent;
             evidence_clear(pmtud);
         }
         return false;

@@ -200,8 +200,7 @@ static int declare_lost(udp_engine *engine, uint64_t number)
         engine->counts.lost_packets++;
         recovery->sample.lost_packets++;
         recovery->sample.lost_bytes += sent->wire_bytes;
-        if (sent->flags & UDP_SENT_FULL)
-            udp_pmtud_packet_lost(&engine->pmtud, sent->sent);
+        udp_pmtud_packet_lost(&engine->pmtud, sent->sent, sent->wire_bytes - engine->setup.ip_bytes);
     }
     return records_lost(engine, sent);
 }
@@ -266,8 +265,9 @@ static int packet_acked(udp_engine *engine, uint64_t number, sluice_duration hol
         if (was_lost && !(flags & UDP_SENT_PROBE))
             spurious(engine, sent, hold);
         rate_note(engine, sent);
-        if (!(flags & UDP_SENT_PROBE) && udp_pmtud_packet_acked(&engine->pmtud, engine->now, sent->sent,
-                                                                flags & UDP_SENT_FULL, udp_rtt_pto(&engine->rtt)))
+        if (!(flags & UDP_SENT_PROBE) &&
+            udp_pmtud_packet_acked(&engine->pmtud, engine->now, sent->sent, sent->wire_bytes - engine->setup.ip_bytes,
+                                   udp_rtt_pto(&engine->rtt)))
             udp_engine_resized(engine);
     }
     if (sent->phase == engine->phases.sent)
