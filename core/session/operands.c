@@ -418,10 +418,6 @@ static int read_destination(sluice_operands *out, const sluice_operands_order *o
                              order->destination);
     if (status == SLUICE_OK && !out->push && to.place == PLACE_REMOTE)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: both sides are remote; one must be local", order->destination);
-    if (status == SLUICE_OK && out->push && out->argument != NULL &&
-        (to.path[0] == '\0' || to.path[strlen(to.path) - 1] == '/'))
-        status = sluice_fail(error, SLUICE_EUSAGE, "%s: what does not come from a file needs a name there",
-                             order->destination);
     if (status != SLUICE_OK) {
         free(to.path);
         return status;

@@ -1,15 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Plugins built against nothing but what `make install` puts in place and pkg-config says, run by the installed runner.
+. "$TOP_SRCDIR/tests/outoftree/stage.sh"
 here=$TOP_SRCDIR/tests
-stage=$(mktemp -d) || exit 99
-trap 'chmod -R u+w "$stage"; rm -rf "$stage"' EXIT
-failures=0
-
-complain() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
 
 # expect STATUS PART COMMAND...: the exit status, and a part of what is said on stdout or stderr.
 expect() {
@@ -24,16 +17,6 @@ expect() {
     esac
 }
 
-MAKEFLAGS='' ${MAKE:-make} -s -C "$TOP_BUILDDIR" install DESTDIR="$stage/root" >"$stage/install.log" 2>&1 || {
-    tail -n 20 "$stage/install.log" >&2
-    exit 1
-}
-pc=$(find "$stage/root" -name sluice.pc)
-export PKG_CONFIG_PATH="${pc%/sluice.pc}" PKG_CONFIG_SYSROOT_DIR="$stage/root"
-libdir=${pc%/pkgconfig/sluice.pc}
-export LD_LIBRARY_PATH="$libdir"
-export SLUICE_PLUGIN_PATH="$libdir/sluice"
-runner=$(find "$stage/root" -name sluice -type f -perm -u+x)
 [ "$stage/root$(pkg-config --variable=plugindir sluice)" = "$libdir/sluice" ] ||
     [ "$(pkg-config --variable=plugindir sluice)" = "$libdir/sluice" ] ||
     complain "plugindir of sluice.pc is $(pkg-config --variable=plugindir sluice)"

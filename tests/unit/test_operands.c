@@ -87,7 +87,7 @@ static void addresses(void)
         {{"null:"}, "sluice://h/x", "!./null:"}, /* a sink is no source */
         {{"zero:1", "a"}, "sluice://h/x", "!is copied alone"},
         {{"a", "zero:1"}, "sluice://h/x", "!is copied alone"},
-        {{"zero:1"}, "sluice://h/x/", "!needs a name"},
+        {{"zero:1"}, "sluice://h/x/", "push h:33001 zero[1] => x/ single"},
         {{"a"}, "sluice://h:0/", "!no such host or port"},
         {{"a"}, "sluice://h:99999/", "!sluice://h:99999/"},
         {{"a"}, "sluice://u@h/", "!sluice://u@h/"},
