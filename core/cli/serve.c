@@ -86,7 +86,9 @@ static void tell_how_to_copy(const sluice_server *server, const sluice_settings 
     host_name(listen != NULL ? listen : "", host, sizeof host);
     quote(ticket != NULL ? ticket : "", file, sizeof file);
     int port = sluice_server_port(server);
-    sluice_screen_say("serving %s on %s, TCP and UDP port %d, key sha256:%s", root != NULL ? root : "",
+    /* Without its port, which may have been 0: the true one follows. */
+    int address = listen != NULL && strrchr(listen, ':') != NULL ? (int)(strrchr(listen, ':') - listen) : 0;
+    sluice_screen_say("serving %s on %.*s, TCP and UDP port %d, key sha256:%s", root != NULL ? root : "", address,
                       listen != NULL ? listen : "", port, sluice_server_fingerprint(server));
     if (!sluice_screen_is_on(settings, "read-only"))
         dprintf(STDERR_FILENO, "To send here:\n    sluice copy --ticket-file %s FILE... sluice://%s:%d/\n", file, host,
