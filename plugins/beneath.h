@@ -13,7 +13,8 @@
 
 typedef enum sluice_beneath {
     SLUICE_BENEATH_FREE,     /* the local user's own path: links are followed, it may be absolute and go up */
-    SLUICE_BENEATH_CONFINED, /* links are followed as long as they stay below; where the kernel has no openat2: STRICT */
+    SLUICE_BENEATH_CONFINED, /* links are followed as long as they stay below; where the kernel has no openat2: STRICT
+                              */
     SLUICE_BENEATH_STRICT    /* no link in any component (ELOOP) */
 } sluice_beneath;
 

@@ -60,8 +60,10 @@ static int read_argument(zero_source *source, const char *argument)
         good = read_size(end + 1, &end, &source->count) && source->count > 0;
     if (good && *end == '\0')
         return SLUICE_OK;
-    return source->host->fail(source->host, SLUICE_EUSAGE, "zero:%s: give SIZE or SIZE*COUNT, as in zero:4G or "
-                              "zero:4Ki*5000", argument);
+    return source->host->fail(source->host, SLUICE_EUSAGE,
+                              "zero:%s: give SIZE or SIZE*COUNT, as in zero:4G or "
+                              "zero:4Ki*5000",
+                              argument);
 }
 
 static int init(void *state, const void *config, const sluice_host *host, const sluice_source_spec *spec)
@@ -96,8 +98,14 @@ static int next(void *state, sluice_entry *out)
         (void)snprintf(source->name, sizeof source->name, "%s-%" PRIu64, source->base, source->told);
     source->told++;
     /* A fixed time, so that a second run finds the same files. */
-    *out = (sluice_entry){.type = SLUICE_ENTRY_FILE, .name = source->name, .size = source->size, .mode = 0644,
-                          .mtime_ns = 0, .atime_ns = INT64_MIN, .uid = UINT32_MAX, .gid = UINT32_MAX};
+    *out = (sluice_entry){.type = SLUICE_ENTRY_FILE,
+                          .name = source->name,
+                          .size = source->size,
+                          .mode = 0644,
+                          .mtime_ns = 0,
+                          .atime_ns = INT64_MIN,
+                          .uid = UINT32_MAX,
+                          .gid = UINT32_MAX};
     return SLUICE_OK;
 }
 

@@ -59,10 +59,11 @@ static uint32_t owner_id(sluice_file_sink *sink, sluice_file_owner *owners, uint
     return id != UINT32_MAX ? id : number;
 }
 
-sluice_file_attributes sluice_file_attributes_of(sluice_file_sink *sink, const sluice_entry *entry, const struct stat *existing)
+sluice_file_attributes sluice_file_attributes_of(sluice_file_sink *sink, const sluice_entry *entry,
+                                                 const struct stat *existing)
 {
-    sluice_file_attributes out = {.mode = UINT32_MAX, .uid = UINT32_MAX, .gid = UINT32_MAX,
-                             .mtime_ns = INT64_MIN, .atime_ns = INT64_MIN};
+    sluice_file_attributes out = {
+        .mode = UINT32_MAX, .uid = UINT32_MAX, .gid = UINT32_MAX, .mtime_ns = INT64_MIN, .atime_ns = INT64_MIN};
     bool directory = entry->type == SLUICE_ENTRY_DIRECTORY;
     bool known = entry->mode != UINT32_MAX;
     if (known && (sink->preserve & SLUICE_PRESERVE_MODE) != 0)

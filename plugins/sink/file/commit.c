@@ -43,8 +43,7 @@ static int open_parent(sluice_file_sink *sink, const sluice_file_object *object)
     struct stat status;
     if (parent < 0)
         return parent;
-    if (fstat(parent, &status) == 0 && status.st_dev == object->parent_device &&
-        status.st_ino == object->parent_inode)
+    if (fstat(parent, &status) == 0 && status.st_dev == object->parent_device && status.st_ino == object->parent_inode)
         return parent;
     (void)close(parent);
     return sink->host->fail(sink->host, SLUICE_EOUTSIDE, "%s: its directory was replaced while the file was received",
@@ -97,7 +96,8 @@ static int sync_directory(sluice_file_sink *sink, const sluice_file_object *obje
     int errnum = errno;
     if (fd >= 0)
         (void)close(fd);
-    return result == 0 ? SLUICE_OK : sluice_file_destination_fail(sink, object->path, errnum, "its name cannot be synced");
+    return result == 0 ? SLUICE_OK
+                       : sluice_file_destination_fail(sink, object->path, errnum, "its name cannot be synced");
 }
 
 int sluice_file_object_commit(sluice_file_sink *sink, sluice_file_object *object, uint64_t size)

@@ -17,8 +17,8 @@
 
 /* ---- sentences ---- */
 
-int sluice_file_destination_explain(const sluice_file_sink *sink, const char *path, int errnum, const char *what, char *out,
-                               size_t bytes)
+int sluice_file_destination_explain(const sluice_file_sink *sink, const char *path, int errnum, const char *what,
+                                    char *out, size_t bytes)
 {
     const char *shown = path[0] != '\0' ? sluice_beneath_shown(path) : "the destination";
     struct statvfs room;
@@ -36,7 +36,8 @@ int sluice_file_destination_explain(const sluice_file_sink *sink, const char *pa
         return SLUICE_EEXIST;
     case ENOSPC:
         if (fstatvfs(sink->base, &room) == 0) {
-            (void)snprintf(out, bytes, "%s: %s: no space left on the destination (%" PRIu64
+            (void)snprintf(out, bytes,
+                           "%s: %s: no space left on the destination (%" PRIu64
                            " bytes free); make room and copy again, what has arrived is kept",
                            shown, what, (uint64_t)room.f_bavail * room.f_frsize);
             return SLUICE_ENOSPACE;
@@ -144,7 +145,8 @@ static int open_under_name(sluice_file_sink *sink, const sluice_sink_spec *spec,
     if (sink->base >= 0)
         return SLUICE_OK;
     if (errno == ENOENT)
-        return host->fail(host, SLUICE_ENOENT, "%s: the directory that it should lie in does not exist; --mkdir makes it",
+        return host->fail(host, SLUICE_ENOENT,
+                          "%s: the directory that it should lie in does not exist; --mkdir makes it",
                           sluice_beneath_shown(spec->destination));
     return fail_search(sink, search, spec->destination, errno);
 }
@@ -220,8 +222,10 @@ static int check_name(sluice_file_sink *sink, const sluice_entry *entry, bool na
     if (nameless)
         return SLUICE_OK;
     if (strlen(entry->name) > NAME_BYTES_MAX || !sluice_beneath_is_name(entry->name))
-        return host->fail(host, SLUICE_EOUTSIDE, "%s: refused: names must lie below the destination, components have "
-                          "1 to 255 bytes and are not . or ..", shown);
+        return host->fail(host, SLUICE_EOUTSIDE,
+                          "%s: refused: names must lie below the destination, components have "
+                          "1 to 255 bytes and are not . or ..",
+                          shown);
     if (has_partial_name(entry->name))
         return host->fail(host, SLUICE_EUNSUPPORTED, "%s: refused: it is called like a partial file of sluice", shown);
     return SLUICE_OK;

@@ -59,8 +59,8 @@ static bool same_time(const struct stat *status, int64_t wanted_ns)
     int64_t there_ns = mtime_of(status);
     if (wanted_ns == INT64_MIN)
         return false;
-    return there_ns == wanted_ns || (status->st_mtim.tv_nsec == 0 && wanted_ns >= there_ns &&
-                                     wanted_ns - there_ns < 1000000000);
+    return there_ns == wanted_ns ||
+           (status->st_mtim.tv_nsec == 0 && wanted_ns >= there_ns && wanted_ns - there_ns < 1000000000);
 }
 
 static sluice_sink_verdict judge(const preparation *visit)
@@ -74,7 +74,7 @@ static sluice_sink_verdict judge(const preparation *visit)
         return SLUICE_SINK_SKIP;
     case SLUICE_OVERWRITE_OLDER:
         return entry->mtime_ns != INT64_MIN && mtime_of(&visit->status) < entry->mtime_ns ? SLUICE_SINK_WRITE
-                                                                                           : SLUICE_SINK_SKIP;
+                                                                                          : SLUICE_SINK_SKIP;
     case SLUICE_OVERWRITE_DIFFERENT:
         if (visit->compared || !S_ISREG(visit->status.st_mode) || entry->type != SLUICE_ENTRY_FILE ||
             (uint64_t)visit->status.st_size != entry->size || !same_time(&visit->status, entry->mtime_ns))
@@ -105,8 +105,8 @@ static sluice_file_object *object_new(const preparation *visit)
     object->parent_inode = parent.st_ino;
     memcpy(object->path, visit->path, bytes);
     object->leaf = object->path + (visit->leaf - visit->path);
-    object->attributes = sluice_file_attributes_of(visit->sink, visit->entry,
-                                              visit->there && S_ISREG(visit->status.st_mode) ? &visit->status : NULL);
+    object->attributes = sluice_file_attributes_of(
+        visit->sink, visit->entry, visit->there && S_ISREG(visit->status.st_mode) ? &visit->status : NULL);
     return object;
 }
 
@@ -152,8 +152,8 @@ static int prepare_file(preparation *visit, sluice_sink_verdict *verdict, void *
     }
     if (decided == SLUICE_SINK_WRITE) {
         object->comparing = false;
-        status = sluice_file_partial_open(visit->sink, visit->parent, visit->path, visit->leaf, visit->entry, &object->fd,
-                                     &lying);
+        status = sluice_file_partial_open(visit->sink, visit->parent, visit->path, visit->leaf, visit->entry,
+                                          &object->fd, &lying);
     }
     if (status != SLUICE_OK) {
         object_free(visit, object);
@@ -259,8 +259,8 @@ static int prepare_at(preparation *visit, sluice_sink_verdict *verdict, void **o
                                                       : prepare_file(visit, verdict, object, have);
 }
 
-int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool compared,
-                         sluice_sink_verdict *verdict, void **object, uint64_t *have)
+int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool compared, sluice_sink_verdict *verdict,
+                        void **object, uint64_t *have)
 {
     char *path = NULL;
     int status = sluice_file_destination_path(sink, entry, &path);

@@ -61,7 +61,7 @@ typedef struct sluice_file_sink {
     sluice_resume resume;
     sluice_sync sync;
     mode_t umask;
-    uint32_t self; /* our user id */
+    uint32_t self;        /* our user id */
     pthread_mutex_t lock; /* of all that follows, and nameless */
     sluice_file_owner users[SLUICE_OWNERS], groups[SLUICE_OWNERS];
     sluice_file_notes directories, links;
@@ -69,13 +69,13 @@ typedef struct sluice_file_sink {
 
 typedef struct sluice_file_object {
     int fd;
-    bool comparing;              /* a complete file, opened for reading only */
-    dev_t parent_device;         /* which directory it was opened in */
+    bool comparing;      /* a complete file, opened for reading only */
+    dev_t parent_device; /* which directory it was opened in */
     ino_t parent_inode;
     sluice_file_attributes attributes;
-    pthread_rwlock_t growth;     /* held for writing while the file is grown by a hole */
-    char *leaf;                  /* last component of path */
-    char path[];                 /* below base */
+    pthread_rwlock_t growth; /* held for writing while the file is grown by a hole */
+    char *leaf;              /* last component of path */
+    char path[];             /* below base */
 } sluice_file_object;
 
 /* ---- destination.c ---- */
@@ -95,13 +95,13 @@ int sluice_file_destination_parent(sluice_file_sink *sink, const char *path, boo
 int sluice_file_destination_fail(const sluice_file_sink *sink, const char *path, int errnum, const char *what);
 
 /* The same as text only. */
-int sluice_file_destination_explain(const sluice_file_sink *sink, const char *path, int errnum, const char *what, char *out,
-                               size_t bytes);
+int sluice_file_destination_explain(const sluice_file_sink *sink, const char *path, int errnum, const char *what,
+                                    char *out, size_t bytes);
 
 /* ---- entry.c: as of sluice_sink_ops ---- */
 
-int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool compared,
-                         sluice_sink_verdict *verdict, void **object, uint64_t *have);
+int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool compared, sluice_sink_verdict *verdict,
+                        void **object, uint64_t *have);
 
 /* ---- partial.c ---- */
 
@@ -112,7 +112,7 @@ bool sluice_file_partial_is_name(const char *leaf, size_t bytes);
 /* Opens and locks the partial file of leaf in parent, making it if it is not there; *have as of prepare.  One that is
  * no regular file, not ours, or has other links is refused.  EBUSY: another writer holds it. */
 int sluice_file_partial_open(sluice_file_sink *sink, int parent, const char *path, const char *leaf,
-                        const sluice_entry *entry, int *fd, uint64_t *have);
+                             const sluice_entry *entry, int *fd, uint64_t *have);
 
 /* True if the name still means what fd is. */
 bool sluice_file_partial_is(int parent, const char *name, int fd);
@@ -120,9 +120,9 @@ bool sluice_file_partial_is(int parent, const char *name, int fd);
 /* ---- object.c: as of sluice_sink_ops ---- */
 
 int64_t sluice_file_object_write(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
-                            const struct iovec *buffers, int count);
+                                 const struct iovec *buffers, int count);
 int64_t sluice_file_object_read(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
-                           const struct iovec *buffers, int count);
+                                const struct iovec *buffers, int count);
 int sluice_file_object_hole(sluice_file_sink *sink, sluice_file_object *object, uint64_t from, uint64_t to);
 
 /* ---- commit.c: as of sluice_sink_ops; both free the object ---- */
@@ -135,7 +135,8 @@ void sluice_file_object_abandon(sluice_file_sink *sink, sluice_file_object *obje
 mode_t sluice_file_attributes_umask(void);
 
 /* What an entry's attributes come to by the policies.  existing: what lies there, or NULL. */
-sluice_file_attributes sluice_file_attributes_of(sluice_file_sink *sink, const sluice_entry *entry, const struct stat *existing);
+sluice_file_attributes sluice_file_attributes_of(sluice_file_sink *sink, const sluice_entry *entry,
+                                                 const struct stat *existing);
 
 /* Sets them on an open file or directory; what an unprivileged user may not set of an owner is left.  -1 and errno. */
 int sluice_file_attributes_apply(const sluice_file_attributes *attributes, int fd, bool directory);

@@ -40,8 +40,7 @@ static int open_parent(const sluice_file_sink *sink, char *path, const char **le
     char *slash = strrchr(path, '/');
     if (slash != NULL)
         *slash = '\0';
-    int fd = sluice_beneath_open(sink->base, slash != NULL ? path : "", O_PATH | O_DIRECTORY, 0,
-                                 SLUICE_BENEATH_STRICT);
+    int fd = sluice_beneath_open(sink->base, slash != NULL ? path : "", O_PATH | O_DIRECTORY, 0, SLUICE_BENEATH_STRICT);
     if (slash != NULL)
         *slash = '/';
     *leaf = slash != NULL ? slash + 1 : path;
@@ -96,8 +95,8 @@ static void finish_link(finishing *run, const sluice_file_note *note)
 
 static void finish_directory(finishing *run, const sluice_file_note *note)
 {
-    int fd = sluice_beneath_open(run->sink->base, note->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
-                                 SLUICE_BENEATH_STRICT);
+    int fd =
+        sluice_beneath_open(run->sink->base, note->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, SLUICE_BENEATH_STRICT);
     if (fd < 0) {
         tell(run, note->path, errno, "its mode and times cannot be set");
         return;
@@ -107,7 +106,8 @@ static void finish_directory(finishing *run, const sluice_file_note *note)
     (void)close(fd);
 }
 
-static void finish_notes(finishing *run, sluice_file_notes *notes, void (*act)(finishing *run, const sluice_file_note *note))
+static void finish_notes(finishing *run, sluice_file_notes *notes,
+                         void (*act)(finishing *run, const sluice_file_note *note))
 {
     sluice_file_note note;
     char *room = NULL;

@@ -152,9 +152,11 @@ int sluice_file_notes_pop(sluice_file_sink *sink, sluice_file_notes *notes, slui
     else
         notes->spooled_bytes -= length;
     memcpy(&head, bytes, sizeof head);
-    *out = (sluice_file_note){.type = head.type, .made = head.made, .attributes = head.attributes,
-                         .path = bytes + sizeof head,
-                         .target = head.target_bytes > 0 ? bytes + sizeof head + head.path_bytes : NULL};
+    *out = (sluice_file_note){.type = head.type,
+                              .made = head.made,
+                              .attributes = head.attributes,
+                              .path = bytes + sizeof head,
+                              .target = head.target_bytes > 0 ? bytes + sizeof head + head.path_bytes : NULL};
     return 1;
 }
 

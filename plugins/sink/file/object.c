@@ -29,7 +29,7 @@ static int write_all(int fd, const char *from, size_t bytes, uint64_t offset)
 }
 
 int64_t sluice_file_object_write(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
-                            const struct iovec *buffers, int count)
+                                 const struct iovec *buffers, int count)
 {
     int64_t total = 0;
     int result = 0;
@@ -44,7 +44,7 @@ int64_t sluice_file_object_write(sluice_file_sink *sink, sluice_file_object *obj
 }
 
 int64_t sluice_file_object_read(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
-                           const struct iovec *buffers, int count)
+                                const struct iovec *buffers, int count)
 {
     int64_t total = 0;
     for (int i = 0; i < count; i++) {

@@ -180,7 +180,7 @@ static int settle(sluice_file_sink *sink, const char *path, const sluice_entry *
 }
 
 int sluice_file_partial_open(sluice_file_sink *sink, int parent, const char *path, const char *leaf,
-                        const sluice_entry *entry, int *fd, uint64_t *have)
+                             const sluice_entry *entry, int *fd, uint64_t *have)
 {
     char name[SLUICE_LEAF_BYTES];
     sluice_file_partial_name(leaf, name);

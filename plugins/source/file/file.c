@@ -107,8 +107,8 @@ static int open_object(void *state, const char *name, uint32_t operand, void **o
     sluice_file_source *source = state;
     if (operand >= source->operand_count)
         return fail_open(source, name, EXDEV);
-    int fd = sluice_file_operand_open_quietly(source, &source->operands[operand], name,
-                                              O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    int fd =
+        sluice_file_operand_open_quietly(source, &source->operands[operand], name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return fail_open(source, name, errno);
     file_object *object = NULL;
@@ -140,8 +140,9 @@ static int64_t read_object(void *state, void *object, uint64_t offset, const str
             if (bytes < 0 && errno == EINTR)
                 continue;
             if (bytes < 0)
-                return source->host->fail(source->host, sluice_beneath_status(errno), "%s: cannot be read at %" PRIu64
-                                          ": %s", file->name, offset + (uint64_t)total, strerror(errno));
+                return source->host->fail(source->host, sluice_beneath_status(errno),
+                                          "%s: cannot be read at %" PRIu64 ": %s", file->name, offset + (uint64_t)total,
+                                          strerror(errno));
             if (bytes == 0)
                 return total;
             done += (size_t)bytes;
@@ -212,16 +213,19 @@ static int unchanged(void *state, void *object)
     if (fstat(file->fd, &now) != 0)
         return host->fail(host, sluice_beneath_status(errno), "%s: %s", file->name, strerror(errno));
     if ((uint64_t)now.st_size != file->size)
-        return host->fail(host, SLUICE_ECHANGED, "%s: changed while it was read: it had %" PRIu64
-                          " bytes and has %" PRIu64 " now; copy it again when nobody writes to it",
+        return host->fail(host, SLUICE_ECHANGED,
+                          "%s: changed while it was read: it had %" PRIu64 " bytes and has %" PRIu64
+                          " now; copy it again when nobody writes to it",
                           file->name, file->size, (uint64_t)now.st_size);
     if (now.st_mtim.tv_sec != file->mtime.tv_sec || now.st_mtim.tv_nsec != file->mtime.tv_nsec) {
         char before[WHEN_BYTES];
         char after[WHEN_BYTES];
         say_when(&file->mtime, before);
         say_when(&now.st_mtim, after);
-        return host->fail(host, SLUICE_ECHANGED, "%s: changed while it was read: modified %s when opened, %s now; "
-                          "copy it again when nobody writes to it", file->name, before, after);
+        return host->fail(host, SLUICE_ECHANGED,
+                          "%s: changed while it was read: modified %s when opened, %s now; "
+                          "copy it again when nobody writes to it",
+                          file->name, before, after);
     }
     return SLUICE_OK;
 }

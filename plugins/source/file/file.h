@@ -13,9 +13,9 @@
 /* Why an operand will not be walked; told by next when its turn comes. */
 typedef enum sluice_file_problem {
     SLUICE_FILE_FINE,
-    SLUICE_FILE_OUTSIDE,   /* leaves the root by its path alone */
-    SLUICE_FILE_BAD_NAME,  /* `as` is no name */
-    SLUICE_FILE_DUPLICATE  /* an earlier operand has the same name below the destination */
+    SLUICE_FILE_OUTSIDE,  /* leaves the root by its path alone */
+    SLUICE_FILE_BAD_NAME, /* `as` is no name */
+    SLUICE_FILE_DUPLICATE /* an earlier operand has the same name below the destination */
 } sluice_file_problem;
 
 typedef struct sluice_file_operand {
@@ -45,11 +45,11 @@ typedef struct sluice_file_owner { /* a user's or group's name that was looked u
 #define SLUICE_FILE_TARGET_BYTES 4096 /* of a symbolic link, with its NUL: no Linux file system has longer ones */
 
 typedef struct sluice_file_walk {
-    size_t operand;      /* the next one, or the present one + 1 */
-    bool descend;        /* the entry told last is a directory, to be listed next */
+    size_t operand; /* the next one, or the present one + 1 */
+    bool descend;   /* the entry told last is a directory, to be listed next */
     sluice_file_level *levels;
     size_t depth, level_capacity;
-    char *name;          /* of the entry told last, or under work */
+    char *name; /* of the entry told last, or under work */
     size_t name_bytes, name_capacity;
     struct stat status;
     char target[SLUICE_FILE_TARGET_BYTES];

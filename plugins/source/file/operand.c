@@ -107,8 +107,8 @@ int sluice_file_operands_init(sluice_file_source *source, const sluice_source_sp
         return host->fail(host, SLUICE_ENOMEM, "out of memory for the list of sources");
     for (size_t i = 0; i < spec->operand_count; i++) {
         /* The core's struct may be longer than the one this plugin knows. */
-        const sluice_operand *asked = (const sluice_operand *)(const void *)((const char *)spec->operands +
-                                                                             i * spec->operand_size);
+        const sluice_operand *asked =
+            (const sluice_operand *)(const void *)((const char *)spec->operands + i * spec->operand_size);
         int status = operand_init(source, asked, &source->operands[i]);
         if (status != SLUICE_OK)
             return status;

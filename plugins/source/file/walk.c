@@ -180,7 +180,8 @@ static int push_level(sluice_file_source *source, sluice_entry *out)
                                   sluice_beneath_shown(walk->name));
     }
     bool nameless = strcmp(walk->name, ".") == 0;
-    walk->levels[walk->depth++] = (sluice_file_level){.stream = stream, .device = status.st_dev,
+    walk->levels[walk->depth++] = (sluice_file_level){.stream = stream,
+                                                      .device = status.st_dev,
                                                       .inode = status.st_ino,
                                                       .name_bytes = nameless ? 0 : walk->name_bytes};
     if (walk->depth > OPEN_LEVELS) {
@@ -275,7 +276,8 @@ static int fail_special(sluice_file_source *source, sluice_entry *out)
     mode_t mode = source->walk.status.st_mode;
     const char *kind = S_ISFIFO(mode) ? "a named pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
     out->name = source->walk.name;
-    return source->host->fail(source->host, SLUICE_EUNSUPPORTED, "%s: is %s; only files, directories and links are sent",
+    return source->host->fail(source->host, SLUICE_EUNSUPPORTED,
+                              "%s: is %s; only files, directories and links are sent",
                               sluice_beneath_shown(source->walk.name), kind);
 }
 
