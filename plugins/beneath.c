@@ -7,6 +7,7 @@
 #include <sluice/status.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,6 +47,13 @@ static void close_quietly(int fd)
     errno = kept;
 }
 
+/* O_PATH with O_NOFOLLOW opens a link itself; who did not ask for that must not get it. */
+static bool is_unwanted_link(int fd, int flags)
+{
+    struct stat status;
+    return (flags & O_PATH) != 0 && (flags & O_NOFOLLOW) == 0 && fstat(fd, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
 /* One component after the other, none of them a link.  What openat answers for a link where a directory must be
  * (ENOTDIR) is turned into what openat2 would have said. */
 static int open_by_steps(int top, const char *path, int flags, mode_t mode)
@@ -74,6 +82,11 @@ static int open_by_steps(int top, const char *path, int flags, mode_t mode)
         }
         if (at != top)
             close_quietly(at);
+        if (fd >= 0 && last && is_unwanted_link(fd, flags)) {
+            (void)close(fd);
+            errno = ELOOP;
+            return -1;
+        }
         if (fd < 0 || last)
             return fd;
         at = fd;

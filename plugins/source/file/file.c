@@ -71,8 +71,8 @@ static int fail_open(const sluice_file_source *source, const char *name, int err
 {
     const sluice_host *host = source->host;
     const char *shown = sluice_beneath_shown(name);
-    if (errnum == EXDEV)
-        return host->fail(host, SLUICE_EOUTSIDE, "%s: leads out of the root", shown);
+    if (errnum == EXDEV || (errnum == ELOOP && source->tree_symlinks == SLUICE_SYMLINKS_FOLLOW))
+        return host->fail(host, SLUICE_EOUTSIDE, "%s: leads out of the root, or round in a circle", shown);
     if (errnum == ELOOP)
         return host->fail(host, SLUICE_ECHANGED, "%s: was replaced by a symbolic link since it was listed", shown);
     if (errnum == ENOENT)
