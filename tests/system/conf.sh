@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The sample files under conf/ do what they say: a server and sessions are run from them, with only places replaced.
+. "${TOP_SRCDIR:?}/tests/system/session.sh"
+conf=$TOP_SRCDIR/conf
+
+mkdir "$room/root" "$room/backups" "$room/reports" "$room/mirror" "$room/backups/cache"
+echo one >"$room/backups/file"
+echo two >"$room/backups/left.tmp"
+echo three >"$room/backups/cache/left"
+echo four >"$room/reports/report"
+mkdir "$room/root/in"
+
+start_server "$room/root" --config "$conf/server.ini"
+for session in nightly mirror; do
+    set -- "$@" --set "session.$session.ticket-file=$room/ticket"
+done
+wants 0 '' timeout 60 "$SLUICE" run "$conf/sessions.ini" nightly "$@" --set transfer.report= \
+    --set "session.nightly.source=$room/backups" --set "session.nightly.source=$room/reports" \
+    --set "session.nightly.destination=$(url in/)"
+[ -e "$room/root/in/backups/file" ] && [ -e "$room/root/in/reports/report" ] || fail "nightly did not bring everything"
+[ ! -e "$room/root/in/backups/left.tmp" ] && [ ! -e "$room/root/in/backups/cache" ] || fail "nightly's excludes were not heeded"
+# The server of server.ini only takes.
+wants 1 'write-only' timeout 60 "$SLUICE" run "$conf/sessions.ini" mirror "$@" --set transfer.report= \
+    --set "session.mirror.source=$(url in/)" --set "session.mirror.destination=$room/mirror"
+end_server TERM
+port=
+start_server "$room/root"
+wants 0 '' timeout 60 "$SLUICE" run "$conf/sessions.ini" mirror "$@" --set transfer.report= \
+    --set "session.mirror.source=$(url in/)" --set "session.mirror.destination=$room/mirror"
+find "$room/mirror" -name report | grep -q . || fail "mirror brought nothing back"
+wants 0 '' copy --config "$conf/sluice.ini" "$room/backups/file" "$(url by-sample)"
+cmp -s "$room/backups/file" "$room/root/by-sample" || fail "the sample's defaults are not the defaults"
+wants 2 'nosuch' "$SLUICE" run "$conf/sessions.ini" nosuch
+finish
