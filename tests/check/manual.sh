@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The manual pages and the program say the same: every long option that a subcommand accepts stands in sluice(1) and
+# every key of the INI file in sluice.ini(5), and nothing stands there that is not accepted.
+failures=0
+commands=$TOP_BUILDDIR/doc/sluice.1
+keys=$TOP_BUILDDIR/doc/sluice.ini.5
+
+complain() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+# Without fonts, and with '-' as it is typed.
+plain() { sed -e 's/\\f[BIR]//g' -e 's/\\-/-/g' "$1"; }
+
+agree() { # WHAT PROGRAM PAGE
+    local difference
+    [ -n "$2" ] || complain "$1: nothing to compare"
+    difference=$(diff <(sort -u <<<"$2") <(sort -u <<<"$3") | grep '^[<>]') || return 0
+    complain "$1: program (<) and manual page (>) differ: $difference"
+}
+
+# ---- sluice(1) ----
+
+section() { plain "$commands" | awk -v heading="$1" '/^\.SH/ { gsub(/^\.SH "?|"$/, ""); inside = $0 == heading; next } inside'; }
+
+# The options that a section explains: the lines behind .TP.
+explained() {
+    section "$1" | awk 'tag { print } { tag = $0 == ".TP" }' | grep -oE -- '--[a-z][a-z-]*'
+}
+
+helped() { "$SLUICE" "$1" --help | grep -oE '^ +(-[a-z0], )?--[a-z][a-z-]*' | grep -oE -- '--[a-z].*'; }
+
+agree copy "$(helped copy)" "$(explained "OPTIONS OF COPY AND RUN")"
+agree run "$(helped run; echo --config)" "$(explained "OPTIONS OF COPY AND RUN")"
+agree serve "$(helped serve)" "$(explained "OPTIONS OF SERVE")"
+agree "check and plugins" "$(helped check; helped plugins; echo --help)" \
+    "$(explained "OPTIONS OF CHECK AND PLUGINS")"
+
+# refused COMMAND OPTION: as one that nobody knows.
+refused() {
+    "$SLUICE" "$1" "$2" --help 2>&1 </dev/null | grep -q "unknown option"
+}
+
+for command in copy run serve check plugins; do
+    for option in $(helped "$command"); do
+        refused "$command" "$option" && complain "$command does not accept $option"
+    done
+done
+# What the text mentions: some subcommand accepts it.
+for option in $( (plain "$commands"; plain "$keys") | grep -oE -- '--[a-z][a-z-]*[a-z]' | sort -u); do
+    case $option in --no | --version) continue ;; esac
+    for command in copy serve check plugins; do
+        refused "$command" "$option" || continue 2
+    done
+    complain "the manual names $option, which no subcommand accepts"
+done
+refused copy --no-such-option || complain "copy accepts --no-such-option: this test proves nothing"
+
+listed=$("$SLUICE" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+agree subcommands "$listed" "$(section DESCRIPTION | sed -n 's/^\.B \([a-z]*\)$/\1/p' | grep -v '^sluice$')"
+
+# ---- sluice.ini(5) ----
+
+sample=$("$SLUICE" check --sample | awk '
+    /^;?\[/ { gsub(/^;|[][]/, ""); section = $0; print "[" section "]"; next }
+    /^;[a-z0-9-]+ =/ { sub(/^;/, ""); print "[" section "] " $1 }')
+page=$(plain "$keys" | awk '
+    /^\.SS "\[/ { gsub(/^\.SS "|"$/, ""); section = $0; print section; next }
+    /^\.S[SH]/ { section = "" }
+    tag && section != "" { print section " " $1 }
+    { tag = $0 == ".TP" }')
+# The page also has the sections of plugins without options; the sample has none for them.
+empty=$("$SLUICE" plugins | awk -F'[/ ]' '/^[a-z]+\// { print "[" $1 " " $2 "]" }')
+agree "keys" "$(echo "$sample"; echo "$empty")" "$page"
+
+# ---- form ----
+
+if command -v groff >/dev/null; then
+    for page in "$commands" "$keys"; do
+        said=$(groff -ww -man -z "$page" 2>&1)
+        [ -z "$said" ] || complain "$page: $said"
+    done
+fi
+[ "$failures" -eq 0 ]
