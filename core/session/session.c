@@ -11,9 +11,10 @@
 #define TICK_NS (100 * SLUICE_MS)
 #define PROGRESS_NS SLUICE_SECOND
 #define KEEPALIVE_NS (15 * SLUICE_SECOND)
-/* A peer whose first datagram does not come in this time is behind a filter: the set-up connection stood a moment
- * ago.  Longer than the lost first flights of any path that is of use. */
-#define FIRST_ANSWER_NS (10 * SLUICE_SECOND)
+/* A peer whose first datagram does not come in this time, or in so many round trips, is behind a filter: the set-up
+ * connection stood a moment ago.  Longer than the lost first flights of any path that is of use. */
+#define FIRST_ANSWER_NS (5 * SLUICE_SECOND)
+#define FIRST_ANSWER_ROUNDS 20
 /* The same after the peer has closed the set-up connection, which it does when it has heard us, or has given up. */
 #define ORPHAN_NS (2 * SLUICE_SECOND)
 /* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
@@ -48,6 +49,7 @@ struct sluice_session {
     sluice_rate max_rate;
 
     sluice_time started, established, first_data_came, ended_at;
+    sluice_duration first_answer_ns; /* how long the first datagram is waited for */
     sluice_time first_answer_due; /* SLUICE_NEVER once something came */
     sluice_time next_tick, next_progress, last_progress;
     uint64_t last_wire_bytes;
@@ -64,7 +66,7 @@ struct sluice_session {
 
 static void settle_soon(sluice_session *session)
 {
-    if (session->settle_posted)
+    if (session->settle_posted || session->ending)
         return;
     session->settle_posted = true;
     sluice_loop_post(session->loop, &session->settle);
@@ -210,9 +212,10 @@ static void close_lane(sluice_session *session)
     sluice_lane_wake(session->lane);
 }
 
+/* A settle that is posted must run before the session may be freed, and comes here again. */
 static void end_if_over(sluice_session *session)
 {
-    if (session->ending || !session->finished || !session->closed || !sluice_mover_idle(session->mover))
+    if (session->ending || session->settle_posted || !session->finished || !session->closed || !sluice_mover_idle(session->mover))
         return;
     session->ending = true;
     sluice_timer_set(session->timer, SLUICE_NEVER);
@@ -537,7 +540,7 @@ static void first_answer_missing(sluice_session *session)
     snprintf(line, sizeof line,
              "no answer to UDP datagrams from %s within %u s, though TCP reaches it: allow UDP on that port in the "
              "firewalls between",
-             session->peer, (unsigned)(FIRST_ANSWER_NS / SLUICE_SECOND));
+             session->peer, (unsigned)(session->first_answer_ns / SLUICE_SECOND));
     sluice_mover_closed(session->mover, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
 }
 
@@ -679,6 +682,8 @@ int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, 
     session->user = setup->user;
     session->started = setup->started;
     session->settle.run = on_settle;
+    sluice_duration rounds_ns = FIRST_ANSWER_ROUNDS * setup->initial_rtt_ns;
+    session->first_answer_ns = rounds_ns > FIRST_ANSWER_NS ? rounds_ns : FIRST_ANSWER_NS;
     int status = session_init(session, setup, error);
     if (status != SLUICE_OK) {
         sluice_session_free(session);
@@ -706,7 +711,7 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
 {
     sluice_time now = sluice_loop_now(session->loop);
     session->established = now;
-    session->first_answer_due = now + FIRST_ANSWER_NS;
+    session->first_answer_due = now + session->first_answer_ns;
     session->next_tick = now + TICK_NS;
     session->next_progress = now + PROGRESS_NS;
     session->last_progress = now;
