@@ -215,7 +215,8 @@ static void close_lane(sluice_session *session)
 /* A settle that is posted must run before the session may be freed, and comes here again. */
 static void end_if_over(sluice_session *session)
 {
-    if (session->ending || session->settle_posted || !session->finished || !session->closed || !sluice_mover_idle(session->mover))
+    if (session->ending || session->settle_posted || !session->finished || !session->closed ||
+        !sluice_mover_idle(session->mover))
         return;
     session->ending = true;
     sluice_timer_set(session->timer, SLUICE_NEVER);

@@ -15,13 +15,35 @@
 #define DIRECTORY_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
 #define NAME_BYTES_MAX (1u << 20)
 
+/* Enough for a directory and for what sluice_beneath_shown leaves of a name. */
+#define SHOWN_PATH_BYTES 900
+#define SHOWN_BASE_BYTES 300
+
 /* ---- sentences ---- */
+
+/* A path below base for a sentence: in full where the sentence is for this machine's own user.  The way to a root is
+ * none of a peer's business. */
+static void show(const sluice_file_sink *sink, const char *path, char out[SHOWN_PATH_BYTES])
+{
+    char link[32], base[SHOWN_BASE_BYTES];
+    ssize_t length = -1;
+    if (!sink->confined) {
+        (void)snprintf(link, sizeof link, "/proc/self/fd/%d", sink->base);
+        length = readlink(link, base, sizeof base);
+    }
+    if (length > 0 && length < (ssize_t)sizeof base)
+        (void)snprintf(out, SHOWN_PATH_BYTES, "%.*s%s%s", (int)length, base,
+                       base[length - 1] != '/' && path[0] != '\0' ? "/" : "", sluice_beneath_shown(path));
+    else
+        (void)snprintf(out, SHOWN_PATH_BYTES, "%s", path[0] != '\0' ? sluice_beneath_shown(path) : "the destination");
+}
 
 int sluice_file_destination_explain(const sluice_file_sink *sink, const char *path, int errnum, const char *what,
                                     char *out, size_t bytes)
 {
-    const char *shown = path[0] != '\0' ? sluice_beneath_shown(path) : "the destination";
+    char shown[SHOWN_PATH_BYTES];
     struct statvfs room;
+    show(sink, path, shown);
     switch (errnum) {
     case EXDEV:
     case ELOOP:

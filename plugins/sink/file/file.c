@@ -31,6 +31,7 @@ static int init(void *state, const void *config, const sluice_host *host, const 
         return host->fail(host, SLUICE_ENOMEM, "out of memory");
     sink->host = host;
     sink->base = -1;
+    sink->confined = spec->root != NULL;
     sink->preserve = spec->preserve;
     sink->overwrite = spec->overwrite;
     sink->resume = spec->resume;

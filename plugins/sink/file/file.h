@@ -54,6 +54,7 @@ typedef struct sluice_file_owner { /* a name that was looked up */
 typedef struct sluice_file_sink {
     const sluice_host *host;
     int base;      /* directory that names lie below */
+    bool confined; /* below a root: a server's sink */
     char *top;     /* single, and no directory there: takes the place of the first component; else NULL */
     bool nameless; /* the operand has no name: top goes before all names */
     unsigned preserve;
