@@ -80,7 +80,8 @@ sluice_duration sluice_tls_rtt(const sluice_tls *tls);
 void sluice_tls_admit(sluice_tls *tls);
 
 typedef struct sluice_tls_limits {
-    unsigned strangers;          /* channels that are not admitted, at once; 0: 256 */
+    unsigned strangers;          /* channels that are not admitted, at once; 0: 256.  Beyond them one whose handshake
+                                    is not done makes room */
     unsigned strangers_per_host; /* the same of one IPv4 address or one IPv6 /64; 0: 8 */
     uint64_t stranger_bytes;     /* received by each before it is admitted; 0: 64 KiB */
     sluice_duration stranger_ns; /* from accept to admission; 0: 10 s */
@@ -89,7 +90,7 @@ typedef struct sluice_tls_limits {
 typedef struct sluice_tls_listener_statistics {
     uint64_t accepted;  /* TCP connections */
     uint64_t ready;     /* handshakes that were finished */
-    uint64_t turned_away; /* at once, for a limit on their number */
+    uint64_t turned_away; /* for a limit on their number: at once, or to make room */
     uint64_t failed;    /* during the handshake or before admission: garbage, too slow, too much */
     unsigned strangers; /* at this moment */
 } sluice_tls_listener_statistics;

@@ -78,14 +78,31 @@ static bool is_crowded(const sluice_tls_listener *listener, const sluice_address
     unsigned neighbours = 0;
     for (unsigned i = 0; i < listener->statistics.strangers; i++)
         neighbours += same_neighbourhood(sluice_tls_peer(listener->strangers[i]), peer);
-    return listener->statistics.strangers >= listener->limits.strangers
-        || neighbours >= listener->limits.strangers_per_host;
+    return neighbours >= listener->limits.strangers_per_host;
+}
+
+/* When all places are taken, one whose handshake is not done goes, so that half-open connections from many hosts keep
+ * nobody out.  Which one, the count of connections decides: whoever is quick is hardly ever met. */
+static bool make_room(sluice_tls_listener *listener)
+{
+    unsigned count = listener->statistics.strangers;
+    for (unsigned i = 0; count >= listener->limits.strangers && i < count; i++) {
+        sluice_tls *tls = listener->strangers[(listener->statistics.accepted + i) % count];
+        if (sluice_tls_is_claimed(tls))
+            continue;
+        listener->statistics.turned_away++;
+        stranger_left(listener, tls);
+        sluice_tls_keeper_forget(tls);
+        sluice_tls_free(tls);
+        break;
+    }
+    return listener->statistics.strangers < listener->limits.strangers;
 }
 
 static void admit_stranger(sluice_tls_listener *listener, int fd, const sluice_address *peer)
 {
     listener->statistics.accepted++;
-    if (is_crowded(listener, peer)) {
+    if (is_crowded(listener, peer) || !make_room(listener)) {
         listener->statistics.turned_away++;
         close(fd);
         return;
