@@ -169,22 +169,6 @@ int sluice_ticket_parse(const char *text, size_t bytes, const char *where, sluic
     return SLUICE_OK;
 }
 
-/* ---- proof ---- */
-
-int sluice_ticket_proof(const sluice_ticket *ticket, const uint8_t *exporter, size_t exporter_bytes,
-                        uint8_t out[SLUICE_TICKET_PROOF_BYTES])
-{
-    static const char label[] = "sluice ticket proof 1";
-    uint8_t message[sizeof label + SLUICE_TICKET_ID_BYTES + SLUICE_TICKET_EXPORTER_BYTES], *at = message;
-    assert(exporter_bytes <= SLUICE_TICKET_EXPORTER_BYTES);
-    at = put(at, label, sizeof label);
-    at = put(at, ticket->id, sizeof ticket->id);
-    at = put(at, exporter, exporter_bytes);
-    int status = sluice_hmac_sha256(ticket->secret, sizeof ticket->secret, message, (size_t)(at - message), out);
-    sluice_secure_cleanse(message, sizeof message);
-    return status;
-}
-
 /* ---- files ---- */
 
 int sluice_ticket_default_path(char *out, size_t size, sluice_error *error)

@@ -69,13 +69,6 @@ int sluice_ticket_write(const char *path, const sluice_ticket *ticket, sluice_er
 /* $XDG_STATE_HOME/sluice/ticket, or ~/.local/state/sluice/ticket.  ECONFIG when there is no home. */
 int sluice_ticket_default_path(char *out, size_t size, sluice_error *error);
 
-/* What proves the secret to the server that took part in this TLS handshake, and to nobody else: HMAC-SHA256(secret,
- * "sluice ticket proof 1" NUL id exporter).  The exporter secret (RFC 8446, 7.5) has at most
- * SLUICE_TICKET_EXPORTER_BYTES.  Compare with sluice_secure_equal.  ENOMEM, EFAILED as sluice_hmac_sha256. */
-#define SLUICE_TICKET_EXPORTER_BYTES 64
-int sluice_ticket_proof(const sluice_ticket *ticket, const uint8_t *exporter, size_t exporter_bytes,
-                        uint8_t out[SLUICE_TICKET_PROOF_BYTES]);
-
 bool sluice_ticket_expired(const sluice_ticket *ticket, uint64_t now_s);
 
 /* Forgets the secret in a way that the compiler keeps. */

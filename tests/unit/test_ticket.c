@@ -126,19 +126,6 @@ static void expiry(void)
     CU_ASSERT_FALSE(sluice_ticket_expired(&ticket, UINT64_MAX));
 }
 
-/* The value was computed with Python's hmac module over the message as ticket.h says. */
-static void proof_is_the_documented_hmac(void)
-{
-    static const uint8_t expected[SLUICE_TICKET_PROOF_BYTES] = {
-        0x97, 0x95, 0x5e, 0x1d, 0x9a, 0xdd, 0x70, 0xa7, 0xc2, 0x69, 0xa5, 0x10, 0xf8, 0x35, 0xa1, 0x6a,
-        0x71, 0xd9, 0x15, 0xe7, 0x70, 0x10, 0x42, 0x54, 0x29, 0x86, 0x1a, 0x49, 0x94, 0x89, 0xb2, 0x26};
-    sluice_ticket ticket = sample();
-    uint8_t exporter[32], proof[SLUICE_TICKET_PROOF_BYTES];
-    memset(exporter, 0xee, sizeof exporter);
-    CU_ASSERT_EQUAL_FATAL(sluice_ticket_proof(&ticket, exporter, sizeof exporter, proof), SLUICE_OK);
-    CU_ASSERT(memcmp(proof, expected, sizeof proof) == 0);
-}
-
 /* ---- files ---- */
 
 static char directory[] = "/tmp/sluice-test-ticket-XXXXXX";
@@ -237,7 +224,6 @@ int main(void)
         {"white space around is skipped", white_space_around_is_skipped},
         {"new tickets differ", new_tickets_differ},
         {"expiry", expiry},
-        {"the proof is the documented HMAC", proof_is_the_documented_hmac},
         {"a file is written, closed to others, and read", a_file_is_written_closed_and_read},
         {"files that others may read are refused", files_that_others_may_read_are_refused},
         {"what is no ticket file is refused", what_is_no_ticket_file_is_refused},
