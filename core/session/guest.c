@@ -159,11 +159,12 @@ static int check_proof(sluice_guest *guest, const sluice_hello_message *hello, s
         status = sluice_hello_prove(ticket->secret, exported, proof);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot check the ticket: %s", sluice_status_text(status));
-    bool good = sluice_secure_equal(hello->proof, proof, sizeof proof) &
-                sluice_secure_equal(hello->ticket_id, ticket->id, sizeof ticket->id);
+    /* Both are compared whatever the first says. */
+    bool proven = sluice_secure_equal(hello->proof, proof, sizeof proof);
+    bool known = sluice_secure_equal(hello->ticket_id, ticket->id, sizeof ticket->id);
     sluice_secure_cleanse(exported, sizeof exported);
     sluice_secure_cleanse(proof, sizeof proof);
-    if (!good)
+    if (!proven || !known)
         return sluice_fail(error, SLUICE_EAUTH,
                            "the server does not know this ticket; copy its ticket file again, or give --ticket-file");
     if (sluice_ticket_expired(ticket, (uint64_t)time(NULL)))
