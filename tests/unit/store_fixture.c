@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int fail(const sluice_host *host, int status, const char *format, ...)
+static int SLUICE_PRINTF(3, 4) fail(const sluice_host *host, int status, const char *format, ...)
 {
     store_fixture *fixture = host->owner;
     va_list args;

@@ -199,7 +199,7 @@ static void fingerprints_are_read_as_written(void)
 #define PLAIN "00ff112233445566778899aabbccddeeff00112233445566778899aabbccddee"
     static const char *const good[] = {
         PLAIN,
-        "sha256:" PLAIN,
+        ("sha256:" PLAIN),
         "SHA256:00FF112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEE",
         "00:ff:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee",
     };
