@@ -208,7 +208,7 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
     if (!hello->push && !control_allowed(server, control))
         return sluice_fail(error, SLUICE_EACCESS, "the server does not allow congestion control %s (it allows: %s)",
                            hello->congestion, server->serve->congestion ? server->serve->congestion : "none");
-    welcome->version = SLUICE_PROTOCOL_VERSION;
+    welcome->version_least = welcome->version_most = SLUICE_PROTOCOL_VERSION;
     snprintf(welcome->software, sizeof welcome->software, "sluice %s", sluice_version());
     snprintf(welcome->transport, sizeof welcome->transport, "udp");
     snprintf(welcome->congestion, sizeof welcome->congestion, "%s", control);

@@ -1,99 +1,129 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/hello.h"
-#include <stdio.h>
 #include <string.h>
 
-/* Tags.  Odd ones must be understood.  Numbers are never reused. */
-enum {
-    TAG_VERSIONS = 1,
-    TAG_TICKET = 3,
-    TAG_CONNECTION = 5,
-    TAG_CIPHERS = 7,
-    TAG_TRANSPORT = 9,
-    TAG_SESSION = 11,
-    TAG_PORT = 13,
-    TAG_CIPHER = 15,
-    TAG_STATUS = 17,
-    TAG_FEATURES = 2,
-    TAG_SOFTWARE = 4,
-    TAG_CONGESTION = 6,
-    TAG_RATES = 8,
-    TAG_DATAGRAM = 10,
-    TAG_CREDIT = 12,
-    TAG_TIMEOUT = 14,
-    TAG_SENTENCE = 16,
-    TAG_PUSH = 18
+/* How the body of a field lies in its message: numbers have 8 bytes on the wire. */
+typedef enum field_kind {
+    FIELD_NUMBERS, /* one or more uint64_t, one after the other */
+    FIELD_TEXT,    /* an array of char, NUL-terminated */
+    FIELD_BYTES,
+    FIELD_CIPHERS
+} field_kind;
+
+typedef struct field {
+    uint64_t tag; /* odd: must be understood; never reused */
+    field_kind kind;
+    size_t offset, size;
+} field;
+
+#define SPAN(message, first, last)                                                                                    \
+    offsetof(message, first), offsetof(message, last) + sizeof(((message *)0)->last) - offsetof(message, first)
+
+#define HELLO(tag, kind, first, last) {tag, FIELD_##kind, SPAN(sluice_hello_message, first, last)}
+static const field hello_fields[] = {
+    HELLO(1, NUMBERS, version_least, version_most),
+    HELLO(2, NUMBERS, features, features),
+    HELLO(4, TEXT, software, software),
+    HELLO(3, BYTES, ticket_id, proof),
+    HELLO(5, NUMBERS, connection_id, connection_id),
+    HELLO(7, CIPHERS, ciphers, ciphers),
+    HELLO(9, TEXT, transport, transport),
+    HELLO(18, NUMBERS, push, push),
+    HELLO(6, TEXT, congestion, congestion),
+    HELLO(8, NUMBERS, target_bps, minimum_bps),
+    HELLO(10, NUMBERS, datagram_most, datagram_most),
+    HELLO(12, NUMBERS, receive_bytes, ordered_bytes),
+    HELLO(14, NUMBERS, timeout_ns, timeout_ns),
 };
 
-static void put_text(sluice_wire_writer *writer, uint64_t tag, const char *text)
-{
-    sluice_wire_put_field(writer, tag, text, strlen(text));
-}
+#define WELCOME(tag, kind, first, last) {tag, FIELD_##kind, SPAN(sluice_welcome_message, first, last)}
+static const field welcome_fields[] = {
+    WELCOME(1, NUMBERS, version_least, version_most),
+    WELCOME(2, NUMBERS, features, features),
+    WELCOME(4, TEXT, software, software),
+    WELCOME(11, BYTES, session_id, session_id),
+    WELCOME(5, NUMBERS, connection_id, connection_id),
+    WELCOME(13, NUMBERS, port, port),
+    WELCOME(15, TEXT, cipher, cipher),
+    WELCOME(9, TEXT, transport, transport),
+    WELCOME(6, TEXT, congestion, congestion),
+    WELCOME(10, NUMBERS, datagram_most, datagram_most),
+    WELCOME(12, NUMBERS, receive_bytes, ordered_bytes),
+};
 
-static void put_two(sluice_wire_writer *writer, uint64_t tag, uint64_t a, uint64_t b)
-{
-    sluice_wire_writer body = {0};
-    sluice_wire_put_u64(&body, a);
-    sluice_wire_put_u64(&body, b);
-    sluice_wire_put_field(writer, tag, body.bytes, body.size);
-    writer->failed |= body.failed;
-    sluice_wire_writer_fini(&body);
-}
+/* A refusal as it travels: the status is a number without its sign. */
+typedef struct refusal {
+    uint64_t number;
+    char sentence[SLUICE_HELLO_SENTENCE];
+} refusal;
 
-static void put_ciphers(sluice_wire_writer *writer, const sluice_cipher_offer *offers, size_t count)
+static const field refuse_fields[] = {
+    {17, FIELD_NUMBERS, SPAN(refusal, number, number)},
+    {16, FIELD_TEXT, SPAN(refusal, sentence, sentence)},
+};
+
+/* ---- writing ---- */
+
+static void put_ciphers(const sluice_hello_message *hello, sluice_wire_writer *body)
 {
-    sluice_wire_writer body = {0};
-    for (size_t i = 0; i < count; i++) {
-        sluice_wire_put_string(&body, offers[i].name, strlen(offers[i].name));
-        sluice_wire_put_u64(&body, offers[i].packets_per_second);
+    for (size_t i = 0; i < hello->cipher_count; i++) {
+        sluice_wire_put_string(body, hello->ciphers[i].name, strlen(hello->ciphers[i].name));
+        sluice_wire_put_u64(body, hello->ciphers[i].packets_per_second);
     }
-    sluice_wire_put_field(writer, TAG_CIPHERS, body.bytes, body.size);
+}
+
+static void put_body(const field *at, const void *message, sluice_wire_writer *body)
+{
+    const uint8_t *value = (const uint8_t *)message + at->offset;
+    uint64_t number;
+    switch (at->kind) {
+    case FIELD_NUMBERS:
+        for (size_t i = 0; i < at->size; i += sizeof number) {
+            memcpy(&number, value + i, sizeof number);
+            sluice_wire_put_u64(body, number);
+        }
+        break;
+    case FIELD_TEXT:
+        sluice_wire_put_bytes(body, value, strlen((const char *)value));
+        break;
+    case FIELD_BYTES:
+        sluice_wire_put_bytes(body, value, at->size);
+        break;
+    case FIELD_CIPHERS:
+        put_ciphers(message, body);
+        break;
+    }
+}
+
+static void put_fields(sluice_hello_type type, const field *fields, size_t count, const void *message,
+                       sluice_wire_writer *writer)
+{
+    sluice_wire_writer body = {0};
+    sluice_wire_put_byte(writer, (uint8_t)type);
+    for (size_t i = 0; i < count; i++) {
+        sluice_wire_clear(&body);
+        put_body(&fields[i], message, &body);
+        sluice_wire_put_field(writer, fields[i].tag, body.bytes, body.size);
+    }
     writer->failed |= body.failed;
     sluice_wire_writer_fini(&body);
 }
 
 void sluice_hello_put(const sluice_hello_message *hello, sluice_wire_writer *writer)
 {
-    uint8_t ticket[SLUICE_TICKET_ID_BYTES + SLUICE_TICKET_PROOF_BYTES];
-    memcpy(ticket, hello->ticket_id, SLUICE_TICKET_ID_BYTES);
-    memcpy(ticket + SLUICE_TICKET_ID_BYTES, hello->proof, SLUICE_TICKET_PROOF_BYTES);
-    sluice_wire_put_byte(writer, SLUICE_HELLO);
-    put_two(writer, TAG_VERSIONS, hello->version_least, hello->version_most);
-    sluice_wire_put_field_u64(writer, TAG_FEATURES, hello->features);
-    put_text(writer, TAG_SOFTWARE, hello->software);
-    sluice_wire_put_field(writer, TAG_TICKET, ticket, sizeof ticket);
-    sluice_wire_put_field_u64(writer, TAG_CONNECTION, hello->connection_id);
-    put_ciphers(writer, hello->ciphers, hello->cipher_count);
-    put_text(writer, TAG_TRANSPORT, hello->transport);
-    sluice_wire_put_field_u64(writer, TAG_PUSH, hello->push);
-    put_text(writer, TAG_CONGESTION, hello->congestion);
-    put_two(writer, TAG_RATES, hello->target_bps, hello->minimum_bps);
-    sluice_wire_put_field_u64(writer, TAG_DATAGRAM, hello->datagram_most);
-    put_two(writer, TAG_CREDIT, hello->receive_bytes, hello->ordered_bytes);
-    sluice_wire_put_field_u64(writer, TAG_TIMEOUT, hello->timeout_ns);
+    put_fields(SLUICE_HELLO, hello_fields, SLUICE_COUNT(hello_fields), hello, writer);
 }
 
 void sluice_welcome_put(const sluice_welcome_message *welcome, sluice_wire_writer *writer)
 {
-    sluice_wire_put_byte(writer, SLUICE_WELCOME);
-    put_two(writer, TAG_VERSIONS, welcome->version, welcome->version);
-    sluice_wire_put_field_u64(writer, TAG_FEATURES, welcome->features);
-    put_text(writer, TAG_SOFTWARE, welcome->software);
-    sluice_wire_put_field(writer, TAG_SESSION, welcome->session_id, sizeof welcome->session_id);
-    sluice_wire_put_field_u64(writer, TAG_CONNECTION, welcome->connection_id);
-    sluice_wire_put_field_u64(writer, TAG_PORT, welcome->port);
-    put_text(writer, TAG_CIPHER, welcome->cipher);
-    put_text(writer, TAG_TRANSPORT, welcome->transport);
-    put_text(writer, TAG_CONGESTION, welcome->congestion);
-    sluice_wire_put_field_u64(writer, TAG_DATAGRAM, welcome->datagram_most);
-    put_two(writer, TAG_CREDIT, welcome->receive_bytes, welcome->ordered_bytes);
+    put_fields(SLUICE_WELCOME, welcome_fields, SLUICE_COUNT(welcome_fields), welcome, writer);
 }
 
 void sluice_refuse_put(const sluice_refuse_message *refuse, sluice_wire_writer *writer)
 {
-    sluice_wire_put_byte(writer, SLUICE_REFUSE);
-    sluice_wire_put_field_u64(writer, TAG_STATUS, (uint64_t)-refuse->status);
-    put_text(writer, TAG_SENTENCE, refuse->sentence);
+    refusal message = {.number = (uint64_t)-refuse->status};
+    memcpy(message.sentence, refuse->sentence, sizeof message.sentence);
+    put_fields(SLUICE_REFUSE, refuse_fields, SLUICE_COUNT(refuse_fields), &message, writer);
 }
 
 int sluice_hello_prove(const uint8_t secret[SLUICE_TICKET_SECRET_BYTES], const uint8_t exported[SLUICE_SHA256_BYTES],
@@ -115,13 +145,6 @@ static void get_text(sluice_wire_reader *body, char *out, size_t room)
     out[bytes ? kept : 0] = '\0';
 }
 
-static void get_exact(sluice_wire_reader *body, uint8_t *out, size_t count)
-{
-    const uint8_t *bytes = sluice_wire_get_bytes(body, count);
-    if (bytes)
-        memcpy(out, bytes, count);
-}
-
 static void get_ciphers(sluice_wire_reader *body, sluice_hello_message *out)
 {
     out->cipher_count = 0;
@@ -138,140 +161,50 @@ static void get_ciphers(sluice_wire_reader *body, sluice_hello_message *out)
     }
 }
 
-/* False: unknown tag. */
-static bool hello_field(uint64_t tag, sluice_wire_reader *body, sluice_hello_message *out)
+static void get_body(const field *at, sluice_wire_reader *body, void *message)
 {
-    switch (tag) {
-    case TAG_VERSIONS:
-        out->version_least = sluice_wire_get_u64(body);
-        out->version_most = sluice_wire_get_u64(body);
-        return true;
-    case TAG_FEATURES:
-        out->features = sluice_wire_get_u64(body);
-        return true;
-    case TAG_SOFTWARE:
-        get_text(body, out->software, sizeof out->software);
-        return true;
-    case TAG_TICKET:
-        get_exact(body, out->ticket_id, sizeof out->ticket_id);
-        get_exact(body, out->proof, sizeof out->proof);
-        return true;
-    case TAG_CONNECTION:
-        out->connection_id = sluice_wire_get_u64(body);
-        return true;
-    case TAG_CIPHERS:
-        get_ciphers(body, out);
-        return true;
-    case TAG_TRANSPORT:
-        get_text(body, out->transport, sizeof out->transport);
-        return true;
-    case TAG_CONGESTION:
-        get_text(body, out->congestion, sizeof out->congestion);
-        return true;
-    case TAG_RATES:
-        out->target_bps = sluice_wire_get_u64(body);
-        out->minimum_bps = sluice_wire_get_u64(body);
-        return true;
-    case TAG_PUSH:
-        out->push = sluice_wire_get_u64(body) != 0;
-        return true;
-    case TAG_DATAGRAM:
-        out->datagram_most = sluice_wire_get_u64(body);
-        return true;
-    case TAG_CREDIT:
-        out->receive_bytes = sluice_wire_get_u64(body);
-        out->ordered_bytes = sluice_wire_get_u64(body);
-        return true;
-    case TAG_TIMEOUT:
-        out->timeout_ns = sluice_wire_get_u64(body);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool welcome_field(uint64_t tag, sluice_wire_reader *body, sluice_welcome_message *out)
-{
-    switch (tag) {
-    case TAG_VERSIONS:
-        out->version = sluice_wire_get_u64(body);
-        sluice_wire_get_u64(body);
-        return true;
-    case TAG_FEATURES:
-        out->features = sluice_wire_get_u64(body);
-        return true;
-    case TAG_SOFTWARE:
-        get_text(body, out->software, sizeof out->software);
-        return true;
-    case TAG_SESSION:
-        get_exact(body, out->session_id, sizeof out->session_id);
-        return true;
-    case TAG_CONNECTION:
-        out->connection_id = sluice_wire_get_u64(body);
-        return true;
-    case TAG_PORT:
-        out->port = sluice_wire_get_u64(body);
-        return true;
-    case TAG_CIPHER:
-        get_text(body, out->cipher, sizeof out->cipher);
-        return true;
-    case TAG_TRANSPORT:
-        get_text(body, out->transport, sizeof out->transport);
-        return true;
-    case TAG_CONGESTION:
-        get_text(body, out->congestion, sizeof out->congestion);
-        return true;
-    case TAG_DATAGRAM:
-        out->datagram_most = sluice_wire_get_u64(body);
-        return true;
-    case TAG_CREDIT:
-        out->receive_bytes = sluice_wire_get_u64(body);
-        out->ordered_bytes = sluice_wire_get_u64(body);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool refuse_field(uint64_t tag, sluice_wire_reader *body, sluice_refuse_message *out)
-{
+    uint8_t *value = (uint8_t *)message + at->offset;
+    const uint8_t *bytes;
     uint64_t number;
-    switch (tag) {
-    case TAG_STATUS:
-        number = sluice_wire_get_u64(body);
-        out->status = number > 0 && number < 1000 ? -(int)number : SLUICE_EFAILED;
-        return true;
-    case TAG_SENTENCE:
-        get_text(body, out->sentence, sizeof out->sentence);
-        return true;
-    default:
-        return false;
+    switch (at->kind) {
+    case FIELD_NUMBERS:
+        for (size_t i = 0; i < at->size; i += sizeof number) {
+            number = sluice_wire_get_u64(body);
+            memcpy(value + i, &number, sizeof number);
+        }
+        break;
+    case FIELD_TEXT:
+        get_text(body, (char *)value, at->size);
+        break;
+    case FIELD_BYTES:
+        bytes = sluice_wire_get_bytes(body, at->size);
+        if (bytes)
+            memcpy(value, bytes, at->size);
+        break;
+    case FIELD_CIPHERS:
+        get_ciphers(body, message);
+        break;
     }
 }
 
-typedef bool field_reader(uint64_t tag, sluice_wire_reader *body, void *out);
-
-static bool hello_reader(uint64_t tag, sluice_wire_reader *body, void *out)
+static const field *find_field(const field *fields, size_t count, uint64_t tag)
 {
-    return hello_field(tag, body, out);
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].tag == tag)
+            return &fields[i];
+    return NULL;
 }
 
-static bool welcome_reader(uint64_t tag, sluice_wire_reader *body, void *out)
-{
-    return welcome_field(tag, body, out);
-}
-
-static bool refuse_reader(uint64_t tag, sluice_wire_reader *body, void *out)
-{
-    return refuse_field(tag, body, out);
-}
-
-static int read_fields(sluice_wire_reader *reader, field_reader *read, void *out, sluice_error *error)
+static int get_fields(sluice_wire_reader *reader, const field *fields, size_t count, void *message,
+                      sluice_error *error)
 {
     uint64_t tag;
     sluice_wire_reader body;
     while (sluice_wire_get_field(reader, &tag, &body)) {
-        if (!read(tag, &body, out) && (tag & 1))
+        const field *at = find_field(fields, count, tag);
+        if (at)
+            get_body(at, &body, message);
+        else if (tag & 1)
             return sluice_fail(error, SLUICE_EVERSION,
                                "the peer's set-up message has a field (%llu) that this version does not know",
                                (unsigned long long)tag);
@@ -291,7 +224,7 @@ int sluice_hello_get(const uint8_t *bytes, size_t count, sluice_hello_message *o
     sluice_wire_reader_init(&reader, bytes, count);
     if (sluice_wire_get_byte(&reader) != SLUICE_HELLO)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the client's first message is no hello");
-    int status = read_fields(&reader, hello_reader, &hello, error);
+    int status = get_fields(&reader, hello_fields, SLUICE_COUNT(hello_fields), &hello, error);
     if (status != SLUICE_OK)
         return status;
     if (hello.version_least > SLUICE_PROTOCOL_VERSION || hello.version_most < SLUICE_PROTOCOL_VERSION)
@@ -303,6 +236,32 @@ int sluice_hello_get(const uint8_t *bytes, size_t count, sluice_hello_message *o
     return SLUICE_OK;
 }
 
+static int welcome_get(sluice_wire_reader *reader, sluice_welcome_message *out, sluice_error *error)
+{
+    sluice_welcome_message answer = {0};
+    int status = get_fields(reader, welcome_fields, SLUICE_COUNT(welcome_fields), &answer, error);
+    if (status != SLUICE_OK)
+        return status;
+    if (answer.version_least != SLUICE_PROTOCOL_VERSION || answer.version_most != SLUICE_PROTOCOL_VERSION)
+        return sluice_fail(error, SLUICE_EVERSION, "the server (%s) chose protocol %llu, which was not offered",
+                           answer.software, (unsigned long long)answer.version_least);
+    if (answer.port == 0 || answer.port > 65535)
+        return sluice_fail(error, SLUICE_EPROTOCOL, "the server names no UDP port");
+    *out = answer;
+    return SLUICE_OK;
+}
+
+static int refuse_get(sluice_wire_reader *reader, sluice_refuse_message *out, sluice_error *error)
+{
+    refusal answer = {0};
+    int status = get_fields(reader, refuse_fields, SLUICE_COUNT(refuse_fields), &answer, error);
+    if (status != SLUICE_OK)
+        return status;
+    out->status = answer.number > 0 && answer.number < 1000 ? -(int)answer.number : SLUICE_EFAILED;
+    memcpy(out->sentence, answer.sentence, sizeof out->sentence);
+    return SLUICE_OK;
+}
+
 int sluice_answer_get(const uint8_t *bytes, size_t count, sluice_hello_type *type, sluice_welcome_message *welcome,
                       sluice_refuse_message *refuse, sluice_error *error)
 {
@@ -310,24 +269,12 @@ int sluice_answer_get(const uint8_t *bytes, size_t count, sluice_hello_type *typ
     sluice_wire_reader_init(&reader, bytes, count);
     uint8_t first = sluice_wire_get_byte(&reader);
     int status;
-    if (first == SLUICE_WELCOME) {
-        sluice_welcome_message answer = {0};
-        status = read_fields(&reader, welcome_reader, &answer, error);
-        if (status == SLUICE_OK && answer.version != SLUICE_PROTOCOL_VERSION)
-            status = sluice_fail(error, SLUICE_EVERSION, "the server (%s) chose protocol %llu, which was not offered",
-                                 answer.software, (unsigned long long)answer.version);
-        if (status == SLUICE_OK && (answer.port == 0 || answer.port > 65535))
-            status = sluice_fail(error, SLUICE_EPROTOCOL, "the server names no UDP port");
-        if (status == SLUICE_OK)
-            *welcome = answer;
-    } else if (first == SLUICE_REFUSE) {
-        sluice_refuse_message answer = {.status = SLUICE_EFAILED};
-        status = read_fields(&reader, refuse_reader, &answer, error);
-        if (status == SLUICE_OK)
-            *refuse = answer;
-    } else {
+    if (first == SLUICE_WELCOME)
+        status = welcome_get(&reader, welcome, error);
+    else if (first == SLUICE_REFUSE)
+        status = refuse_get(&reader, refuse, error);
+    else
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server's answer is neither welcome nor refusal");
-    }
     if (status == SLUICE_OK)
         *type = (sluice_hello_type)first;
     return status;

@@ -31,7 +31,7 @@ typedef struct sluice_hello {
     sluice_cipher_offer ciphers[SLUICE_CIPHERS];
     size_t cipher_count;
     char transport[SLUICE_HELLO_NAME];
-    bool push;                          /* the client will send: the rest of this group does not matter */
+    uint64_t push;                      /* 1: the client will send, and the rest of this group does not matter */
     char congestion[SLUICE_HELLO_NAME]; /* for the server's sending */
     sluice_rate target_bps, minimum_bps; /* for the server's sending; 0: none */
     uint64_t datagram_most;              /* UDP payload */
@@ -41,7 +41,8 @@ typedef struct sluice_hello {
 
 /* Server to client. */
 typedef struct sluice_welcome {
-    uint64_t version, features;
+    uint64_t version_least, version_most; /* equal: the one that was chosen */
+    uint64_t features;
     char software[SLUICE_HELLO_NAME];
     uint8_t session_id[SLUICE_SESSION_ID_BYTES];
     uint64_t connection_id; /* of packets to the server */

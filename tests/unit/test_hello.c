@@ -14,7 +14,7 @@ static sluice_hello_message sample_hello(void)
         .connection_id = 0xfedcba9876543210,
         .cipher_count = 2,
         .transport = "udp",
-        .push = true,
+        .push = 1,
         .congestion = "fair",
         .target_bps = UINT64_MAX - 1,
         .minimum_bps = 7,
@@ -47,7 +47,7 @@ static void test_hello_round_trip(void)
     CU_ASSERT_EQUAL(got.cipher_count, 2);
     CU_ASSERT_STRING_EQUAL(got.ciphers[1].name, "chacha20-poly1305");
     CU_ASSERT_EQUAL(got.ciphers[1].packets_per_second, 400000);
-    CU_ASSERT_TRUE(got.push);
+    CU_ASSERT_EQUAL(got.push, 1);
     CU_ASSERT_EQUAL(got.target_bps, UINT64_MAX - 1);
     CU_ASSERT_EQUAL(got.minimum_bps, 7);
     CU_ASSERT_EQUAL(got.datagram_most, 16356);
@@ -57,7 +57,7 @@ static void test_hello_round_trip(void)
 
 static void test_welcome_and_refuse(void)
 {
-    sluice_welcome_message welcome = {.version = 1, .connection_id = 42, .port = 33001, .cipher = "aes-256-gcm",
+    sluice_welcome_message welcome = {.version_least = 1, .version_most = 1, .connection_id = 42, .port = 33001, .cipher = "aes-256-gcm",
                                       .transport = "udp", .congestion = "fixed", .datagram_most = 1472}, got;
     sluice_refuse_message refuse = {.status = SLUICE_EAUTH, .sentence = "no such ticket\n\033[2J"}, refused;
     sluice_wire_writer writer = {0};
