@@ -5,6 +5,7 @@
 #include "cli/line.h"
 #include "cli/order.h"
 #include "cli/screen.h"
+#include "cli/undertaking.h"
 
 /* The last operand is the destination; the others, of which a list may stand in place, are sources. */
 static int copy(const sluice_line *line, sluice *library)
@@ -27,7 +28,7 @@ static int copy(const sluice_line *line, sluice *library)
     return exit_status;
 }
 
-static int check_operands(const sluice_line *line, sluice_error *error)
+static int check_operands(sluice_line *line, sluice_error *error)
 {
     bool listed = sluice_line_value(line, "file-list") != NULL || sluice_line_value(line, "pair-list") != NULL ||
                   line->config != NULL;
@@ -38,23 +39,7 @@ static int check_operands(const sluice_line *line, sluice_error *error)
 
 int sluice_command_copy(int argc, char **argv)
 {
-    sluice_error error = {0};
-    sluice_line line;
-    sluice *library = NULL;
-    int exit_status, status = sluice_line_parse(&line, SLUICE_SETTINGS_TRANSFER, argc, argv, &error);
-    if (status == SLUICE_OK && line.help) {
-        sluice_line_fini(&line);
-        return sluice_help_print(&sluice_help_copy);
-    }
-    if (status == SLUICE_OK)
-        status = check_operands(&line, &error);
-    if (status == SLUICE_OK)
-        status = sluice_line_library(&line, &library, &error);
-    if (status == SLUICE_OK)
-        exit_status = copy(&line, library);
-    else
-        exit_status = sluice_screen_fail(NULL, status, &error);
-    sluice_free(library);
-    sluice_line_fini(&line);
-    return exit_status;
+    static const sluice_undertaking undertaking = {
+        .table = SLUICE_SETTINGS_TRANSFER, .help = &sluice_help_copy, .check = check_operands, .run = copy};
+    return sluice_undertaking_run(&undertaking, argc, argv);
 }

@@ -5,6 +5,7 @@
 #include "cli/line.h"
 #include "cli/order.h"
 #include "cli/screen.h"
+#include "cli/undertaking.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,23 +129,7 @@ static int take_file(sluice_line *line, sluice_error *error)
 
 int sluice_command_run(int argc, char **argv)
 {
-    sluice_error error = {0};
-    sluice_line line;
-    sluice *library = NULL;
-    int exit_status, status = sluice_line_parse(&line, SLUICE_SETTINGS_TRANSFER, argc, argv, &error);
-    if (status == SLUICE_OK && line.help) {
-        sluice_line_fini(&line);
-        return sluice_help_print(&sluice_help_run);
-    }
-    if (status == SLUICE_OK)
-        status = take_file(&line, &error);
-    if (status == SLUICE_OK)
-        status = sluice_line_library(&line, &library, &error);
-    if (status == SLUICE_OK)
-        exit_status = run_file(&line, library);
-    else
-        exit_status = sluice_screen_fail(NULL, status, &error);
-    sluice_free(library);
-    sluice_line_fini(&line);
-    return exit_status;
+    static const sluice_undertaking undertaking = {
+        .table = SLUICE_SETTINGS_TRANSFER, .help = &sluice_help_run, .check = take_file, .run = run_file};
+    return sluice_undertaking_run(&undertaking, argc, argv);
 }

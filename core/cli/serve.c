@@ -5,6 +5,7 @@
 #include "cli/interrupt.h"
 #include "cli/line.h"
 #include "cli/screen.h"
+#include "cli/undertaking.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,26 +146,17 @@ static int serve(const sluice_line *line, sluice *library)
     return exit_status;
 }
 
+static int check_line(sluice_line *line, sluice_error *error)
+{
+    if (line->operand_count > 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: serve takes options only; the directory is --root DIR",
+                           line->operands[0]);
+    return SLUICE_OK;
+}
+
 int sluice_command_serve(int argc, char **argv)
 {
-    sluice_error error = {0};
-    sluice_line line;
-    sluice *library = NULL;
-    int exit_status, status = sluice_line_parse(&line, SLUICE_SETTINGS_SERVE, argc, argv, &error);
-    if (status == SLUICE_OK && line.help) {
-        sluice_line_fini(&line);
-        return sluice_help_print(&sluice_help_serve);
-    }
-    if (status == SLUICE_OK && line.operand_count > 0)
-        status = sluice_fail(&error, SLUICE_EUSAGE, "%s: serve takes options only; the directory is --root DIR",
-                             line.operands[0]);
-    if (status == SLUICE_OK)
-        status = sluice_line_library(&line, &library, &error);
-    if (status == SLUICE_OK)
-        exit_status = serve(&line, library);
-    else
-        exit_status = sluice_screen_fail(NULL, status, &error);
-    sluice_free(library);
-    sluice_line_fini(&line);
-    return exit_status;
+    static const sluice_undertaking undertaking = {
+        .table = SLUICE_SETTINGS_SERVE, .help = &sluice_help_serve, .check = check_line, .run = serve};
+    return sluice_undertaking_run(&undertaking, argc, argv);
 }
