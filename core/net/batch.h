@@ -14,6 +14,7 @@
 #define SLUICE_BATCH_PACKETS 64 /* the kernel's limit for one call with UDP_SEGMENT */
 
 typedef struct sluice_batch {
+    struct sluice_batch *next; /* for whoever keeps several */
     sluice_packet packets[SLUICE_BATCH_PACKETS];
     uint8_t *arena; /* the batch's */
     size_t arena_bytes;

@@ -47,6 +47,7 @@ struct sluice_datagram {
     size_t run_count;
     uint64_t run_id;
     sluice_address run_from, run_to;
+    sluice_batch *spare; /* batches that nobody uses now: one, unless the socket was full for several endpoints at once */
 };
 
 /* ---- the table of ids ---- */
@@ -452,11 +453,40 @@ void sluice_datagram_free(sluice_datagram *datagram)
     if (!datagram)
         return;
     assert(datagram->endpoint_count == 0);
+    for (sluice_batch *batch; (batch = datagram->spare);) {
+        datagram->spare = batch->next;
+        sluice_batch_fini(batch);
+        free(batch);
+    }
     sluice_timer_free(datagram->pause);
     sluice_watch_free(datagram->watch);
     sluice_socket_fini(&datagram->udp);
     free(datagram->buckets);
     free(datagram);
+}
+
+sluice_batch *sluice_datagram_batch_take(sluice_datagram *datagram)
+{
+    sluice_batch *batch = datagram->spare;
+    if (batch) {
+        datagram->spare = batch->next;
+        batch->next = NULL;
+        return batch;
+    }
+    batch = malloc(sizeof *batch);
+    if (batch && sluice_batch_init(batch) != SLUICE_OK) {
+        free(batch);
+        batch = NULL;
+    }
+    return batch;
+}
+
+void sluice_datagram_batch_give(sluice_datagram *datagram, sluice_batch *batch)
+{
+    if (!batch)
+        return;
+    batch->next = datagram->spare;
+    datagram->spare = batch;
 }
 
 const sluice_address *sluice_datagram_local(const sluice_datagram *datagram)

@@ -16,6 +16,7 @@
 #define SLUICE_NET_DATAGRAM_H
 
 #include "net/address.h"
+#include "net/batch.h"
 #include "net/loop.h"
 #include <sluice/packet.h>
 
@@ -52,6 +53,10 @@ int sluice_datagram_new(sluice_datagram **out, sluice_loop *loop, const sluice_d
                         sluice_error *error);
 /* Endpoints must be gone.  Not from inside a callback. */
 void sluice_datagram_free(sluice_datagram *datagram); /* NULL is fine */
+
+/* A batch to produce packets in; kept by the channel, so that idle endpoints need none.  NULL: no memory. */
+sluice_batch *sluice_datagram_batch_take(sluice_datagram *datagram);
+void sluice_datagram_batch_give(sluice_datagram *datagram, sluice_batch *batch); /* NULL is fine */
 
 const sluice_address *sluice_datagram_local(const sluice_datagram *datagram); /* with the true port */
 void sluice_datagram_statistics_get(const sluice_datagram *datagram, sluice_datagram_statistics *out);

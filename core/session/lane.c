@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/lane.h"
 #include "base/clock.h"
-#include "net/batch.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,13 +37,15 @@ struct sluice_lane {
     bool opening_installed[SLUICE_CRYPTO_SLOTS];
 
     bool peer_known;
+    bool heard;   /* an authentic packet came */
+    bool closing; /* the session has closed the transport */
     sluice_address validated;
     bool receiving; /* inside the transport's receive: production waits until the reading has settled */
     bool broken;    /* the socket or the cipher failed for good; the transport was told to close */
     uint64_t dropped_packets;
 
-    sluice_batch batch;
-    size_t batch_count, batch_sent; /* of packets that the socket would not take yet */
+    sluice_batch *batch; /* of the channel's; held only while the socket does not take all of it */
+    size_t batch_count, batch_sent;
 };
 
 /* ---- calls of the transport, passed on ---- */
@@ -167,7 +168,7 @@ static void fail_for_good(sluice_lane *lane, int status, const char *what)
 static int seal_batch(sluice_lane *lane)
 {
     const sluice_crypto_ops *crypto = lane->crypto;
-    sluice_packet *packets = lane->batch.packets;
+    sluice_packet *packets = lane->batch->packets;
     for (size_t i = 0; i < lane->batch_count; i++) {
         uint64_t phase = packets[i].phase;
         if (phase == lane->sealing_phase)
@@ -181,39 +182,55 @@ static int seal_batch(sluice_lane *lane)
     return crypto->seal(lane->sealing->state, packets, lane->batch_count);
 }
 
+static void batch_drop(sluice_lane *lane)
+{
+    sluice_datagram_batch_give(lane->datagram, lane->batch);
+    lane->batch = NULL;
+    lane->batch_count = lane->batch_sent = 0;
+}
+
 /* True when everything of the batch has been handed to the kernel. */
 static bool send_batch(sluice_lane *lane)
 {
     size_t handled = 0;
-    int status = sluice_endpoint_send(lane->endpoint, lane->batch.packets + lane->batch_sent,
+    int status = sluice_endpoint_send(lane->endpoint, lane->batch->packets + lane->batch_sent,
                                       lane->batch_count - lane->batch_sent, &handled);
     lane->batch_sent += handled;
     if (status == SLUICE_EAGAIN)
         return false;
     if (status != SLUICE_OK)
         fail_for_good(lane, status, "the UDP socket is broken");
-    lane->batch_count = lane->batch_sent = 0;
+    batch_drop(lane);
     return !lane->broken;
 }
 
 static bool produce_batch(sluice_lane *lane, sluice_time now)
 {
-    sluice_batch_lay(&lane->batch, 0);
-    lane->batch_sent = 0;
-    lane->batch_count = lane->ops->produce(lane->transport->state, now, lane->batch.packets, SLUICE_BATCH_PACKETS);
-    if (lane->batch_count == 0 || lane->broken)
-        return false;
-    int status = seal_batch(lane);
-    if (status != SLUICE_OK) {
-        fail_for_good(lane, status, "the cipher failed");
+    lane->batch = sluice_datagram_batch_take(lane->datagram);
+    if (!lane->batch) {
+        fail_for_good(lane, SLUICE_ENOMEM, "out of memory for packets");
         return false;
     }
-    return true;
+    sluice_batch_lay(lane->batch, 0);
+    lane->batch_count = lane->ops->produce(lane->transport->state, now, lane->batch->packets, SLUICE_BATCH_PACKETS);
+    int status = lane->batch_count > 0 && !lane->broken ? seal_batch(lane) : SLUICE_OK;
+    if (status != SLUICE_OK)
+        fail_for_good(lane, status, "the cipher failed");
+    if (lane->batch_count > 0 && !lane->broken)
+        return true;
+    batch_drop(lane);
+    return false;
+}
+
+/* A server's transport stays silent until the client was heard: there is no address to send to. */
+static bool may_produce(const sluice_lane *lane)
+{
+    return !lane->broken && !lane->batch && (lane->peer_known || lane->heard || lane->closing);
 }
 
 static void pump(sluice_lane *lane, sluice_time now)
 {
-    if (lane->broken || lane->batch_sent < lane->batch_count)
+    if (!may_produce(lane))
         return;
     for (int turn = 0; turn < BATCHES_PER_TURN; turn++) {
         if (!produce_batch(lane, now) || !send_batch(lane))
@@ -232,7 +249,7 @@ static void on_timer(void *user, sluice_time now)
 static void on_writable(void *user, sluice_time now)
 {
     sluice_lane *lane = user;
-    if (lane->batch_sent < lane->batch_count && !send_batch(lane))
+    if (lane->batch && !send_batch(lane))
         return;
     pump(lane, now);
 }
@@ -302,8 +319,10 @@ static void on_received(void *user, sluice_time now, sluice_packet *packets, siz
     lane->ops->inspect(lane->transport->state, packets, count);
     install_opening_keys(lane, packets, count);
     lane->crypto->open(lane->opening->state, packets, count);
-    if (any_authentic(packets, count))
+    if (any_authentic(packets, count)) {
+        lane->heard = true;
         learn_peer(lane, packets, count);
+    }
     lane->receiving = true;
     lane->ops->receive(lane->transport->state, now, packets, count);
     lane->receiving = false;
@@ -432,10 +451,7 @@ static int lane_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_e
         .min_rtt_ns = transport->initial_rtt_ns,
         .srtt_ns = transport->initial_rtt_ns,
     };
-    int status = sluice_batch_init(&lane->batch);
-    if (status != SLUICE_OK)
-        return sluice_fail(error, status, "out of memory for packets");
-    status = crypto_new(lane, setup->crypto, setup->cipher, error);
+    int status = crypto_new(lane, setup->crypto, setup->cipher, error);
     if (status == SLUICE_OK)
         status = congestion_start(lane, setup->congestion, &start, &lane->congestion, &lane->rate, &lane->control,
                                   error);
@@ -491,7 +507,7 @@ void sluice_lane_free(sluice_lane *lane)
     sluice_instance_free(lane->sealing);
     sluice_instance_free(lane->opening);
     sluice_instance_free(lane->congestion);
-    sluice_batch_fini(&lane->batch);
+    batch_drop(lane);
     sluice_keys_fini(&lane->keys);
     free(lane);
 }
@@ -506,6 +522,13 @@ const sluice_transport_ops *sluice_lane_ops(const sluice_lane *lane)
 void *sluice_lane_state(const sluice_lane *lane)
 {
     return lane->transport->state;
+}
+
+void sluice_lane_close(sluice_lane *lane, uint64_t code, const char *reason)
+{
+    lane->closing = true;
+    lane->ops->close(lane->transport->state, sluice_loop_now(lane->loop), code, reason);
+    sluice_lane_wake(lane);
 }
 
 void sluice_lane_wake(sluice_lane *lane)

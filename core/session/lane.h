@@ -48,6 +48,9 @@ void sluice_lane_free(sluice_lane *lane); /* NULL is fine; not from inside one o
 const sluice_transport_ops *sluice_lane_ops(const sluice_lane *lane);
 void *sluice_lane_state(const sluice_lane *lane); /* the transport's, to call its ops */
 
+/* The transport's close.  From here on it may produce even if nobody was heard yet: it ends all the same. */
+void sluice_lane_close(sluice_lane *lane, uint64_t code, const char *reason);
+
 /* Something was given to the transport, or time has passed: lets it produce, soon (after the callback under way). */
 void sluice_lane_wake(sluice_lane *lane);
 
