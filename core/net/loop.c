@@ -43,6 +43,7 @@ struct sluice_loop {
 
     pthread_mutex_t lock;  /* of what follows */
     sluice_post *first, **last;
+    sluice_post *running; /* of the loop's thread: taken from the list, not run yet */
 
     atomic_bool stop;
     int status;
@@ -215,16 +216,40 @@ void sluice_loop_stop(sluice_loop *loop)
 static void posts_run(sluice_loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
-    sluice_post *node = loop->first;
+    loop->running = loop->first;
     loop->first = NULL;
     loop->last = &loop->first;
     pthread_mutex_unlock(&loop->lock);
-    while (node) {
-        sluice_post *next = node->next;
+    while (loop->running) {
+        sluice_post *node = loop->running;
+        loop->running = node->next;
         node->next = NULL;
         node->run(node);
-        node = next;
     }
+}
+
+static bool unlink_post(sluice_post **at, sluice_post *node)
+{
+    while (*at && *at != node)
+        at = &(*at)->next;
+    if (!*at)
+        return false;
+    *at = node->next;
+    node->next = NULL;
+    return true;
+}
+
+void sluice_loop_unpost(sluice_loop *loop, sluice_post *node)
+{
+    if (unlink_post(&loop->running, node))
+        return;
+    pthread_mutex_lock(&loop->lock);
+    if (unlink_post(&loop->first, node)) {
+        loop->last = &loop->first;
+        while (*loop->last)
+            loop->last = &(*loop->last)->next;
+    }
+    pthread_mutex_unlock(&loop->lock);
 }
 
 static void woken(evutil_socket_t fd, short what, void *user)

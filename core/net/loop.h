@@ -43,6 +43,8 @@ void sluice_loop_stop(sluice_loop *loop);
 /* Any thread.  Hands node to the loop and wakes it; no allocation, nodes run in the order they came.  A node must not be
  * posted again before it ran. */
 void sluice_loop_post(sluice_loop *loop, sluice_post *node);
+/* Takes it back if it has not run yet.  The loop's thread, or any when the loop does not run. */
+void sluice_loop_unpost(sluice_loop *loop, sluice_post *node);
 
 /* The time of this iteration: read once after the kernel woke the loop, and again before the timers are run. */
 sluice_time sluice_loop_now(sluice_loop *loop);

@@ -57,14 +57,16 @@ struct sluice_transfer {
     sluice_watch *wake_watch;
     atomic_bool cancel;
     bool cancelled;
+    bool ended; /* without a session, and told; the loop may still have something in hand */
 
-    pthread_mutex_t lock; /* guards the three below, which other threads see */
-    pthread_cond_t over_changed;
+    sluice_limits limits; /* target and minimum, as the loop's thread knows them */
+
+    pthread_mutex_t lock; /* guards what follows, which other threads see, and the runtime options of settings */
     bool over;
     sluice_statistics statistics;
     sluice_error error;
 
-    bool rate_changed; /* under lock: values for the loop */
+    bool rate_changed; /* values for the loop */
     sluice_rate new_rate, new_minimum;
     char new_policy[SLUICE_HELLO_NAME];
 };
@@ -99,7 +101,6 @@ static void end(sluice_transfer *transfer, const sluice_error *error)
     if (!transfer->over) {
         transfer->over = true;
         transfer->error = *error;
-        pthread_cond_broadcast(&transfer->over_changed);
     }
     pthread_mutex_unlock(&transfer->lock);
     sluice_loop_stop(transfer->loop);
@@ -108,6 +109,9 @@ static void end(sluice_transfer *transfer, const sluice_error *error)
 static void end_without_session(sluice_transfer *transfer, int status, const char *sentence)
 {
     sluice_error error = {0};
+    if (transfer->ended)
+        return;
+    transfer->ended = true;
     sluice_fail(&error, transfer->cancelled ? SLUICE_EINTERRUPTED : status, "%s",
                 transfer->cancelled ? "interrupted" : sentence);
     tell_without_session(transfer, SLUICE_EVENT_DONE, error.status, error.text);
@@ -184,7 +188,7 @@ static int make_session(sluice_transfer *transfer, const sluice_welcome_message 
         .crypto = crypto,
         .cipher = welcome->cipher,
         .congestion = transfer->congestion,
-        .limits = {.target_bps = options->rate, .minimum_bps = options->min_rate, .weight = 1},
+        .limits = transfer->limits,
         .datagram_most = welcome->datagram_most < SLUICE_SESSION_DATAGRAM_MOST ? welcome->datagram_most
                                                                               : SLUICE_SESSION_DATAGRAM_MOST,
         .memory_bytes = options->memory,
@@ -203,6 +207,25 @@ static int make_session(sluice_transfer *transfer, const sluice_welcome_message 
     return status;
 }
 
+/* What other threads have changed since the last time. */
+static void apply_rate(sluice_transfer *transfer)
+{
+    sluice_error error = {0};
+    char policy[SLUICE_HELLO_NAME];
+    if (!transfer->session) /* then it is looked at again when there is one */
+        return;
+    pthread_mutex_lock(&transfer->lock);
+    bool changed = transfer->rate_changed;
+    sluice_rate rate = transfer->new_rate, minimum = transfer->new_minimum;
+    memcpy(policy, transfer->new_policy, sizeof policy);
+    transfer->rate_changed = false;
+    pthread_mutex_unlock(&transfer->lock);
+    if (!changed)
+        return;
+    if (sluice_session_rate(transfer->session, rate, minimum, policy, &error) != SLUICE_OK)
+        tell_without_session(transfer, SLUICE_EVENT_WARNING, error.status, error.text);
+}
+
 static int begin_session(sluice_transfer *transfer, const sluice_welcome_message *welcome, sluice_error *error)
 {
     if (welcome->datagram_most < SLUICE_SESSION_DATAGRAM_LEAST || strcmp(welcome->transport, "udp") != 0)
@@ -213,9 +236,11 @@ static int begin_session(sluice_transfer *transfer, const sluice_welcome_message
     status = sluice_session_start(transfer->session, error);
     if (status == SLUICE_OK)
         status = sluice_session_attach(transfer->session, &transfer->store, error);
-    if (status == SLUICE_OK)
-        memset(&transfer->store, 0, sizeof transfer->store);
-    return status;
+    if (status != SLUICE_OK)
+        return status;
+    memset(&transfer->store, 0, sizeof transfer->store);
+    apply_rate(transfer);
+    return SLUICE_OK;
 }
 
 static void on_message(void *user, const uint8_t *bytes, size_t count)
@@ -225,7 +250,7 @@ static void on_message(void *user, const uint8_t *bytes, size_t count)
     sluice_welcome_message welcome;
     sluice_refuse_message refuse;
     sluice_error error = {0}, named;
-    if (transfer->answered)
+    if (transfer->answered || transfer->ended)
         return;
     transfer->answered = true;
     int status = sluice_answer_get(bytes, count, &type, &welcome, &refuse, &error);
@@ -235,6 +260,8 @@ static void on_message(void *user, const uint8_t *bytes, size_t count)
         status = begin_session(transfer, &welcome, &error);
     if (status == SLUICE_OK)
         return;
+    sluice_session_free(transfer->session);
+    transfer->session = NULL;
     sluice_fail(&named, status, "%s: %.900s", transfer->peer, error.text);
     end_without_session(transfer, status, named.text);
 }
@@ -250,8 +277,8 @@ static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
     snprintf(hello->transport, sizeof hello->transport, "udp");
     snprintf(hello->congestion, sizeof hello->congestion, "%s", transfer->congestion);
     hello->push = transfer->operands.push;
-    hello->target_bps = transfer->options->rate;
-    hello->minimum_bps = transfer->options->min_rate;
+    hello->target_bps = transfer->limits.target_bps;
+    hello->minimum_bps = transfer->limits.minimum_bps;
     hello->datagram_most = SLUICE_SESSION_DATAGRAM_MOST;
     hello->receive_bytes = transfer->options->memory;
     hello->ordered_bytes = SLUICE_SESSION_ORDERED_BYTES;
@@ -297,22 +324,6 @@ static const sluice_tls_calls tls_calls = {.ready = on_ready, .message = on_mess
 
 /* ---- control from other threads ---- */
 
-static void apply_rate(sluice_transfer *transfer)
-{
-    sluice_error error = {0};
-    char policy[SLUICE_HELLO_NAME];
-    pthread_mutex_lock(&transfer->lock);
-    bool changed = transfer->rate_changed;
-    sluice_rate rate = transfer->new_rate, minimum = transfer->new_minimum;
-    memcpy(policy, transfer->new_policy, sizeof policy);
-    transfer->rate_changed = false;
-    pthread_mutex_unlock(&transfer->lock);
-    if (!changed || !transfer->session)
-        return;
-    if (sluice_session_rate(transfer->session, rate, minimum, policy, &error) != SLUICE_OK)
-        tell_without_session(transfer, SLUICE_EVENT_WARNING, error.status, error.text);
-}
-
 static void on_wake(void *user, unsigned directions)
 {
     sluice_transfer *transfer = user;
@@ -325,7 +336,8 @@ static void on_wake(void *user, unsigned directions)
         return;
     transfer->cancelled = true;
     if (transfer->session)
-        sluice_session_cancel(transfer->session);
+        sluice_session_cancel(transfer->session, SLUICE_EINTERRUPTED,
+                              "interrupted; what arrived is kept, run the same command again to go on");
     else
         end_without_session(transfer, SLUICE_EINTERRUPTED, "interrupted");
 }
@@ -531,6 +543,8 @@ static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order
     if (status != SLUICE_OK)
         return status;
     transfer->options = sluice_settings_transfer(transfer->settings);
+    transfer->limits = (sluice_limits){
+        .target_bps = transfer->options->rate, .minimum_bps = transfer->options->min_rate, .weight = 1};
     snprintf(transfer->congestion, sizeof transfer->congestion, "%s", sluice_settings_congestion(transfer->settings));
     status = sluice_settings_check(transfer->settings, error);
     if (status == SLUICE_OK && order->name && !(transfer->name = strdup(order->name)))
@@ -591,7 +605,6 @@ int sluice_transfer_start(sluice *instance, const sluice_transfer_order *order, 
     transfer->wake_fd = -1;
     transfer->statistics.size = sizeof transfer->statistics;
     pthread_mutex_init(&transfer->lock, NULL);
-    pthread_cond_init(&transfer->over_changed, NULL);
     sluice_request_init(&transfer->request);
     int status = prepare(transfer, order, &why);
     if (status == SLUICE_OK) {
@@ -615,12 +628,13 @@ void sluice_transfer_cancel(sluice_transfer *transfer)
 
 int sluice_transfer_set(sluice_transfer *transfer, const char *key, const char *value, sluice_error *error)
 {
-    pthread_mutex_lock(&transfer->lock);
-    int status = sluice_settings_set(transfer->settings, key, value, error);
     bool live = strcmp(key, "rate") == 0 || strcmp(key, "min-rate") == 0 || strcmp(key, "policy") == 0 ||
                 strcmp(key, "congestion") == 0;
-    if (status == SLUICE_OK && !live)
-        status = sluice_fail(error, SLUICE_EINVAL, "%s cannot be changed while a transfer runs", key);
+    /* The loop's thread reads all others without the lock. */
+    if (!live)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s cannot be changed while a transfer runs", key);
+    pthread_mutex_lock(&transfer->lock);
+    int status = sluice_settings_set(transfer->settings, key, value, error);
     if (status == SLUICE_OK) {
         transfer->new_rate = transfer->options->rate;
         transfer->new_minimum = transfer->options->min_rate;
@@ -649,8 +663,6 @@ int sluice_transfer_wait(sluice_transfer *transfer, sluice_statistics *out, slui
     if (out)
         *out = transfer->statistics;
     int status = transfer->error.status;
-    if (status == SLUICE_ECANCELLED && transfer->cancelled)
-        status = SLUICE_EINTERRUPTED;
     if (status != SLUICE_OK)
         sluice_fail(error, status, "%s", transfer->error.text);
     pthread_mutex_unlock(&transfer->lock);
@@ -681,7 +693,6 @@ void sluice_transfer_free(sluice_transfer *transfer)
     sluice_ticket_wipe(&transfer->ticket);
     sluice_settings_free(transfer->settings);
     free(transfer->name);
-    pthread_cond_destroy(&transfer->over_changed);
     pthread_mutex_destroy(&transfer->lock);
     free(transfer);
 }

@@ -320,7 +320,7 @@ void sluice_guests_contend(void *user, sluice_time now)
             continue;
         sluice_log_say(server->log, SLUICE_LOG_INFO, "%s: silent for %.1f s, and back with a new session: ended",
                        guest->peer, (double)silence / SLUICE_SECOND);
-        sluice_session_cancel(guest->session);
+        sluice_session_cancel(guest->session, SLUICE_ECANCELLED, "the client was silent, and came back with a new session");
     }
     if (now < server->contention_until)
         sluice_timer_set(server->contention, now + CONTENTION_STEP_NS);
@@ -428,5 +428,5 @@ void sluice_guests_cancel(sluice_server *server)
 {
     for (sluice_guest *guest = server->guests; guest; guest = guest->next)
         if (guest->session && !guest->session_ended)
-            sluice_session_cancel(guest->session);
+            sluice_session_cancel(guest->session, SLUICE_ECANCELLED, "cancelled: the server ends");
 }

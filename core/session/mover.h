@@ -99,6 +99,7 @@ struct sluice_mover {
     int status;                    /* of the end */
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
     bool finish_sent;              /* sender */
+    bool complete; /* FINISHED was sent, or came */
 
     sluice_sender *sender;
     sluice_receiver *receiver;

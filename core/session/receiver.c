@@ -338,6 +338,7 @@ static void finishing_done(sluice_work *work)
     sluice_wire_put_number(body, mover->statistics.skipped);
     sluice_wire_put_number(body, mover->statistics.bytes);
     sluice_mover_send(mover, SLUICE_MESSAGE_FINISHED);
+    mover->complete = true;
     sluice_mover_end(mover, SLUICE_OK, "");
 }
 

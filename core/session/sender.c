@@ -333,6 +333,7 @@ int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_read
     if (type == SLUICE_MESSAGE_FINISHED) {
         if (!sender->mover->finish_sent)
             return sluice_fail(error, SLUICE_EPROTOCOL, "the receiver finished before the sender did");
+        sender->mover->complete = true;
         sluice_mover_end(sender->mover, SLUICE_OK, "");
         return SLUICE_OK;
     }

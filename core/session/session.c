@@ -20,9 +20,8 @@
 /* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
 #define IN_FLIGHT_MOST (UINT64_C(256) << 20)
 
-#define CODE_DONE 0      /* close codes of the session */
-#define CODE_FAILED 1
-#define CODE_CANCELLED 2
+/* After the last message of this side has reached the peer, who then closes the session; and four round trips. */
+#define CLOSE_PATIENCE_NS SLUICE_SECOND
 
 struct sluice_session {
     sluice *library;
@@ -60,7 +59,9 @@ struct sluice_session {
 
     sluice_error error;  /* why it ended */
     bool finished;       /* the mover has finished */
+    bool closing;        /* the transport was told to close */
     bool closed;         /* the transport has closed */
+    sluice_time close_due; /* when this side closes though it is the peer's turn; 0: not known yet */
     bool ending;         /* ended was posted */
 };
 
@@ -203,13 +204,21 @@ static void fail(sluice_session *session, int status, const char *sentence)
 static void close_lane(sluice_session *session)
 {
     int status = session->error.status;
-    uint64_t code = status == SLUICE_OK ? CODE_DONE : status == SLUICE_ECANCELLED ? CODE_CANCELLED : CODE_FAILED;
-    if (session->closed)
+    if (session->closed || session->closing)
         return;
-    sluice_lane_ops(session->lane)
-        ->close(sluice_lane_state(session->lane), sluice_loop_now(session->loop), code,
-                status == SLUICE_OK ? "done" : sluice_status_text(status));
-    sluice_lane_wake(session->lane);
+    session->closing = true;
+    sluice_lane_close(session->lane, (uint64_t)-status, status == SLUICE_OK ? "done" : sluice_status_text(status));
+}
+
+/* The peer's turn to close does not last for ever: it may be gone. */
+static void close_if_due(sluice_session *session, sluice_time now, sluice_duration srtt_ns)
+{
+    if (!session->finished || session->closing || session->closed || !sluice_mover_heard(session->mover))
+        return;
+    if (session->close_due == 0)
+        session->close_due = now + CLOSE_PATIENCE_NS + 4 * srtt_ns;
+    if (now >= session->close_due)
+        close_lane(session);
 }
 
 /* A settle that is posted must run before the session may be freed, and comes here again. */
@@ -290,6 +299,12 @@ static void closed_sentence(const sluice_session *session, const sluice_transpor
         sluice_fail(out, event->status,
                     "%s: nothing came from the peer for too long; what arrived is kept, run the same command again to "
                     "go on",
+                    session->peer);
+        break;
+    case SLUICE_ECANCELLED:
+    case SLUICE_EINTERRUPTED:
+        sluice_fail(out, SLUICE_ECANCELLED,
+                    "%s: the peer cancelled the transfer; what arrived is kept, run the same command again to go on",
                     session->peer);
         break;
     case SLUICE_ECLOSED:
@@ -489,8 +504,10 @@ static void on_finished(void *user, int status, const char *sentence)
     session->finished = true;
     session->ended_at = sluice_loop_now(session->loop);
     fail(session, status, sentence);
-    /* A server's last control bytes must arrive: there the client closes. */
-    if (session->role == SLUICE_CLIENT || status == SLUICE_ECANCELLED)
+    /* The last control messages must arrive, so whoever hears them closes: of a transfer that went to its end the
+     * sender, who hears FINISHED, else the client. */
+    if (sluice_mover_complete(session->mover) ? sending(session)
+                                              : session->role == SLUICE_CLIENT || status == SLUICE_ECANCELLED)
         close_lane(session);
     settle_soon(session);
 }
@@ -520,6 +537,7 @@ static void tick(sluice_session *session, sluice_time now)
         sluice_limiting_feed(&session->limiting, &own, sluice_lane_limits_get(session->lane)->target_bps,
                              mover.source_busy);
     session->next_tick = now + TICK_NS;
+    close_if_due(session, now, own.srtt_ns);
     if (now < session->next_progress)
         return;
     session->rate_bps = (sluice_rate)((double)(own.wire_bytes_sent - session->last_wire_bytes) * 8 /
@@ -698,7 +716,8 @@ void sluice_session_free(sluice_session *session)
 {
     if (!session)
         return;
-    assert(!session->settle_posted);
+    if (session->settle_posted)
+        sluice_loop_unpost(session->loop, &session->settle);
     sluice_mover_free(session->mover);
     sluice_lane_free(session->lane);
     sluice_store_fini(&session->store);
@@ -826,9 +845,9 @@ void sluice_session_orphaned(sluice_session *session)
     settle_soon(session);
 }
 
-void sluice_session_cancel(sluice_session *session)
+void sluice_session_cancel(sluice_session *session, int status, const char *sentence)
 {
-    sluice_mover_cancel(session->mover, sluice_loop_now(session->loop));
+    sluice_mover_cancel(session->mover, status, sentence, sluice_loop_now(session->loop));
     settle_soon(session);
     sluice_lane_wake(session->lane);
 }

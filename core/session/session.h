@@ -71,8 +71,8 @@ void sluice_session_refuse(sluice_session *session, int status, const char *sent
 /* The set-up connection is gone: if no datagram has come yet, none is likely to.  Does nothing once both ways live. */
 void sluice_session_orphaned(sluice_session *session);
 
-/* Ends it soon; partial files stay. */
-void sluice_session_cancel(sluice_session *session);
+/* Ends it soon, with ECANCELLED or EINTERRUPTED; partial files stay. */
+void sluice_session_cancel(sluice_session *session, int status, const char *sentence);
 
 /* Live control, at either side of the session; policy NULL: as it is. */
 int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,

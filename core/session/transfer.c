@@ -600,7 +600,7 @@ void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, 
     after(mover);
 }
 
-void sluice_mover_cancel(sluice_mover *mover, sluice_time now)
+void sluice_mover_cancel(sluice_mover *mover, int status, const char *sentence, sluice_time now)
 {
     mover->now = now;
     if (mover->stage >= SLUICE_MOVER_ENDING)
@@ -609,7 +609,7 @@ void sluice_mover_cancel(sluice_mover *mover, sluice_time now)
         sluice_mover_message(mover);
         sluice_mover_send(mover, SLUICE_MESSAGE_CANCEL);
     }
-    sluice_mover_end(mover, SLUICE_ECANCELLED, "cancelled");
+    sluice_mover_end(mover, status, sentence);
     after(mover);
 }
 
@@ -632,6 +632,16 @@ void sluice_mover_closed(sluice_mover *mover, int status, const char *reason, sl
 bool sluice_mover_idle(const sluice_mover *mover)
 {
     return mover->works == 0 && (mover->stage == SLUICE_MOVER_FINISHED || mover->stage == SLUICE_MOVER_NEW);
+}
+
+bool sluice_mover_heard(const sluice_mover *mover)
+{
+    return sluice_outbox_kept(&mover->control) == 0;
+}
+
+bool sluice_mover_complete(const sluice_mover *mover)
+{
+    return mover->complete;
 }
 
 void sluice_mover_tick(sluice_mover *mover, sluice_time now)

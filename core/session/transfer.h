@@ -161,7 +161,7 @@ void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, 
 
 /* The user wants an end: the peer is told, partial files are kept for a resume, finished comes with ECANCELLED (as
  * soon as what runs on the pool is done). */
-void sluice_mover_cancel(sluice_mover *mover, sluice_time now);
+void sluice_mover_cancel(sluice_mover *mover, int status, const char *sentence, sluice_time now);
 
 /* The session is over (the transport's CLOSED, with its status and reason): what was not done is failed.  SLUICE_OK
  * after the work was done is a good end. */
@@ -170,6 +170,10 @@ void sluice_mover_closed(sluice_mover *mover, int status, const char *reason, sl
 /* Nothing runs on the pool any more, so free may be called.  After `finished` or closed that becomes true soon;
  * calls.wake is called when it does. */
 bool sluice_mover_idle(const sluice_mover *mover);
+/* Every control message so far has reached the peer. */
+bool sluice_mover_heard(const sluice_mover *mover);
+/* It went to its end: FINISHED was sent, or came, whatever became of single files. */
+bool sluice_mover_complete(const sluice_mover *mover);
 
 /* Work that is due by time; next_wake says when to call again (SLUICE_NEVER: only after other calls). */
 void sluice_mover_tick(sluice_mover *mover, sluice_time now);
@@ -183,7 +187,7 @@ typedef struct sluice_mover_statistics {
     uint64_t files, failed, skipped;   /* files only: directories and links are not counted unless they fail */
     uint64_t bytes;                    /* verified by the receiver */
     uint64_t total_files, total_bytes; /* listed so far */
-    uint64_t moved_bytes;              /* acknowledged, or found in place */
+    uint64_t moved_bytes;              /* acknowledged (receiver: arrived), or found in place */
     bool scan_complete;
     bool source_busy;                  /* sender: the source is what data waits for, now */
     bool sink_busy;                    /* receiver: the sink is what data waits for, now */

@@ -225,6 +225,40 @@ static void watch_tells_what_is_wanted(void)
     close(pair[1]);
 }
 
+typedef struct taker {
+    sluice_post post;
+    sluice_loop *loop;
+    sluice_post *other;
+} taker;
+
+static void take_back(sluice_post *post)
+{
+    taker *t = (taker *)(void *)post;
+    sluice_loop_unpost(t->loop, t->other);
+}
+
+/* Before the run, out of the middle and at the end of the list, and by one that runs before it in the same run. */
+static void posts_can_be_taken_back(void)
+{
+    sluice_loop *loop;
+    unsigned sum = 0;
+    posted nodes[4];
+    CU_ASSERT_EQUAL_FATAL(sluice_loop_new(&loop, NULL), SLUICE_OK);
+    taker t = {.post.run = take_back, .loop = loop, .other = &nodes[1].post};
+    sluice_loop_post(loop, &t.post);
+    for (unsigned i = 0; i < SLUICE_COUNT(nodes); i++) {
+        nodes[i] = (posted){.post.run = add, .sum = &sum, .number = i + 1};
+        sluice_loop_post(loop, &nodes[i].post);
+    }
+    sluice_loop_unpost(loop, &nodes[3].post);
+    sluice_loop_unpost(loop, &nodes[0].post);
+    sluice_loop_post(loop, &nodes[3].post);
+    CU_ASSERT_EQUAL(sluice_loop_step(loop, 0, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(sum, 34);
+    sluice_loop_unpost(loop, &nodes[2].post);
+    sluice_loop_free(loop);
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {
@@ -233,6 +267,7 @@ int main(void)
         {"timer may free itself and others", timer_may_free_itself_and_others},
         {"posts of a thread wake the loop in order", posts_of_a_thread_wake_the_loop_in_order},
         {"posts left over run when the loop is freed", posts_left_over_run_when_the_loop_is_freed},
+        {"posts can be taken back", posts_can_be_taken_back},
         {"loop thread stops", loop_thread_stops},
         {"watch tells what is wanted", watch_tells_what_is_wanted},
         CU_TEST_INFO_NULL,

@@ -326,7 +326,7 @@ static void test_cancel(void)
         fixture_start(f);
         for (uint64_t steps = 0; steps < seed * 7 && fixture_step(f); steps++)
             continue;
-        sluice_mover_cancel(seed & 2 ? f->client.mover : f->server.mover, 0);
+        sluice_mover_cancel(seed & 2 ? f->client.mover : f->server.mover, SLUICE_ECANCELLED, "cancelled", 0);
         while (fixture_step(f))
             continue;
         CU_ASSERT(f->client.finished && f->server.finished);
