@@ -2,6 +2,7 @@
 /* `sluice check FILE.ini`: validates a file and prints the effective settings; starts nothing. */
 #include "cli/command.h"
 #include "cli/inspection.h"
+#include "cli/screen.h"
 
 #include <stdio.h>
 
@@ -23,7 +24,7 @@ static void write_out(void *user, const char *text, size_t bytes)
 static void complain(void *user, const char *sentence)
 {
     (void)user;
-    sluice_inspection_fail(SLUICE_ECONFIG, sentence);
+    sluice_screen_say("%s", sentence);
 }
 
 /* Errors of the file have been told line by line; then error stays empty. */
@@ -66,6 +67,6 @@ int sluice_command_check(int argc, char **argv)
         status = check(&inspection, &error);
     sluice_inspection_fini(&inspection);
     if (error.status != SLUICE_OK)
-        sluice_inspection_fail(error.status, error.text);
+        sluice_screen_fail(NULL, error.status, &error);
     return sluice_status_exit(status);
 }

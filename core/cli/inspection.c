@@ -87,12 +87,3 @@ int sluice_inspection_library(const sluice_inspection *inspection, sluice **out,
     *out = library;
     return SLUICE_OK;
 }
-
-int sluice_inspection_fail(int status, const char *sentence)
-{
-    fputs("sluice: ", stderr);
-    for (const char *at = sentence[0] == '\0' ? sluice_status_text(status) : sentence; *at != '\0'; at++)
-        fputc((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at, stderr);
-    fputc('\n', stderr);
-    return sluice_status_exit(status);
-}

@@ -21,7 +21,4 @@ void sluice_inspection_fini(sluice_inspection *inspection);
 /* The library with all directories of plugins: --plugin-dir, then SLUICE_PLUGIN_PATH, then the built-in one. */
 int sluice_inspection_library(const sluice_inspection *inspection, sluice **out, sluice_error *error);
 
-/* "sluice: sentence" on stderr, as one line whatever it quotes; returns the exit status. */
-int sluice_inspection_fail(int status, const char *sentence);
-
 #endif

@@ -2,6 +2,7 @@
 /* `sluice plugins [KIND | KIND/NAME]`: what is installed, from where, with every option. */
 #include "cli/command.h"
 #include "cli/inspection.h"
+#include "cli/screen.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static void print(void *user, const sluice_plugin_info *info)
         return;
     if (!info->usable) {
         list->refused++;
-        sluice_inspection_fail(SLUICE_EPLUGIN, info->sentence);
+        sluice_screen_say("%s", info->sentence);
         return;
     }
     list->found++;
@@ -124,6 +125,6 @@ int sluice_command_plugins(int argc, char **argv)
         status = plugins(&inspection, &error);
     sluice_inspection_fini(&inspection);
     if (error.status != SLUICE_OK)
-        sluice_inspection_fail(error.status, error.text);
+        sluice_screen_fail(NULL, error.status, &error);
     return sluice_status_exit(status);
 }
