@@ -124,7 +124,7 @@ static void check_pieces(store_fixture *fixture, void *object, const char *whole
         uint64_t left = offsets[i] < size ? size - offsets[i] : 0;
         uint64_t asked = sizeof first + sizeof second;
         int64_t bytes = ops->read(fixture->state, object, offsets[i], buffers, 2, NULL);
-        CU_ASSERT_EQUAL_FATAL(bytes, left < asked ? left : asked);
+        CU_ASSERT_EQUAL_FATAL(bytes, (int64_t)(left < asked ? left : asked));
         size_t in_first = (size_t)bytes < sizeof first ? (size_t)bytes : sizeof first;
         CU_ASSERT(bytes == 0 || memcmp(first, whole + offsets[i], in_first) == 0);
         CU_ASSERT(bytes == 0 || memcmp(second, whole + offsets[i] + in_first, (size_t)bytes - in_first) == 0);

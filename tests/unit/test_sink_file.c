@@ -110,7 +110,7 @@ static int write_text(const char *text, uint64_t offset)
     int64_t result = ops->write(fixture.state, opened, offset, &buffer, 1, NULL);
     if (result < 0)
         return (int)result;
-    CU_ASSERT_EQUAL(result, strlen(text));
+    CU_ASSERT_EQUAL(result, (int64_t)strlen(text));
     return SLUICE_OK;
 }
 
@@ -448,7 +448,7 @@ static void resume_by_policy(void)
         CU_ASSERT_EQUAL(lying, cases[i].have);
         char back[16];
         const struct iovec buffer = {back, cases[i].have};
-        CU_ASSERT_EQUAL(ops->read(fixture.state, opened, 0, &buffer, 1), cases[i].have);
+        CU_ASSERT_EQUAL(ops->read(fixture.state, opened, 0, &buffer, 1), (int64_t)cases[i].have);
         CU_ASSERT_EQUAL(memcmp(back, "01234", cases[i].have), 0);
         ops->abandon(fixture.state, opened, false);
         CU_ASSERT(!exists("out/.f.sluice-part"));
