@@ -30,7 +30,10 @@ static const sluice_option transfer_options[] = {
                                "size or time differ, with resume = full also if its digest does."),
     SLUICE_OPTION_STRING(T, preserve, .def = "times,mode",
                          .help = "What to keep of each file, a list of: times, mode, links, owner, xattr, acl; or "
-                                 "none."),
+                                 "none. owner: by its name, or its number where that name is unknown. xattr: the "
+                                 "attributes of the name space user. acl: POSIX ACLs, by number. A file is in place but "
+                                 "counts as failed if its attributes or ACL cannot be set; a complete file that is "
+                                 "there already keeps its own."),
     SLUICE_OPTION_STRING(T, symlinks, .def = "",
                          .help = "Symbolic links: copy, follow or skip. Empty: copy them inside trees, follow those "
                                  "that are named as sources."),

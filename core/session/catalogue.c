@@ -18,7 +18,8 @@ enum {
     FIELD_UID = 16,
     FIELD_GID = 18,
     FIELD_USER = 20,
-    FIELD_GROUP = 22
+    FIELD_GROUP = 22,
+    FIELD_ATTRIBUTES = 24 /* empty: known to have none */
 };
 
 bool sluice_catalogue_name_valid(const char *name)
@@ -34,6 +35,27 @@ bool sluice_catalogue_name_valid(const char *name)
         if (!*at)
             return true;
     }
+}
+
+bool sluice_catalogue_attributes_valid(const void *attributes, size_t bytes)
+{
+    const uint8_t *at = attributes;
+    if (bytes > SLUICE_ATTRIBUTES_MAX)
+        return false;
+    while (bytes > 0) {
+        if (bytes < 6)
+            return false;
+        size_t name = (size_t)at[0] << 8 | at[1];
+        size_t value = (size_t)at[2] << 24 | (size_t)at[3] << 16 | (size_t)at[4] << 8 | at[5];
+        at += 6;
+        bytes -= 6;
+        if (name == 0 || name > SLUICE_ATTRIBUTE_NAME_MAX || name > bytes || value > bytes - name ||
+            memchr(at, 0, name))
+            return false;
+        at += name + value;
+        bytes -= name + value;
+    }
+    return true;
 }
 
 /* The last component of a path, slashes at its end left out: where it begins and how long it is. */
@@ -101,6 +123,8 @@ void sluice_catalogue_put_entry(sluice_wire_writer *writer, const sluice_entry *
         sluice_wire_put_field(&body, FIELD_USER, entry->user, strlen(entry->user));
     if (entry->group)
         sluice_wire_put_field(&body, FIELD_GROUP, entry->group, strlen(entry->group));
+    if (entry->attributes)
+        sluice_wire_put_field(&body, FIELD_ATTRIBUTES, entry->attributes, entry->attribute_bytes);
     record_put(writer, SLUICE_CATALOGUE_ENTRY, &body);
 }
 
@@ -121,7 +145,8 @@ void sluice_catalogue_put_totals(sluice_wire_writer *writer, uint64_t files, uin
     record_put(writer, SLUICE_CATALOGUE_TOTALS, &body);
 }
 
-/* The strings of an entry while they are read: all go into one piece of memory, as long as the record. */
+/* The strings of an entry while they are read: all go into one piece of memory, as long as the record (each is shorter
+ * than its field by the tag and the length, which leaves room for a NUL). */
 struct strings {
     char *memory, *at;
     size_t left;
@@ -140,6 +165,21 @@ static const char *string_take(struct strings *strings, sluice_wire_reader *fiel
     strings->at += count + 1;
     strings->left -= count + 1;
     return text;
+}
+
+static void attributes_take(struct strings *strings, sluice_wire_reader *field, sluice_entry *out, int *status)
+{
+    size_t count = sluice_wire_left(field);
+    if (count > strings->left || !sluice_catalogue_attributes_valid(field->at, count)) {
+        *status = SLUICE_EPROTOCOL;
+        return;
+    }
+    out->attributes = strings->at;
+    out->attribute_bytes = count;
+    if (count)
+        memcpy(strings->at, field->at, count);
+    strings->at += count;
+    strings->left -= count;
 }
 
 static uint32_t u32_take(sluice_wire_reader *field, uint32_t most, int *status)
@@ -189,6 +229,9 @@ static int field_take(struct strings *strings, uint64_t tag, sluice_wire_reader 
         break;
     case FIELD_GROUP:
         out->group = string_take(strings, field, 255, &status);
+        break;
+    case FIELD_ATTRIBUTES:
+        attributes_take(strings, field, out, &status);
         break;
     default:
         return tag & 1 ? SLUICE_EUNSUPPORTED : SLUICE_OK;

@@ -12,7 +12,7 @@
 #include "session/wire.h"
 #include <sluice/source.h>
 
-#define SLUICE_CATALOGUE_RECORD_MAX 32768u
+#define SLUICE_CATALOGUE_RECORD_MAX (32768u + SLUICE_ATTRIBUTES_MAX)
 #define SLUICE_CATALOGUE_NAME_MAX 4095u /* bytes of a name; of a component 255 */
 
 typedef enum sluice_catalogue_type {
@@ -27,12 +27,15 @@ bool sluice_catalogue_name_valid(const char *name);
 /* True when a pulled entry's name is, or lies under, what the request asked for. */
 bool sluice_catalogue_name_asked(const sluice_request *request, const sluice_entry *entry);
 
+/* True if the bytes are a list of attributes as source.h says.  What names it holds is the sink's affair. */
+bool sluice_catalogue_attributes_valid(const void *attributes, size_t bytes);
+
 /* Whole records are appended. */
 void sluice_catalogue_put_entry(sluice_wire_writer *writer, const sluice_entry *entry);
 void sluice_catalogue_put_fault(sluice_wire_writer *writer, const char *name, int status, const char *sentence);
 void sluice_catalogue_put_totals(sluice_wire_writer *writer, uint64_t files, uint64_t bytes);
 
-/* Reads the body of an ENTRY record.  *memory holds the strings, is freed by the caller after its last use of out.
+/* Reads the body of an ENTRY record.  *memory holds the strings and attributes, is freed by the caller after its last use of out.
  * EPROTOCOL (malformed, or a name that is not valid), EUNSUPPORTED (an unknown field that must be understood) or
  * ENOMEM. */
 int sluice_catalogue_get_entry(sluice_wire_reader *body, sluice_entry *out, char **memory);

@@ -293,7 +293,7 @@ static sluice_listed *listed_new(const char *name, uint32_t operand)
     return listed;
 }
 
-/* A name or target that no peer would take is a fault of that entry. */
+/* A name, target or list of attributes that no peer would take is a fault of that entry. */
 static int entry_check(const sluice_entry *entry, sluice_error *error)
 {
     bool top = entry->type == SLUICE_ENTRY_DIRECTORY && strcmp(entry->name, ".") == 0;
@@ -303,6 +303,8 @@ static int entry_check(const sluice_entry *entry, sluice_error *error)
     if (entry->type == SLUICE_ENTRY_SYMLINK &&
         (!entry->target || !entry->target[0] || strlen(entry->target) > SLUICE_CATALOGUE_NAME_MAX))
         return sluice_fail(error, SLUICE_EINVAL, "%s: the link's target cannot be sent", entry->name);
+    if (entry->attributes && !sluice_catalogue_attributes_valid(entry->attributes, entry->attribute_bytes))
+        return sluice_fail(error, SLUICE_EINVAL, "%s: its extended attributes cannot be sent", entry->name);
     return SLUICE_OK;
 }
 

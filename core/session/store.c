@@ -19,6 +19,7 @@ int sluice_store_source(sluice *library, const char *plugin, const char *root, c
         .wanted = request->rule_count ? sluice_filter_wanted : NULL,
         .wanted_user = (void *)(uintptr_t)request,
         .threads = threads,
+        .preserve = request->preserve,
     };
     int status = sluice_instance_new(library, SLUICE_SOURCE, plugin, &instance, error);
     if (status != SLUICE_OK)

@@ -37,15 +37,6 @@ typedef enum sluice_resume {
 } sluice_resume;
 typedef enum sluice_sync { SLUICE_SYNC_NONE, SLUICE_SYNC_FILE, SLUICE_SYNC_END } sluice_sync;
 
-enum { /* --preserve */
-    SLUICE_PRESERVE_TIMES = 1,
-    SLUICE_PRESERVE_MODE = 2,
-    SLUICE_PRESERVE_LINKS = 4,
-    SLUICE_PRESERVE_OWNER = 8,
-    SLUICE_PRESERVE_XATTR = 16,
-    SLUICE_PRESERVE_ACL = 32
-};
-
 typedef struct sluice_sink_spec {
     uint32_t size;
     const char *root;        /* NULL: the destination is the local user's own; else a peer's, resolved below it */
@@ -62,7 +53,8 @@ typedef struct sluice_sink_spec {
 
 typedef enum sluice_sink_verdict {
     SLUICE_SINK_DONE,    /* nothing to send: a directory was made, a link noted */
-    SLUICE_SINK_SKIP,    /* a complete file is there and stays (never, older, or size and mtime agree) */
+    SLUICE_SINK_SKIP,    /* a complete file is there and stays as it is, its attributes included (never, older, or size
+                            and mtime agree) */
     SLUICE_SINK_COMPARE, /* size and mtime agree, but the policy wants digests: object opened for reading only.  If
                             they agree: abandon(keep = true); else prepare is called again with `compared` */
     SLUICE_SINK_WRITE    /* object opened for writing; *have bytes of a partial file lie there.  With RESUME_ATTRIBUTES
@@ -96,13 +88,14 @@ typedef struct sluice_sink_ops {
     int64_t (*read)(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count);
 
     /* Required.  All size bytes are there and verified: cut to size, set metadata, give it its final name.  The
-     * object is closed whatever the result.  */
+     * object is closed whatever the result.  Extended attributes and ACLs that cannot be set do not hold the name back:
+     * the file is in place, and the call fails with a sentence that says so. */
     int (*commit)(void *state, void *object, uint64_t size, sluice_completion *completion);
 
     /* Required.  Closes an object without giving it its name; keep: leave what is there for a resume. */
     void (*abandon)(void *state, void *object, bool keep);
 
-    /* Required.  No more entries: makes links, sets times and modes of directories, syncs if asked.  Every failure is
+    /* Required.  No more entries: makes links, sets times, modes and attributes of directories, syncs if asked.  Every failure is
      * told through failed (which may be NULL); returns the first one's status or SLUICE_OK. */
     int (*finish)(void *state, void (*failed)(void *user, const char *name, int status, const char *sentence),
                   void *user);

@@ -20,6 +20,18 @@ typedef enum sluice_entry_type {
     SLUICE_ENTRY_SYMLINK
 } sluice_entry_type;
 
+enum { /* --preserve: what of an entry is kept besides its bytes */
+    SLUICE_PRESERVE_TIMES = 1,
+    SLUICE_PRESERVE_MODE = 2,
+    SLUICE_PRESERVE_LINKS = 4,
+    SLUICE_PRESERVE_OWNER = 8,
+    SLUICE_PRESERVE_XATTR = 16, /* extended attributes of the name space user */
+    SLUICE_PRESERVE_ACL = 32    /* POSIX ACLs: system.posix_acl_access and, of directories, system.posix_acl_default */
+};
+
+#define SLUICE_ATTRIBUTES_MAX 65536u    /* bytes of an entry's list of extended attributes */
+#define SLUICE_ATTRIBUTE_NAME_MAX 255u  /* bytes of one's name */
+
 /* One line of the catalogue.  Names are bytes: components joined by '/', relative, no empty, "." or ".." component,
  * no NUL.  One exception: an operand without a name of its own (`.`, `dir/.`, `/`, the root itself) is listed as a
  * directory called "."; what lies in it has names that begin below the destination.  It stands before them. */
@@ -34,6 +46,11 @@ typedef struct sluice_entry {
     const char *user, *group;  /* names; NULL: unknown */
     const char *target;        /* of a symbolic link, as stored */
     const void *handle;        /* the source's own, for open; not sent */
+    /* Extended attributes and ACLs, one after the other: length of the name (2 bytes, big endian), length of the
+     * value (4 bytes, big endian), name (without NUL), value as the system stores it.  At most SLUICE_ATTRIBUTES_MAX
+     * bytes.  NULL: unknown, or not asked for; not NULL with 0 bytes: it has none. */
+    const void *attributes;
+    size_t attribute_bytes;
 } sluice_entry;
 
 enum {
@@ -62,7 +79,8 @@ typedef struct sluice_source_spec {
     /* --exclude and --include; NULL: everything.  False leaves an entry (and what lies below it) out. */
     bool (*wanted)(void *user, const char *name, bool directory);
     void *wanted_user;
-    uint32_t threads; /* how many calls may come at once */
+    uint32_t threads;  /* how many calls may come at once */
+    unsigned preserve; /* SLUICE_PRESERVE_*: XATTR and ACL say which attributes entries are to carry */
 } sluice_source_spec;
 
 typedef struct sluice_source_ops {

@@ -115,21 +115,40 @@ static bool set_owner(const sluice_file_attributes *attributes, int fd)
     return false;
 }
 
-int sluice_file_attributes_apply(const sluice_file_attributes *attributes, int fd, bool directory)
+/* The mode to be set on what is as now; the same if none. */
+static mode_t mode_of(const sluice_file_attributes *attributes, const struct stat *now, bool owned, bool directory,
+                      sluice_file_acl acl)
 {
-    /* The owner first: changing it takes setuid and setgid away. */
+    mode_t mode = now->st_mode & 07777;
+    bool widened = acl == SLUICE_FILE_ACL_LOST; /* the group would get what only the ACL's named were to have */
+    if (attributes->mode != UINT32_MAX)
+        mode = owned ? attributes->mode : attributes->mode & 0777;
+    else if (acl == SLUICE_FILE_ACL_NONE)
+        widened = true;
+    if (acl == SLUICE_FILE_ACL_SET)
+        mode = (mode & 07000) | (now->st_mode & 0777);
+    if (widened)
+        mode &= ~(mode_t)S_IRWXG;
+    /* A directory that hands its group on by local will keeps doing so. */
+    if (directory)
+        mode |= now->st_mode & S_ISGID;
+    return mode;
+}
+
+int sluice_file_attributes_apply(const sluice_file_sink *sink, const sluice_file_attributes *attributes,
+                                 const sluice_file_extended *extended, int fd, bool directory,
+                                 sluice_file_trouble *trouble)
+{
+    struct stat now;
+    sluice_file_extended_user(sink, extended, fd, trouble);
+    /* The owner before the mode: changing it takes setuid and setgid away. */
     bool owned = set_owner(attributes, fd);
-    if (attributes->mode != UINT32_MAX) {
-        struct stat now;
-        if (fstat(fd, &now) != 0)
-            return -1;
-        mode_t mode = owned ? attributes->mode : attributes->mode & 0777;
-        /* A directory that hands its group on by local will keeps doing so. */
-        if (directory)
-            mode |= now.st_mode & S_ISGID;
-        if ((now.st_mode & 07777) != mode && fchmod(fd, mode) != 0)
-            return -1;
-    }
+    sluice_file_acl acl = sluice_file_extended_acl(sink, extended, fd, directory, trouble);
+    if (fstat(fd, &now) != 0)
+        return -1;
+    mode_t mode = mode_of(attributes, &now, owned, directory, acl);
+    if ((now.st_mode & 07777) != mode && fchmod(fd, mode) != 0)
+        return -1;
     struct timespec times[2];
     sluice_file_attributes_times(attributes, times);
     if (directory && attributes->mtime_ns == INT64_MIN)

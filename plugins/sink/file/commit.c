@@ -18,7 +18,8 @@ static void object_close(sluice_file_sink *sink, sluice_file_object *object)
 }
 
 /* Size and attributes, and all that the system may still have to say about the bytes. */
-static int complete(sluice_file_sink *sink, const sluice_file_object *object, uint64_t size)
+static int complete(sluice_file_sink *sink, const sluice_file_object *object, uint64_t size,
+                    sluice_file_trouble *trouble)
 {
     struct stat status;
     if (fstat(object->fd, &status) != 0 ||
@@ -28,7 +29,7 @@ static int complete(sluice_file_sink *sink, const sluice_file_object *object, ui
     int twin = fcntl(object->fd, F_DUPFD_CLOEXEC, 0);
     if (twin >= 0 && close(twin) != 0)
         return sluice_file_destination_fail(sink, object->path, errno, "cannot be written");
-    if (sluice_file_attributes_apply(&object->attributes, object->fd, false) != 0)
+    if (sluice_file_attributes_apply(sink, &object->attributes, &object->extended, object->fd, false, trouble) != 0)
         return sluice_file_destination_fail(sink, object->path, errno, "its mode or times cannot be set");
     if (sink->sync == SLUICE_SYNC_FILE && fsync(object->fd) != 0)
         return sluice_file_destination_fail(sink, object->path, errno, "cannot be synced");
@@ -100,14 +101,26 @@ static int sync_directory(sluice_file_sink *sink, const sluice_file_object *obje
                        : sluice_file_destination_fail(sink, object->path, errnum, "its name cannot be synced");
 }
 
+/* The bytes are worth having without their attributes, but who asked for those must hear of it. */
+static int fail_attributes(const sluice_file_sink *sink, const sluice_file_object *object,
+                           const sluice_file_trouble *trouble)
+{
+    char text[1000];
+    int status = sluice_file_extended_explain(trouble, object->path, text, sizeof text);
+    return sink->host->fail(sink->host, status, "%s", text);
+}
+
 int sluice_file_object_commit(sluice_file_sink *sink, sluice_file_object *object, uint64_t size)
 {
-    int status = complete(sink, object, size);
+    sluice_file_trouble trouble = {0};
+    int status = complete(sink, object, size, &trouble);
     int parent = status == SLUICE_OK ? open_parent(sink, object) : status;
     if (parent >= 0) {
         status = give_name(sink, object, parent);
         if (status == SLUICE_OK && sink->sync == SLUICE_SYNC_FILE)
             status = sync_directory(sink, object, parent);
+        if (status == SLUICE_OK && trouble.errnum != 0)
+            status = fail_attributes(sink, object, &trouble);
         (void)close(parent);
     } else {
         status = parent;

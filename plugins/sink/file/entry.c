@@ -17,6 +17,7 @@ typedef struct preparation {
     sluice_file_sink *sink;
     const sluice_entry *entry;
     bool compared;
+    sluice_file_extended extended;
     const char *path; /* below base */
     const char *leaf;
     int parent;
@@ -93,7 +94,8 @@ static sluice_file_object *object_new(const preparation *visit)
     const sluice_host *host = visit->sink->host;
     struct stat parent;
     size_t bytes = strlen(visit->path) + 1;
-    sluice_file_object *object = host->resize(host, NULL, sizeof *object + bytes);
+    const sluice_file_extended *extended = &visit->extended;
+    sluice_file_object *object = host->resize(host, NULL, sizeof *object + bytes + extended->bytes);
     if (object == NULL || fstat(visit->parent, &parent) != 0 || pthread_rwlock_init(&object->growth, NULL) != 0) {
         if (object != NULL)
             (void)host->resize(host, object, 0);
@@ -104,6 +106,11 @@ static sluice_file_object *object_new(const preparation *visit)
     object->parent_device = parent.st_dev;
     object->parent_inode = parent.st_ino;
     memcpy(object->path, visit->path, bytes);
+    object->extended = *extended;
+    if (extended->list != NULL) {
+        object->extended.list = (const uint8_t *)object->path + bytes;
+        memcpy(object->path + bytes, extended->list, extended->bytes);
+    }
     object->leaf = object->path + (visit->leaf - visit->path);
     object->attributes = sluice_file_attributes_of(
         visit->sink, visit->entry, visit->there && S_ISREG(visit->status.st_mode) ? &visit->status : NULL);
@@ -194,7 +201,7 @@ static void open_up(const preparation *visit)
 static int prepare_directory(preparation *visit)
 {
     sluice_file_sink *sink = visit->sink;
-    sluice_file_note note = {.type = SLUICE_ENTRY_DIRECTORY, .path = visit->path};
+    sluice_file_note note = {.type = SLUICE_ENTRY_DIRECTORY, .path = visit->path, .extended = visit->extended};
     if (visit->path[0] == '\0')
         return SLUICE_OK;
     mode_t first = (sink->preserve & SLUICE_PRESERVE_MODE) != 0 ? 0700 : 0777;
@@ -268,6 +275,11 @@ int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool 
         return status;
     preparation visit = {.sink = sink, .entry = entry, .compared = compared, .path = path};
     sluice_sink_verdict decided = SLUICE_SINK_DONE;
+    status = sluice_file_extended_take(sink, entry, &visit.extended);
+    if (status != SLUICE_OK) {
+        (void)sink->host->resize(sink->host, path, 0);
+        return status;
+    }
     visit.parent = sluice_file_destination_parent(sink, path, true, &visit.leaf);
     status = visit.parent;
     if (visit.parent >= 0) {

@@ -23,10 +23,6 @@ static int init(void *state, const void *config, const sluice_host *host, const 
 {
     sluice_file_sink *sink = state;
     (void)config;
-    if ((spec->preserve & (SLUICE_PRESERVE_XATTR | SLUICE_PRESERVE_ACL)) != 0)
-        return host->fail(host, SLUICE_EUNSUPPORTED,
-                          "the sink `file` does not set extended attributes and ACLs; leave xattr and acl out of "
-                          "--preserve");
     if (pthread_mutex_init(&sink->lock, NULL) != 0)
         return host->fail(host, SLUICE_ENOMEM, "out of memory");
     sink->host = host;

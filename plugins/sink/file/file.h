@@ -7,6 +7,7 @@
  *     partial.c      the partial file beside the final one
  *     object.c       bytes in and out, commit, abandon
  *     attributes.c   modes, owners, times
+ *     extended.c     extended attributes and ACLs
  *     notes.c        what finish has to do, in bounded memory
  *     finish.c       links, then directories
  *
@@ -29,11 +30,33 @@ typedef struct sluice_file_attributes {
     int64_t mtime_ns, atime_ns; /* INT64_MIN: as it is */
 } sluice_file_attributes;
 
+/* Extended attributes and ACLs as source.h lists them, checked; list NULL: they stay as they are.  Borrowed. */
+typedef struct sluice_file_extended {
+    const uint8_t *list;
+    size_t bytes;
+} sluice_file_extended;
+
+/* The attribute that could not be set, the first of them; errnum 0: none. */
+typedef struct sluice_file_trouble {
+    int errnum;
+    char name[SLUICE_ATTRIBUTE_NAME_MAX + 1];
+} sluice_file_trouble;
+
+/* What became of an access ACL.  The group's bits of a mode with an ACL are no rights of the group but the most that
+ * the ACL gives to anybody it names. */
+typedef enum sluice_file_acl {
+    SLUICE_FILE_ACL_ALONE, /* nothing was done */
+    SLUICE_FILE_ACL_SET,   /* set: the permissions are the ACL's */
+    SLUICE_FILE_ACL_NONE,  /* taken away */
+    SLUICE_FILE_ACL_LOST   /* there should be one, or should be none, and it could not be set */
+} sluice_file_acl;
+
 /* One thing for finish: a directory, or a link to be made.  Strings are borrowed. */
 typedef struct sluice_file_note {
     sluice_entry_type type;
     bool made; /* a directory that was not there before */
     sluice_file_attributes attributes;
+    sluice_file_extended extended;
     const char *path, *target;
 } sluice_file_note;
 
@@ -74,9 +97,10 @@ typedef struct sluice_file_object {
     dev_t parent_device; /* which directory it was opened in */
     ino_t parent_inode;
     sluice_file_attributes attributes;
-    pthread_rwlock_t growth; /* held for writing while the file is grown by a hole */
-    char *leaf;              /* last component of path */
-    char path[];             /* below base */
+    sluice_file_extended extended; /* lies behind path */
+    pthread_rwlock_t growth;       /* held for writing while the file is grown by a hole */
+    char *leaf;                    /* last component of path */
+    char path[];                   /* below base */
 } sluice_file_object;
 
 /* ---- destination.c ---- */
@@ -139,10 +163,30 @@ mode_t sluice_file_attributes_umask(void);
 sluice_file_attributes sluice_file_attributes_of(sluice_file_sink *sink, const sluice_entry *entry,
                                                  const struct stat *existing);
 
-/* Sets them on an open file or directory; what an unprivileged user may not set of an owner is left.  -1 and errno. */
-int sluice_file_attributes_apply(const sluice_file_attributes *attributes, int fd, bool directory);
+/* Sets them on an open file or directory; what an unprivileged user may not set of an owner is left.  -1 and errno.
+ * Extended attributes and ACLs that cannot be set are only told in *trouble, which begins as zeroes. */
+int sluice_file_attributes_apply(const sluice_file_sink *sink, const sluice_file_attributes *attributes,
+                                 const sluice_file_extended *extended, int fd, bool directory,
+                                 sluice_file_trouble *trouble);
 
 void sluice_file_attributes_times(const sluice_file_attributes *attributes, struct timespec out[2]);
+
+/* ---- extended.c ---- */
+
+/* What of the entry's list is to be set, checked: EINVAL, with a sentence, for one that is malformed or holds what was
+ * not asked for. */
+int sluice_file_extended_take(const sluice_file_sink *sink, const sluice_entry *entry, sluice_file_extended *out);
+
+/* Attributes of the name space user, while the mode still lets us write. */
+void sluice_file_extended_user(const sluice_file_sink *sink, const sluice_file_extended *extended, int fd,
+                               sluice_file_trouble *trouble);
+
+/* ACLs; after the owner and before the mode. */
+sluice_file_acl sluice_file_extended_acl(const sluice_file_sink *sink, const sluice_file_extended *extended, int fd,
+                                         bool directory, sluice_file_trouble *trouble);
+
+/* The status and the sentence for what is in place, with trouble. */
+int sluice_file_extended_explain(const sluice_file_trouble *trouble, const char *path, char *out, size_t bytes);
 
 /* ---- notes.c ---- */
 

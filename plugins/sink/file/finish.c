@@ -22,16 +22,21 @@ typedef struct finishing {
     char sentence[1000];
 } finishing;
 
-static void tell(finishing *run, const char *path, int errnum, const char *what)
+static void tell_sentence(finishing *run, const char *path, int status, const char *text)
 {
-    char text[sizeof run->sentence];
-    int status = sluice_file_destination_explain(run->sink, path, errnum, what, text, sizeof text);
     if (run->failed != NULL)
         run->failed(run->user, path, status, text);
     if (run->status != SLUICE_OK)
         return;
     run->status = status;
-    strcpy(run->sentence, text);
+    (void)snprintf(run->sentence, sizeof run->sentence, "%s", text);
+}
+
+static void tell(finishing *run, const char *path, int errnum, const char *what)
+{
+    char text[sizeof run->sentence];
+    int status = sluice_file_destination_explain(run->sink, path, errnum, what, text, sizeof text);
+    tell_sentence(run, path, status, text);
 }
 
 /* The directory that path lies in; -1 and errno. */
@@ -101,8 +106,14 @@ static void finish_directory(finishing *run, const sluice_file_note *note)
         tell(run, note->path, errno, "its mode and times cannot be set");
         return;
     }
-    if (sluice_file_attributes_apply(&note->attributes, fd, true) != 0)
+    sluice_file_trouble trouble = {0};
+    if (sluice_file_attributes_apply(run->sink, &note->attributes, &note->extended, fd, true, &trouble) != 0) {
         tell(run, note->path, errno, "its mode and times cannot be set");
+    } else if (trouble.errnum != 0) {
+        char text[sizeof run->sentence];
+        int status = sluice_file_extended_explain(&trouble, note->path, text, sizeof text);
+        tell_sentence(run, note->path, status, text);
+    }
     (void)close(fd);
 }
 

@@ -4,7 +4,7 @@
  * Up to MEMORY_BYTES they stay in memory; beyond, that memory is appended to a file without a name, so that millions
  * of directories cost disk space at the destination, not memory.
  *
- * A record is a head, the strings, and the record's length, by which the stack is read backwards.
+ * A record is a head, the strings, the extended attributes, and the record's length, by which the stack is read backwards.
  */
 #include "file.h"
 
@@ -21,6 +21,8 @@ typedef struct record {
     bool made;
     sluice_file_attributes attributes;
     uint32_t path_bytes, target_bytes; /* with their NULs; no target: 0 */
+    bool extended;                     /* there is a list, maybe an empty one */
+    uint32_t extended_bytes;
 } record;
 
 /* A file without a name; where the file system cannot do that, one whose name goes at once. */
@@ -79,7 +81,10 @@ int sluice_file_notes_push(sluice_file_sink *sink, sluice_file_notes *notes, con
     head.attributes = note->attributes;
     head.path_bytes = (uint32_t)strlen(note->path) + 1;
     head.target_bytes = note->target != NULL ? (uint32_t)strlen(note->target) + 1 : 0;
-    uint32_t length = (uint32_t)(sizeof head + head.path_bytes + head.target_bytes + sizeof length);
+    head.extended = note->extended.list != NULL;
+    head.extended_bytes = (uint32_t)note->extended.bytes;
+    uint32_t length =
+        (uint32_t)(sizeof head + head.path_bytes + head.target_bytes + head.extended_bytes + sizeof length);
     if (notes->memory == NULL && (notes->memory = host->resize(host, NULL, MEMORY_BYTES)) == NULL) {
         errno = ENOMEM;
         return -1;
@@ -98,6 +103,7 @@ int sluice_file_notes_push(sluice_file_sink *sink, sluice_file_notes *notes, con
     char *at = append(start, &head, sizeof head);
     at = append(at, note->path, head.path_bytes);
     at = append(at, note->target, head.target_bytes);
+    at = append(at, note->extended.list, head.extended_bytes);
     (void)append(at, &length, sizeof length);
     if (!large) {
         notes->used += length;
@@ -152,9 +158,12 @@ int sluice_file_notes_pop(sluice_file_sink *sink, sluice_file_notes *notes, slui
     else
         notes->spooled_bytes -= length;
     memcpy(&head, bytes, sizeof head);
+    const char *extended = bytes + sizeof head + head.path_bytes + head.target_bytes;
     *out = (sluice_file_note){.type = head.type,
                               .made = head.made,
                               .attributes = head.attributes,
+                              .extended = {.list = head.extended ? (const uint8_t *)extended : NULL,
+                                           .bytes = head.extended_bytes},
                               .path = bytes + sizeof head,
                               .target = head.target_bytes > 0 ? bytes + sizeof head + head.path_bytes : NULL};
     return 1;

@@ -37,6 +37,7 @@ static void fini(void *state)
         return;
     sluice_file_walk_fini(source);
     sluice_file_operands_fini(source);
+    sluice_file_attributes_fini(source);
     if (source->base >= 0)
         (void)close(source->base);
     source->base = -1;
@@ -50,6 +51,7 @@ static int init(void *state, const void *config, const sluice_host *host, const 
     source->rooted = spec->root != NULL;
     source->tree_symlinks = spec->tree_symlinks;
     source->named_symlinks = spec->named_symlinks;
+    source->preserve = spec->preserve;
     source->wanted = spec->wanted;
     source->wanted_user = spec->wanted_user;
     const char *base = source->rooted ? spec->root : ".";

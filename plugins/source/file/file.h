@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file.h - the file source's state, shared by the walk over operands (walk.c), the operands themselves (operand.c)
- * and the operations (file.c).
+ * file.h - the file source's state, shared by the walk over operands (walk.c), the operands themselves (operand.c),
+ * extended attributes (attributes.c) and the operations (file.c).
  */
 #ifndef SLUICE_SOURCE_FILE_H
 #define SLUICE_SOURCE_FILE_H
@@ -53,6 +53,7 @@ typedef struct sluice_file_walk {
     size_t name_bytes, name_capacity;
     struct stat status;
     char target[SLUICE_FILE_TARGET_BYTES];
+    uint8_t *attributes; /* list of the entry told last, with room for names behind it; NULL: none were asked for */
     sluice_file_owner users[SLUICE_FILE_OWNERS], groups[SLUICE_FILE_OWNERS];
 } sluice_file_walk;
 
@@ -61,6 +62,7 @@ typedef struct sluice_file_source {
     int base;    /* directory that paths are seen from */
     bool rooted; /* base is a root that nothing may leave */
     sluice_symlinks tree_symlinks, named_symlinks;
+    unsigned preserve;
     bool (*wanted)(void *user, const char *name, bool directory);
     void *wanted_user;
     sluice_file_operand *operands;
@@ -80,6 +82,11 @@ int sluice_file_operand_open(const sluice_file_source *source, const sluice_file
 /* The same without touching the access time, where that is allowed. */
 int sluice_file_operand_open_quietly(const sluice_file_source *source, const sluice_file_operand *operand,
                                      const char *name, int flags);
+
+/* Lists the extended attributes and ACLs that preserve asks for, as source.h says, into the walk's buffer.  fd may be
+ * one of O_PATH.  False: *errnum says why, E2BIG that they are too many. */
+bool sluice_file_attributes_list(sluice_file_source *source, int fd, bool directory, size_t *bytes, int *errnum);
+void sluice_file_attributes_fini(sluice_file_source *source);
 
 /* As of sluice_source_ops.next. */
 int sluice_file_walk_next(sluice_file_source *source, sluice_entry *out);

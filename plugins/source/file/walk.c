@@ -271,6 +271,56 @@ static void fill(sluice_file_source *source, sluice_entry *out)
     out->group = group_name(source, status->st_gid);
 }
 
+/* A descriptor of what look has seen, for its attributes; -1 and errno. */
+static int open_seen(sluice_file_source *source, int at, const char *leaf, sluice_symlinks links)
+{
+    struct stat status;
+    bool follow = links == SLUICE_SYMLINKS_FOLLOW;
+    int fd = at < 0 || (follow && source->rooted)
+                 ? sluice_file_operand_open(source, present(source), source->walk.name, O_PATH)
+                 : openat(at, leaf, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &status) != 0 || (status.st_mode & S_IFMT) != (source->walk.status.st_mode & S_IFMT)) {
+        (void)close(fd);
+        errno = ESTALE;
+        return -1;
+    }
+    /* A file that was replaced by another is that other one. */
+    source->walk.status = status;
+    return fd;
+}
+
+/* Before fill, whose out it completes; a failure is one of that entry.  What lies in a directory is listed all the
+ * same, unless that would fail for the same reason. */
+static int tell_attributes(sluice_file_source *source, int at, const char *leaf, sluice_symlinks links,
+                           sluice_entry *out)
+{
+    sluice_file_walk *walk = &source->walk;
+    bool directory = S_ISDIR(walk->status.st_mode);
+    size_t bytes = 0;
+    int errnum = 0;
+    int fd = open_seen(source, at, leaf, links);
+    if (fd < 0)
+        return fail_entry(source, out, errno, "its extended attributes cannot be read");
+    bool listed = sluice_file_attributes_list(source, fd, directory, &bytes, &errnum);
+    (void)close(fd);
+    if (listed) {
+        fill(source, out);
+        out->attributes = walk->attributes;
+        out->attribute_bytes = bytes;
+        return SLUICE_OK;
+    }
+    walk->descend = directory && errnum != EACCES;
+    if (errnum != E2BIG)
+        return fail_entry(source, out, errnum, "its extended attributes cannot be read");
+    out->name = walk->name;
+    return source->host->fail(source->host, SLUICE_ELIMIT,
+                              "%s: its extended attributes and ACLs are more than %u bytes; "
+                              "leave xattr and acl out of --preserve",
+                              sluice_beneath_shown(walk->name), SLUICE_ATTRIBUTES_MAX);
+}
+
 static int fail_special(sluice_file_source *source, sluice_entry *out)
 {
     mode_t mode = source->walk.status.st_mode;
@@ -306,7 +356,13 @@ static int tell(sluice_file_source *source, int at, const char *leaf, sluice_sym
     } else if (!S_ISDIR(mode) && !S_ISREG(mode)) {
         return fail_special(source, out);
     }
-    fill(source, out);
+    if ((source->preserve & (SLUICE_PRESERVE_XATTR | SLUICE_PRESERVE_ACL)) != 0 && !S_ISLNK(mode)) {
+        int status = tell_attributes(source, at, leaf, links, out);
+        if (status != SLUICE_OK)
+            return status;
+    } else {
+        fill(source, out);
+    }
     walk->descend = out->type == SLUICE_ENTRY_DIRECTORY;
     return SLUICE_OK;
 }
