@@ -108,6 +108,80 @@ static void test_entry(void)
     sluice_wire_writer_fini(&writer);
 }
 
+static void test_attributes(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+        bool valid;
+    } cases[] = {
+        {"", 0, true},
+        {"\0\1\0\0\0\0a", 7, true},
+        {"\0\1\0\0\0\2a\0\1", 9, true},
+        {"\0\1\0\0\0\1ax\0\2\0\0\0\0bc", 16, true},
+        {"\0", 1, false},
+        {"\0\1\0\0\0", 5, false},
+        {"\0\0\0\0\0\0", 6, false},         /* no name */
+        {"\0\1\0\0\0\0", 6, false},         /* the name is not there */
+        {"\0\1\0\0\0\1a", 7, false},        /* the value is not there */
+        {"\0\1\0\0\0\0ab", 8, false},       /* one byte more */
+        {"\0\2\0\0\0\0a\0", 8, false},      /* NUL in a name */
+        {"\0\1\377\377\377\377ax", 8, false}, /* the sum of the lengths goes round */
+        {"\1\0\0\0\0\0a", 7, false},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
+        const sluice_entry entry = {.name = "a", .attributes = cases[i].bytes, .attribute_bytes = cases[i].count};
+        sluice_wire_writer writer = {0};
+        uint64_t type;
+        size_t used;
+        sluice_wire_reader body;
+        sluice_entry got;
+        char *memory;
+        CU_ASSERT_EQUAL(sluice_catalogue_attributes_valid(cases[i].bytes, cases[i].count), cases[i].valid);
+        sluice_catalogue_put_entry(&writer, &entry);
+        CU_ASSERT_EQUAL_FATAL(sluice_wire_split(writer.bytes, writer.size, 1000, &type, &body, &used), SLUICE_OK);
+        int status = sluice_catalogue_get_entry(&body, &got, &memory);
+        CU_ASSERT_EQUAL(status, cases[i].valid ? SLUICE_OK : SLUICE_EPROTOCOL);
+        if (status == SLUICE_OK) {
+            CU_ASSERT_PTR_NOT_NULL(got.attributes);
+            CU_ASSERT_EQUAL(got.attribute_bytes, cases[i].count);
+            CU_ASSERT_EQUAL(memcmp(got.attributes, cases[i].bytes, cases[i].count), 0);
+            free(memory);
+        }
+        sluice_wire_writer_fini(&writer);
+    }
+}
+
+/* The largest list there may be goes into one record; one byte more is refused. */
+static void test_attributes_at_most(void)
+{
+    for (size_t bytes = SLUICE_ATTRIBUTES_MAX; bytes <= SLUICE_ATTRIBUTES_MAX + 1; bytes++) {
+        size_t value = bytes - 7;
+        uint8_t *attributes = calloc(1, bytes);
+        sluice_wire_writer writer = {0};
+        uint64_t type;
+        size_t used;
+        sluice_wire_reader body;
+        sluice_entry got;
+        char *memory = NULL;
+        CU_ASSERT_PTR_NOT_NULL_FATAL(attributes);
+        attributes[1] = 1;
+        attributes[4] = (uint8_t)(value >> 8);
+        attributes[5] = (uint8_t)value;
+        attributes[6] = 'a';
+        const sluice_entry entry = {.name = "a", .attributes = attributes, .attribute_bytes = bytes};
+        sluice_catalogue_put_entry(&writer, &entry);
+        CU_ASSERT_EQUAL_FATAL(
+            sluice_wire_split(writer.bytes, writer.size, SLUICE_CATALOGUE_RECORD_MAX, &type, &body, &used), SLUICE_OK);
+        int status = sluice_catalogue_get_entry(&body, &got, &memory);
+        CU_ASSERT_EQUAL(status, bytes == SLUICE_ATTRIBUTES_MAX ? SLUICE_OK : SLUICE_EPROTOCOL);
+        if (status == SLUICE_OK)
+            free(memory);
+        sluice_wire_writer_fini(&writer);
+        free(attributes);
+    }
+}
+
 static void test_names(void)
 {
     static const struct {
@@ -268,6 +342,8 @@ int main(void)
 {
     static const CU_TestInfo tests[] = {{"number", test_number},   {"split", test_split},
                                         {"entry", test_entry},     {"names", test_names},
+                                        {"attributes", test_attributes},
+                                        {"attributes at most", test_attributes_at_most},
                                         {"asked", test_asked},     {"request", test_request},
                                         {"malformed request", test_request_malformed},
                                         {"status", test_status},   CU_TEST_INFO_NULL};

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-#define HEAD_BYTES 6u         /* before each name: the lengths of name and value */
-#define NAMES_BYTES 65536u    /* the system's own limit for all names of a file */
+#define HEAD_BYTES 6u      /* before each name: the lengths of name and value */
+#define NAMES_BYTES 65536u /* the system's own limit for all names of a file */
 
 /* A file system without attributes has none; one that went away meanwhile is not there. */
 static bool is_absence(int errnum)
