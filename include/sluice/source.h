@@ -29,8 +29,8 @@ enum { /* --preserve: what of an entry is kept besides its bytes */
     SLUICE_PRESERVE_ACL = 32    /* POSIX ACLs: system.posix_acl_access and, of directories, system.posix_acl_default */
 };
 
-#define SLUICE_ATTRIBUTES_MAX 65536u    /* bytes of an entry's list of extended attributes */
-#define SLUICE_ATTRIBUTE_NAME_MAX 255u  /* bytes of one's name */
+#define SLUICE_ATTRIBUTES_MAX 65536u   /* bytes of an entry's list of extended attributes */
+#define SLUICE_ATTRIBUTE_NAME_MAX 255u /* bytes of one's name */
 
 /* One line of the catalogue.  Names are bytes: components joined by '/', relative, no empty, "." or ".." component,
  * no NUL.  One exception: an operand without a name of its own (`.`, `dir/.`, `/`, the root itself) is listed as a

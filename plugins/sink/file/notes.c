@@ -4,7 +4,8 @@
  * Up to MEMORY_BYTES they stay in memory; beyond, that memory is appended to a file without a name, so that millions
  * of directories cost disk space at the destination, not memory.
  *
- * A record is a head, the strings, the extended attributes, and the record's length, by which the stack is read backwards.
+ * A record is a head, the strings, the extended attributes, and the record's length, by which the stack is read
+ * backwards.
  */
 #include "file.h"
 
