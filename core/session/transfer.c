@@ -329,7 +329,8 @@ static int ending_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *b
 /* Messages of the sender and the receiver; they wait in the inbox until there is one. */
 static bool of_files(uint64_t type)
 {
-    return type >= SLUICE_MESSAGE_WANT && type <= SLUICE_MESSAGE_FAULT && (type & 1);
+    bool of_session = type >= SLUICE_MESSAGE_RATE && type <= SLUICE_MESSAGE_ERROR;
+    return type >= SLUICE_MESSAGE_WANT && type <= SLUICE_MESSAGE_FAULT && (type & 1) && !of_session;
 }
 
 static int message_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *body, sluice_error *error)
@@ -575,6 +576,8 @@ int sluice_mover_attach(sluice_mover *mover, const sluice_mover_store *store, sl
 {
     assert(!mover->attached && mover->request && (mover->sending ? store->source != NULL : store->sink != NULL));
     mover->now = now;
+    if (!sluice_mover_running(mover))
+        return SLUICE_ECANCELLED; /* it ended while source or sink was made */
     mover->store = *store;
     mover->attached = true;
     int status = mover->sending ? sluice_sender_new(mover, &mover->sender)

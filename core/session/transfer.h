@@ -153,7 +153,7 @@ void sluice_mover_free(sluice_mover *mover);
 int sluice_mover_start(sluice_mover *mover, sluice_time now);
 
 /* Gives it the source (sending side) or the sink; a server thereby accepts the request.  The instance must live
- * until the mover is freed. */
+ * until the mover is freed; if it fails, it is not used.  ECANCELLED: the mover has ended meanwhile. */
 int sluice_mover_attach(sluice_mover *mover, const sluice_mover_store *store, sluice_time now);
 
 /* Server: the request is not taken; status and sentence reach the client's `finished` unchanged. */
