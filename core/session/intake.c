@@ -250,6 +250,7 @@ static void reading_done(sluice_work *work)
     bool again = entry->repeating;
     entry->busy = entry->repeating = false;
     sender->readings--;
+    sender->mover->statistics.source_ns += reading->source_ns;
     if (again) {
         sender->rereading--;
         entry->reread_count--;

@@ -37,15 +37,26 @@ static sluice_limit pacing_limit(const sluice_limiting *before, const sluice_tra
     return SLUICE_LIMIT_NETWORK;
 }
 
+/* What a wait for data stands for: see the header. */
+static sluice_limit source_limit(const sluice_limiting *before, uint64_t waited_ns, bool busy, sluice_duration source_ns)
+{
+    sluice_duration spent_ns = source_ns - before->source_ns;
+    uint64_t since_ns = waited_ns - before->waited_ns[SLUICE_WAIT_SOURCE];
+    if (!busy)
+        return SLUICE_LIMIT_UNKNOWN;
+    return spent_ns == 0 || spent_ns >= since_ns / 2 ? SLUICE_LIMIT_SOURCE : SLUICE_LIMIT_SENDER_CPU;
+}
+
 void sluice_limiting_feed(sluice_limiting *limiting, const sluice_transport_statistics *now, sluice_rate target_bps,
-                          bool source_waits)
+                          bool source_busy, sluice_duration source_ns)
 {
     sluice_limit by_wait[SLUICE_WAITS] = {
         [SLUICE_WAIT_NOTHING] = SLUICE_LIMIT_SENDER_CPU,
         [SLUICE_WAIT_PACING] = pacing_limit(limiting, now, target_bps),
         [SLUICE_WAIT_WINDOW] = SLUICE_LIMIT_NETWORK,
         [SLUICE_WAIT_CREDIT] = SLUICE_LIMIT_SINK,
-        [SLUICE_WAIT_SOURCE] = source_waits ? SLUICE_LIMIT_SOURCE : SLUICE_LIMIT_UNKNOWN,
+        [SLUICE_WAIT_SOURCE] =
+            source_limit(limiting, now->waited_ns[SLUICE_WAIT_SOURCE], source_busy, source_ns),
     };
     /* The control's window holds back less than the engine's own bound only when the control has none. */
     if (now->control.cwnd_bytes == 0)
@@ -58,6 +69,7 @@ void sluice_limiting_feed(sluice_limiting *limiting, const sluice_transport_stat
         limiting->recent_ns[by_wait[wait]] += spent;
         limiting->whole_ns[by_wait[wait]] += spent;
     }
+    limiting->source_ns = source_ns;
     limiting->data_packets = now->data_packets_sent;
     limiting->lost_packets = now->lost_packets;
     limiting->receiver_drops = now->receiver_drop_packets;
@@ -66,14 +78,16 @@ void sluice_limiting_feed(sluice_limiting *limiting, const sluice_transport_stat
 static sluice_limit longest(const uint64_t ns[SLUICE_LIMITS])
 {
     sluice_limit limit = SLUICE_LIMIT_UNKNOWN;
-    uint64_t most = 0;
+    uint64_t most = 0, known = 0;
     for (unsigned i = SLUICE_LIMIT_UNKNOWN + 1; i < SLUICE_LIMITS; i++) {
+        known += ns[i];
         if (ns[i] > most) {
             most = ns[i];
             limit = (sluice_limit)i;
         }
     }
-    return limit;
+    /* A small known part of the time says nothing of the rest. */
+    return ns[SLUICE_LIMIT_UNKNOWN] > known ? SLUICE_LIMIT_UNKNOWN : limit;
 }
 
 sluice_limit sluice_limiting_recent(sluice_limiting *limiting)

@@ -30,14 +30,17 @@ const char *sluice_limit_word(uint64_t limit);
 typedef struct sluice_limiting {
     uint64_t waited_ns[SLUICE_WAITS];   /* as of the last feeding */
     uint64_t data_packets, lost_packets, receiver_drops;
+    sluice_duration source_ns;
     uint64_t recent_ns[SLUICE_LIMITS];  /* of about the last second */
     uint64_t whole_ns[SLUICE_LIMITS];
 } sluice_limiting;
 
-/* source_waits: data is wanted, but the source has not given it yet; else waiting for data means only that all of it
- * is on its way, and counts for nothing. */
+/* Waiting for data has several reasons.  source_busy: something is being read; else all of it is on its way, or the
+ * receiver has not asked for more, and which cannot be told.  source_ns: spent in the source so far by readings that
+ * are done: when it is little, or no time at all of a reading under way, it is this machine that is slow, not the
+ * source. */
 void sluice_limiting_feed(sluice_limiting *limiting, const sluice_transport_statistics *now, sluice_rate target_bps,
-                          bool source_waits);
+                          bool source_busy, sluice_duration source_ns);
 /* Of the time since the last call of this function. */
 sluice_limit sluice_limiting_recent(sluice_limiting *limiting);
 sluice_limit sluice_limiting_whole(const sluice_limiting *limiting);

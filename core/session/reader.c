@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/reader.h"
 
+#include "base/clock.h"
 #include "session/catalogue.h"
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,7 @@ static int digests_make(sluice_mover *mover, sluice_reading *reading)
 static int reading_do(sluice_mover *mover, sluice_reading *reading)
 {
     const sluice_source_ops *ops = mover->store.source;
+    sluice_time begun = sluice_clock_now();
     int status = reading->open ? object_open(mover, reading) : SLUICE_OK;
     if (status)
         return status;
@@ -190,6 +192,7 @@ static int reading_do(sluice_mover *mover, sluice_reading *reading)
         status = shorter(reading);
     else
         status = known_read(mover, reading);
+    reading->source_ns = sluice_clock_now() - begun;
     if (!status)
         status = digests_make(mover, reading);
     uint64_t end = chunk_from(reading) + reading->hole_chunks * SLUICE_CHUNK_BYTES;
@@ -207,6 +210,7 @@ void sluice_reading_run(sluice_work *work)
 {
     sluice_reading *reading = (sluice_reading *)work;
     sluice_mover *mover = work->mover;
+    reading->source_ns = 0;
     reading->status = reading_do(mover, reading);
     bool over = reading->status ? reading->status != SLUICE_EAGAIN : chunk_last(reading);
     if (reading->object && reading->close_after && over) {

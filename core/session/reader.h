@@ -34,6 +34,7 @@ typedef struct sluice_reading {
     void *object;           /* in and out: the source's */
     uint64_t size;          /* in and out: SLUICE_UNKNOWN for a stream until its end */
     size_t filled;          /* outputs: bytes of the chunk that exist */
+    sluice_duration source_ns; /* spent in the source */
     uint64_t hole_chunks;   /* so many chunks from `chunk` on are nothing but hole; then runs is empty */
     sluice_reader_run runs[SLUICE_READER_RUNS];
     size_t run_count;

@@ -107,11 +107,18 @@ static void wire_statistics(const sluice_session *session, const sluice_transpor
     out->srtt_ns = own->srtt_ns;
 }
 
+/* Of the last second; of the whole at the end, and before a second has gone by. */
+static sluice_limit limit_now(const sluice_session *session, bool finishing)
+{
+    bool whole = finishing || session->finished || session->limit_recent == SLUICE_LIMIT_UNKNOWN;
+    return whole ? sluice_limiting_whole(&session->limiting) : session->limit_recent;
+}
+
 static const char *limited_by(const sluice_session *session)
 {
     if (!sending(session))
         return sluice_limit_word(session->peer_progress.limited_by);
-    return sluice_limit_word(session->finished ? sluice_limiting_whole(&session->limiting) : session->limit_recent);
+    return sluice_limit_word(limit_now(session, false));
 }
 
 void sluice_session_statistics(const sluice_session *session, sluice_statistics *out)
@@ -412,12 +419,24 @@ static void on_scanned(void *user)
     tell_statistics(user, SLUICE_EVENT_SCAN);
 }
 
+/* Where the time went until now, for the sender's side. */
+static void limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
+                          const sluice_mover_statistics *mover)
+{
+    if (!session->finished)
+        sluice_limiting_feed(&session->limiting, own, sluice_lane_limits_get(session->lane)->target_bps,
+                             mover->source_busy, mover->source_ns);
+}
+
 static void on_measure(void *user, sluice_progress *out)
 {
     sluice_session *session = user;
     sluice_transport_statistics own = {0};
+    sluice_mover_statistics mover;
     const sluice_limits *limits = sluice_lane_limits_get(session->lane);
     sluice_lane_statistics(session->lane, &own);
+    sluice_mover_statistics_get(session->mover, &mover);
+    limiting_feed(session, &own, &mover);
     out->wire_bytes = own.wire_bytes_sent;
     out->resent_bytes = own.resent_bytes;
     out->redundant_bytes = own.redundant_bytes;
@@ -432,7 +451,7 @@ static void on_measure(void *user, sluice_progress *out)
     out->minimum_bps = limits->minimum_bps;
     out->mtu = own.datagram_bytes + session->ip_bytes;
     out->receiver_drops = own.receiver_drop_packets;
-    out->limited_by = session->finished ? sluice_limiting_whole(&session->limiting) : session->limit_recent;
+    out->limited_by = limit_now(session, mover.finishing);
     sluice_time first = first_data(session, &own);
     out->first_data_ns = first ? first - session->started : 0;
 }
@@ -533,9 +552,7 @@ static void tick(sluice_session *session, sluice_time now)
     sluice_mover_statistics mover;
     sluice_lane_statistics(session->lane, &own);
     sluice_mover_statistics_get(session->mover, &mover);
-    if (!session->finished)
-        sluice_limiting_feed(&session->limiting, &own, sluice_lane_limits_get(session->lane)->target_bps,
-                             mover.source_busy);
+    limiting_feed(session, &own, &mover);
     session->next_tick = now + TICK_NS;
     close_if_due(session, now, own.srtt_ns);
     if (now < session->next_progress)

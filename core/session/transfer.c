@@ -689,6 +689,7 @@ void sluice_mover_pause(sluice_mover *mover, bool paused)
 void sluice_mover_statistics_get(const sluice_mover *mover, sluice_mover_statistics *out)
 {
     *out = mover->statistics;
+    out->finishing = mover->sender && mover->finish_sent;
     out->source_busy = mover->sender && sluice_sender_busy(mover->sender);
     out->sink_busy = mover->receiver && sluice_receiver_busy(mover->receiver);
 }

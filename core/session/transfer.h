@@ -189,7 +189,9 @@ typedef struct sluice_mover_statistics {
     uint64_t total_files, total_bytes; /* listed so far */
     uint64_t moved_bytes;              /* acknowledged (receiver: arrived), or found in place */
     bool scan_complete;
-    bool source_busy;                  /* sender: the source is what data waits for, now */
+    bool source_busy;                  /* sender: something is being read or listed, now */
+    sluice_duration source_ns;         /* sender: spent in the source by the readings that are done, all together */
+    bool finishing;                    /* sender: everything was sent and answered; the figures are the last */
     bool sink_busy;                    /* receiver: the sink is what data waits for, now */
 } sluice_mover_statistics;
 void sluice_mover_statistics_get(const sluice_mover *mover, sluice_mover_statistics *out);
