@@ -80,6 +80,12 @@ if [ $xattr = 0 ]; then
     wants 0 '' copy --preserve $kept "$room/tree" "$(url)"
     same_attributes "$room/tree" "$room/root/tree"
 
+    # Through a link that is followed, below a server's root.
+    ln -s one "$room/root/tree/through"
+    wants 0 '' copy --preserve $kept --symlinks follow "$(url tree)" "$room/back/followed"
+    [ "$("$attribute" list "$room/back/followed/through" | cut -d' ' -f2-)" = \
+        "$("$attribute" list "$room/tree/one" | cut -d' ' -f2-)" ] || fail "a followed link has not its file's attributes"
+
     # More than a list may hold fails that file, and the rest goes on.  Only some file systems take that much.
     many=0
     for i in $(seq 5); do

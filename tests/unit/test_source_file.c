@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define DEEP_LEVELS 1200
@@ -480,6 +481,77 @@ static void out_of_memory(void)
     end();
 }
 
+/* ---- extended attributes ---- */
+
+static void attributes(void)
+{
+    static const char expected[] = "\0\6\0\0\0\2user.a\0\1";
+    begin();
+    store_file_write("file", "");
+    store_file_write("bare", "");
+    CU_ASSERT_EQUAL_FATAL(symlink("file", "link"), 0);
+    bool supported = setxattr("file", "user.a", "\0\1", 2, 0) == 0;
+    if (!supported)
+        printf("  skipped: no extended attributes here: %s\n", strerror(errno));
+    const sluice_operand operands[] = {{.path = "file"}, {.path = "bare"}, {.path = "link"}};
+    sluice_source_spec spec = spec_of(NULL, operands, SLUICE_COUNT(operands));
+    sluice_entry entry;
+    CU_ASSERT_EQUAL_FATAL(start(&spec), SLUICE_OK);
+    CU_ASSERT_EQUAL(ops->next(fixture.state, &entry), SLUICE_OK);
+    CU_ASSERT_PTR_NULL(entry.attributes);
+    restart();
+    spec.preserve = SLUICE_PRESERVE_XATTR;
+    spec.named_symlinks = SLUICE_SYMLINKS_COPY;
+    CU_ASSERT_EQUAL_FATAL(start(&spec), SLUICE_OK);
+    CU_ASSERT_EQUAL(ops->next(fixture.state, &entry), SLUICE_OK);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(entry.attributes);
+    if (supported) {
+        CU_ASSERT_EQUAL_FATAL(entry.attribute_bytes, sizeof expected - 1);
+        CU_ASSERT_EQUAL(memcmp(entry.attributes, expected, sizeof expected - 1), 0);
+    }
+    CU_ASSERT_EQUAL(ops->next(fixture.state, &entry), SLUICE_OK);
+    CU_ASSERT_PTR_NOT_NULL(entry.attributes);
+    CU_ASSERT_EQUAL(entry.attribute_bytes, 0);
+    CU_ASSERT_EQUAL(ops->next(fixture.state, &entry), SLUICE_OK);
+    CU_ASSERT_EQUAL(entry.type, SLUICE_ENTRY_SYMLINK);
+    CU_ASSERT_PTR_NULL(entry.attributes);
+    ops->fini(fixture.state);
+    end();
+}
+
+/* They fail their directory, not what lies in it.  With their names and lengths, 32 values of 2048 bytes are more than
+ * a list may hold; most file systems on disks do not take as much, the one in memory does. */
+static void too_many_attributes(void)
+{
+    static const char value[2048];
+    char place[] = "/dev/shm/sluice-source-XXXXXX";
+    char name[16];
+    begin();
+    bool supported = mkdtemp(place) != NULL;
+    if (supported) {
+        CU_ASSERT_EQUAL(symlink(place, "there"), 0);
+        CU_ASSERT_EQUAL(mkdir("there/in", 0755), 0);
+        store_file_write("there/in/file", "");
+    }
+    for (unsigned i = 0; i < 32 && supported; i++) {
+        (void)snprintf(name, sizeof name, "user.%u", i);
+        supported = setxattr("there/in", name, value, sizeof value, 0) == 0;
+    }
+    if (supported) {
+        const sluice_operand operand = {.path = "there/in"};
+        sluice_source_spec spec = spec_of(NULL, &operand, 1);
+        spec.preserve = SLUICE_PRESERVE_XATTR;
+        CU_ASSERT_EQUAL_FATAL(start(&spec), SLUICE_OK);
+        EXPECT("! in ELIMIT", "f in/file 0");
+        ops->fini(fixture.state);
+    } else {
+        printf("  skipped: no 64 KiB of attributes in /dev/shm: %s\n", strerror(errno));
+    }
+    store_command("rm -rf there/in");
+    (void)rmdir(place);
+    end();
+}
+
 int main(void)
 {
     const CU_TestInfo tests[] = {
@@ -496,6 +568,8 @@ int main(void)
         {"changed while read", changed_while_read},
         {"holes", holes},
         {"unreadable", unreadable},
+        {"attributes", attributes},
+        {"too many attributes", too_many_attributes},
         {"out of memory", out_of_memory},
         CU_TEST_INFO_NULL,
     };
