@@ -462,7 +462,7 @@ static void server_that_does_not_speak_tls_is_told(void)
     CU_ASSERT_EQUAL_FATAL(listen(fd, 5), 0);
     CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
 
-    dial(&n, "127.0.0.1", ntohs(address.sin_port), SOON); /* nobody answers */
+    dial(&n, "127.0.0.1", ntohs(address.sin_port), 25 * SOON); /* nobody answers */
     until(&n, &n.client.closed, 1);
     CU_ASSERT_EQUAL(n.client.error.status, SLUICE_ECONNECT);
     CU_ASSERT_PTR_NOT_NULL(strstr(n.client.error.text, "took longer"));
