@@ -260,7 +260,7 @@ int sluice_catalogue_get_entry(sluice_wire_reader *body, sluice_entry *out, char
     int status = SLUICE_OK;
     while (!status && sluice_wire_get_field(body, &tag, &field))
         status = field_take(&strings, tag, &field, &entry);
-    if (!status && (body->bad || !entry.name || !name_of_entry_valid(&entry) ||
+    if (!status && (body->bad || !entry.name ||
                     (entry.type == SLUICE_ENTRY_SYMLINK) != (entry.target != NULL)))
         status = SLUICE_EPROTOCOL;
     if (status) {
@@ -271,5 +271,5 @@ int sluice_catalogue_get_entry(sluice_wire_reader *body, sluice_entry *out, char
         entry.size = 0;
     *out = entry;
     *memory = strings.memory;
-    return SLUICE_OK;
+    return name_of_entry_valid(&entry) ? SLUICE_OK : SLUICE_EOUTSIDE;
 }

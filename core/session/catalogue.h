@@ -36,8 +36,8 @@ void sluice_catalogue_put_fault(sluice_wire_writer *writer, const char *name, in
 void sluice_catalogue_put_totals(sluice_wire_writer *writer, uint64_t files, uint64_t bytes);
 
 /* Reads the body of an ENTRY record.  *memory holds the strings and attributes, is freed by the caller after its last use of out.
- * EPROTOCOL (malformed, or a name that is not valid), EUNSUPPORTED (an unknown field that must be understood) or
- * ENOMEM. */
+ * EOUTSIDE (all is read, but the name is not valid), EPROTOCOL (malformed), EUNSUPPORTED (an unknown field that must be
+ * understood) or ENOMEM. */
 int sluice_catalogue_get_entry(sluice_wire_reader *body, sluice_entry *out, char **memory);
 
 #endif

@@ -204,6 +204,13 @@ static int entry_take(sluice_receiver *receiver, sluice_wire_reader *body, sluic
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list of files");
     entry->memory_bytes = sizeof(*entry) + sluice_wire_left(body);
     int status = sluice_catalogue_get_entry(body, &entry->entry, &entry->memory);
+    if (status == SLUICE_EOUTSIDE) {
+        sluice_fail(error, status, "%.800s: refused: the peer sent a name that does not lie below the destination",
+                    entry->entry.name);
+        free(entry->memory);
+        free(entry);
+        return status;
+    }
     if (status) {
         free(entry);
         return sluice_fail(error, status, "the sender's list of files has an entry that is not valid (%s)",

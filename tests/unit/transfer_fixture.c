@@ -348,6 +348,16 @@ static void range_remove(block_range *list, size_t *count, size_t at)
     memmove(list + at, list + at + 1, (--*count - at) * sizeof(*list));
 }
 
+static void forge(uint8_t *block, size_t bytes)
+{
+    for (size_t i = 0; i + 1 < bytes; i++) {
+        if (memcmp(block + i, "@@", 2) == 0)
+            memcpy(block + i, "..", 2);
+        if (memcmp(block + i, "%%", 2) == 0)
+            memcpy(block + i, "/x", 2);
+    }
+}
+
 /* Delivers one block of a side's pending ranges; false: none could move. */
 static bool deliver_one(side *s)
 {
@@ -371,6 +381,8 @@ static bool deliver_one(side *s)
         size_t bytes = 1 + random_next(f) % f->piece_most;
         if (bytes > range.to - range.from)
             bytes = (size_t)(range.to - range.from);
+        if (f->forged && range.id == 1)
+            bytes = (size_t)(range.to - range.from);
         if (object->parked || (!ordered && s->peer->unconsumed + bytes > f->receive_bytes))
             continue;
         uint8_t *block = malloc(bytes);
@@ -382,6 +394,8 @@ static bool deliver_one(side *s)
             free(block);
             return true;
         }
+        if (f->forged && range.id == 1)
+            forge(block, bytes);
         if (range.id > 1)
             s->fetched_bytes += bytes;
         if (random_next(f) % 100 < f->loss_percent) { /* lost: it is fetched again later */
@@ -470,6 +484,8 @@ static void attach(side *s)
     bool sends = s == (f->push ? &f->client : &f->server);
     sluice_mover_store store = {.source = sends ? &source_ops : NULL, .sink = sends ? NULL : &sink_ops, .state = f,
                                 .sentence = store_sentence, .user = f};
+    if (!sends && f->sink)
+        store = *f->sink;
     CU_ASSERT_EQUAL(sluice_mover_attach(s->mover, &store, f->now), SLUICE_OK);
 }
 

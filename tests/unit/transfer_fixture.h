@@ -88,6 +88,8 @@ struct fixture {
     bool refuse;
     sluice_time busy_until;      /* prepare answers EBUSY before */
     const char *text;            /* of the last failure of source or sink */
+    bool forged; /* in the catalogue "@@" becomes ".." and "%%" becomes "/x" on the way: no honest sender sends that */
+    const sluice_mover_store *sink; /* in place of the sink in memory; NULL: that one */
     uint64_t memory_most;        /* largest sum of block and buffer bytes seen */
 };
 
