@@ -107,7 +107,10 @@ static void try_catalogue(const uint8_t *bytes, size_t count)
         insist(used > 0 && used <= count);
         if (type == SLUICE_CATALOGUE_ENTRY) {
             int status = sluice_catalogue_get_entry(&body, &entry, &memory);
-            check_status(status);
+            if (status == SLUICE_EOUTSIDE)
+                insist(!sluice_catalogue_name_valid(entry.name));
+            else
+                check_status(status);
             if (status == SLUICE_OK)
                 check_entry(&entry);
             free(memory);
