@@ -47,7 +47,7 @@ struct sluice_datagram {
     size_t run_count;
     uint64_t run_id;
     sluice_address run_from, run_to;
-    sluice_batch *spare; /* batches that nobody uses now: one, unless the socket was full for several endpoints at once */
+    sluice_batch *spare; /* batches not in use: one, unless the socket was full for several endpoints at once */
 };
 
 /* ---- the table of ids ---- */

@@ -320,7 +320,8 @@ void sluice_guests_contend(void *user, sluice_time now)
             continue;
         sluice_log_say(server->log, SLUICE_LOG_INFO, "%s: silent for %.1f s, and back with a new session: ended",
                        guest->peer, (double)silence / SLUICE_SECOND);
-        sluice_session_cancel(guest->session, SLUICE_ECANCELLED, "the client was silent, and came back with a new session");
+        sluice_session_cancel(guest->session, SLUICE_ECANCELLED,
+                              "the client was silent, and came back with a new session");
     }
     if (now < server->contention_until)
         sluice_timer_set(server->contention, now + CONTENTION_STEP_NS);

@@ -38,7 +38,8 @@ static sluice_limit pacing_limit(const sluice_limiting *before, const sluice_tra
 }
 
 /* What a wait for data stands for: see the header. */
-static sluice_limit source_limit(const sluice_limiting *before, uint64_t waited_ns, bool busy, sluice_duration source_ns)
+static sluice_limit source_limit(const sluice_limiting *before, uint64_t waited_ns, bool busy,
+                                 sluice_duration source_ns)
 {
     sluice_duration spent_ns = source_ns - before->source_ns;
     uint64_t since_ns = waited_ns - before->waited_ns[SLUICE_WAIT_SOURCE];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/session.h"
+#include "session/session_state.h"
 #include "net/secure.h"
 #include "plugin/settings.h"
-#include "session/limiting.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,181 +22,12 @@
 /* After the last message of this side has reached the peer, who then closes the session; and four round trips. */
 #define CLOSE_PATIENCE_NS SLUICE_SECOND
 
-struct sluice_session {
-    sluice *library;
-    sluice_loop *loop;
-    sluice_log *log;
-    sluice_report *report;
-    sluice_lane *lane;
-    sluice_mover *mover;
-    sluice_store store;
-    sluice_timer *timer;
-    sluice_post settle; /* looks at what is due once the callback under way is over */
-    bool settle_posted;
-    const sluice_session_calls *calls;
-    void *user;
-
-    sluice_role role;
-    char id[2 * SLUICE_SESSION_ID_BYTES + 1];
-    char peer[SLUICE_ADDRESS_HOST + 16];
-    char *name;
-    char *controls;
-    char cipher[SLUICE_CIPHER_NAME], crypto[SLUICE_HELLO_NAME], transport[SLUICE_HELLO_NAME];
-    char congestion[SLUICE_HELLO_NAME]; /* of the sending side, as agreed */
-    uint32_t ip_bytes;
-    sluice_rate max_rate;
-
-    sluice_time started, established, first_data_came, ended_at;
-    sluice_duration first_answer_ns; /* how long the first datagram is waited for */
-    sluice_time first_answer_due; /* SLUICE_NEVER once something came */
-    sluice_time next_tick, next_progress, last_progress;
-    uint64_t last_wire_bytes;
-    sluice_rate rate_bps;
-    sluice_limiting limiting;
-    sluice_limit limit_recent;
-    sluice_progress peer_progress;
-
-    sluice_error error;  /* why it ended */
-    bool finished;       /* the mover has finished */
-    bool closing;        /* the transport was told to close */
-    bool closed;         /* the transport has closed */
-    sluice_time close_due; /* when this side closes though it is the peer's turn; 0: not known yet */
-    bool ending;         /* ended was posted */
-};
-
 static void settle_soon(sluice_session *session)
 {
     if (session->settle_posted || session->ending)
         return;
     session->settle_posted = true;
     sluice_loop_post(session->loop, &session->settle);
-}
-
-/* ---- statistics and events ---- */
-
-static bool sending(const sluice_session *session)
-{
-    return sluice_mover_sending(session->mover);
-}
-
-/* When data was first seen here: sent, or received; 0: not yet. */
-static sluice_time first_data(const sluice_session *session, const sluice_transport_statistics *own)
-{
-    return sending(session) ? own->first_data_sent : session->first_data_came;
-}
-
-static void wire_statistics(const sluice_session *session, const sluice_transport_statistics *own,
-                            sluice_statistics *out)
-{
-    const sluice_progress *peer = &session->peer_progress;
-    bool sender = sending(session);
-    out->wire_bytes = sender ? own->wire_bytes_sent : peer->wire_bytes;
-    out->resent_bytes = sender ? own->resent_bytes : peer->resent_bytes;
-    out->redundant_bytes = sender ? peer->redundant_bytes : own->redundant_bytes;
-    out->lost_packets = sender ? own->lost_packets : peer->lost_packets;
-    out->data_packets = sender ? own->data_packets_sent : peer->data_packets;
-    out->resent_packets = sender ? own->resent_packets : peer->resent_packets;
-    out->receiver_drops = sender ? own->receiver_drop_packets : peer->receiver_drops;
-    out->queue_ns = sender ? own->queue_ns : peer->queue_ns;
-    out->rate_bps = sender ? session->rate_bps : peer->rate_bps;
-    out->target_bps = sender ? sluice_lane_limits_get(session->lane)->target_bps : peer->target_bps;
-    out->minimum_bps = sender ? sluice_lane_limits_get(session->lane)->minimum_bps : peer->minimum_bps;
-    out->mtu = sender ? own->datagram_bytes + session->ip_bytes : peer->mtu;
-    out->min_rtt_ns = own->min_rtt_ns;
-    out->srtt_ns = own->srtt_ns;
-}
-
-/* Of the last second; of the whole at the end, and before a second has gone by. */
-static sluice_limit limit_now(const sluice_session *session, bool finishing)
-{
-    bool whole = finishing || session->finished || session->limit_recent == SLUICE_LIMIT_UNKNOWN;
-    return whole ? sluice_limiting_whole(&session->limiting) : session->limit_recent;
-}
-
-static const char *limited_by(const sluice_session *session)
-{
-    if (!sending(session))
-        return sluice_limit_word(session->peer_progress.limited_by);
-    return sluice_limit_word(limit_now(session, false));
-}
-
-void sluice_session_statistics(const sluice_session *session, sluice_statistics *out)
-{
-    sluice_transport_statistics own = {0};
-    sluice_mover_statistics mover;
-    sluice_time now = session->ended_at ? session->ended_at : sluice_loop_now(session->loop);
-    sluice_lane_statistics(session->lane, &own);
-    sluice_mover_statistics_get(session->mover, &mover);
-    memset(out, 0, sizeof *out);
-    out->size = sizeof *out;
-    out->files = mover.files;
-    out->failed = mover.failed;
-    out->skipped = mover.skipped;
-    out->bytes = mover.bytes;
-    out->total_files = mover.total_files;
-    out->total_bytes = mover.total_bytes;
-    out->moved_bytes = mover.moved_bytes;
-    out->scan_complete = mover.scan_complete;
-    out->duration_ns = now - session->started;
-    sluice_time first = first_data(session, &own);
-    if (first) {
-        out->setup_ns = first - session->started;
-        if (now > first)
-            out->goodput_bps = (uint64_t)((double)out->bytes * 8 / ((double)(now - first) / SLUICE_SECOND));
-    }
-    wire_statistics(session, &own, out);
-    out->cipher = session->cipher;
-    out->crypto = session->crypto;
-    out->transport = session->transport;
-    out->congestion = session->congestion;
-    out->lanes = 1;
-    out->limited_by = limited_by(session);
-}
-
-static void tell(sluice_session *session, sluice_event *event)
-{
-    event->size = sizeof *event;
-    event->now = sluice_loop_now(session->loop);
-    event->session = session->id;
-    event->name = session->name;
-    event->peer = session->peer;
-    if (session->role == SLUICE_CLIENT)
-        event->direction = sending(session) ? "push" : "pull";
-    else
-        event->direction = sending(session) ? "send" : "receive";
-    if (!event->message)
-        event->message = "";
-    sluice_report_tell(session->report, event);
-}
-
-static void tell_statistics(sluice_session *session, sluice_event_type type)
-{
-    sluice_statistics statistics;
-    sluice_event event = {.type = type, .statistics = &statistics};
-    sluice_session_statistics(session, &statistics);
-    tell(session, &event);
-}
-
-static void tell_warning(sluice_session *session, const char *sentence)
-{
-    sluice_event event = {.type = SLUICE_EVENT_WARNING, .message = sentence};
-    tell(session, &event);
-}
-
-static void tell_done(sluice_session *session)
-{
-    sluice_statistics statistics;
-    bool good = session->error.status == SLUICE_OK;
-    sluice_session_statistics(session, &statistics);
-    sluice_event event = {
-        .type = SLUICE_EVENT_DONE,
-        .state = good ? "ok" : "failed",
-        .status = session->error.status,
-        .exit_status = sluice_status_exit(session->error.status),
-        .message = session->error.text,
-        .statistics = &statistics,
-    };
-    tell(session, &event);
 }
 
 /* ---- the end ---- */
@@ -238,7 +68,7 @@ static void end_if_over(sluice_session *session)
     sluice_timer_set(session->timer, SLUICE_NEVER);
     if (!session->ended_at)
         session->ended_at = sluice_loop_now(session->loop);
-    tell_done(session);
+    sluice_session_tell_done(session);
     session->calls->ended(session->user, session->error.status);
 }
 
@@ -349,11 +179,11 @@ static void on_event(void *user, const sluice_transport_event *event)
         break;
     case SLUICE_TRANSPORT_SILENT:
         snprintf(line, sizeof line, "%s: nothing has come from the peer for 5 s; still trying", session->peer);
-        tell_warning(session, line);
+        sluice_session_tell_warning(session, line);
         break;
     case SLUICE_TRANSPORT_BACK:
         snprintf(line, sizeof line, "%s: the peer is back", session->peer);
-        tell_warning(session, line);
+        sluice_session_tell_warning(session, line);
         break;
     case SLUICE_TRANSPORT_DATAGRAM:
     case SLUICE_TRANSPORT_PHASE:
@@ -406,54 +236,22 @@ static void on_file(void *user, const sluice_mover_file *file)
         .status = file->status,
         .message = file->message,
     };
-    tell(session, &event);
+    sluice_session_tell(session, &event);
 }
 
 static void on_warning(void *user, const char *sentence)
 {
-    tell_warning(user, sentence);
+    sluice_session_tell_warning(user, sentence);
 }
 
 static void on_scanned(void *user)
 {
-    tell_statistics(user, SLUICE_EVENT_SCAN);
-}
-
-/* Where the time went until now, for the sender's side. */
-static void limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
-                          const sluice_mover_statistics *mover)
-{
-    if (!session->finished)
-        sluice_limiting_feed(&session->limiting, own, sluice_lane_limits_get(session->lane)->target_bps,
-                             mover->source_busy, mover->source_ns);
+    sluice_session_tell_statistics(user, SLUICE_EVENT_SCAN);
 }
 
 static void on_measure(void *user, sluice_progress *out)
 {
-    sluice_session *session = user;
-    sluice_transport_statistics own = {0};
-    sluice_mover_statistics mover;
-    const sluice_limits *limits = sluice_lane_limits_get(session->lane);
-    sluice_lane_statistics(session->lane, &own);
-    sluice_mover_statistics_get(session->mover, &mover);
-    limiting_feed(session, &own, &mover);
-    out->wire_bytes = own.wire_bytes_sent;
-    out->resent_bytes = own.resent_bytes;
-    out->redundant_bytes = own.redundant_bytes;
-    out->lost_packets = own.lost_packets;
-    out->data_packets = own.data_packets_sent;
-    out->resent_packets = own.resent_packets;
-    out->min_rtt_ns = own.min_rtt_ns;
-    out->srtt_ns = own.srtt_ns;
-    out->queue_ns = own.queue_ns;
-    out->rate_bps = session->rate_bps;
-    out->target_bps = limits->target_bps;
-    out->minimum_bps = limits->minimum_bps;
-    out->mtu = own.datagram_bytes + session->ip_bytes;
-    out->receiver_drops = own.receiver_drop_packets;
-    out->limited_by = limit_now(session, mover.finishing);
-    sluice_time first = first_data(session, &own);
-    out->first_data_ns = first ? first - session->started : 0;
+    sluice_session_measure(user, out);
 }
 
 static void on_progressed(void *user, const sluice_progress *peer)
@@ -492,7 +290,7 @@ static int apply_rate(sluice_session *session, sluice_rate target_bps, sluice_ra
         snprintf(session->congestion, sizeof session->congestion, "%s", policy);
     }
     sluice_lane_limits(session->lane, &limits);
-    tell_statistics(session, SLUICE_EVENT_RATE);
+    sluice_session_tell_statistics(session, SLUICE_EVENT_RATE);
     return SLUICE_OK;
 }
 
@@ -501,7 +299,7 @@ static void on_rate(void *user, sluice_rate target_bps, sluice_rate minimum_bps,
     sluice_session *session = user;
     sluice_error error = {0};
     if (apply_rate(session, target_bps, minimum_bps, policy, &error) != SLUICE_OK)
-        tell_warning(session, error.text);
+        sluice_session_tell_warning(session, error.text);
 }
 
 static void on_paused(void *user, bool paused)
@@ -525,7 +323,7 @@ static void on_finished(void *user, int status, const char *sentence)
     fail(session, status, sentence);
     /* The last control messages must arrive, so whoever hears them closes: of a transfer that went to its end the
      * sender, who hears FINISHED, else the client. */
-    if (sluice_mover_complete(session->mover) ? sending(session)
+    if (sluice_mover_complete(session->mover) ? sluice_session_sending(session)
                                               : session->role == SLUICE_CLIENT || status == SLUICE_ECANCELLED)
         close_lane(session);
     settle_soon(session);
@@ -552,7 +350,7 @@ static void tick(sluice_session *session, sluice_time now)
     sluice_mover_statistics mover;
     sluice_lane_statistics(session->lane, &own);
     sluice_mover_statistics_get(session->mover, &mover);
-    limiting_feed(session, &own, &mover);
+    sluice_session_limiting_feed(session, &own, &mover);
     session->next_tick = now + TICK_NS;
     close_if_due(session, now, own.srtt_ns);
     if (now < session->next_progress)
@@ -564,7 +362,7 @@ static void tick(sluice_session *session, sluice_time now)
     session->last_progress = now;
     session->next_progress = now + PROGRESS_NS;
     if (!session->finished)
-        tell_statistics(session, SLUICE_EVENT_PROGRESS);
+        sluice_session_tell_statistics(session, SLUICE_EVENT_PROGRESS);
 }
 
 /* Nothing ever came over UDP though TCP stood: a filter, or the peer is gone. */
@@ -756,7 +554,7 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot begin the session: %s", sluice_status_text(status));
     if (session->role == SLUICE_CLIENT)
-        tell_statistics(session, SLUICE_EVENT_SESSION);
+        sluice_session_tell_statistics(session, SLUICE_EVENT_SESSION);
     sluice_lane_wake(session->lane);
     arm(session);
     return SLUICE_OK;
@@ -764,79 +562,12 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
 
 /* ---- source and sink ---- */
 
-typedef struct waiting {
-    sluice_completion completion; /* first: what the plugin is handed */
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    bool ended;
-    int64_t result;
-    sluice_error error;
-} waiting;
-
-static void waiting_done(sluice_completion *completion, int64_t result, const char *sentence)
-{
-    waiting *wait = (waiting *)(void *)completion;
-    pthread_mutex_lock(&wait->lock);
-    wait->result = result;
-    if (result < 0)
-        sluice_fail(&wait->error, (int)result, "%s", sentence);
-    wait->ended = true;
-    pthread_cond_signal(&wait->done);
-    pthread_mutex_unlock(&wait->lock);
-}
-
-static sluice_completion *completion_new(void *user)
-{
-    waiting *wait = calloc(1, sizeof *wait);
-    (void)user;
-    if (!wait)
-        return NULL;
-    wait->completion.done = waiting_done;
-    pthread_mutex_init(&wait->lock, NULL);
-    pthread_cond_init(&wait->done, NULL);
-    return &wait->completion;
-}
-
-static int64_t completion_end(void *user, sluice_completion *completion, int64_t answer)
-{
-    const sluice_instance *instance = user;
-    waiting *wait = (waiting *)(void *)completion;
-    if (answer == SLUICE_EPENDING) {
-        pthread_mutex_lock(&wait->lock);
-        while (!wait->ended)
-            pthread_cond_wait(&wait->done, &wait->lock);
-        pthread_mutex_unlock(&wait->lock);
-        answer = wait->result;
-        /* Filed under this thread, as if the call had failed at once. */
-        if (answer < 0)
-            instance->host->fail(instance->host, (int)answer, "%s", wait->error.text);
-    }
-    pthread_cond_destroy(&wait->done);
-    pthread_mutex_destroy(&wait->lock);
-    free(wait);
-    return answer;
-}
-
-static void store_sentence(void *user, int status, sluice_error *out)
-{
-    sluice_instance_error(user, status, out);
-}
-
 int sluice_session_attach(sluice_session *session, const sluice_store *store, sluice_error *error)
 {
-    sluice_instance *instance = store->source ? store->source : store->sink;
-    sluice_mover_store mover = {
-        .source = store->source ? store->source->ops : NULL,
-        .sink = store->sink ? store->sink->ops : NULL,
-        .state = instance->state,
-        .sentence = store_sentence,
-        .completion_new = completion_new,
-        .completion_end = completion_end,
-        .user = instance,
-    };
+    sluice_mover_store mover = sluice_store_open(store);
     /* A server knows the direction only now.  Told first: attaching may already list what came. */
     if (session->role == SLUICE_SERVER)
-        tell_statistics(session, SLUICE_EVENT_SESSION);
+        sluice_session_tell_statistics(session, SLUICE_EVENT_SESSION);
     int status = sluice_mover_attach(session->mover, &mover, sluice_loop_now(session->loop));
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot begin the transfer: %s", sluice_status_text(status));
@@ -872,7 +603,7 @@ void sluice_session_cancel(sluice_session *session, int status, const char *sent
 int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
                         sluice_error *error)
 {
-    if (sending(session))
+    if (sluice_session_sending(session))
         return apply_rate(session, target_bps, minimum_bps, policy, error);
     sluice_mover_rate(session->mover, target_bps, minimum_bps, policy ? policy : "");
     sluice_lane_wake(session->lane);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/store.h"
 #include "session/filter.h"
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 int sluice_store_source(sluice *library, const char *plugin, const char *root, const sluice_request *request,
@@ -79,4 +81,78 @@ void sluice_store_fini(sluice_store *store)
         sluice_instance_free(store->sink);
     }
     memset(store, 0, sizeof *store);
+}
+
+/* ---- answers that come later ---- */
+
+typedef struct waiting {
+    sluice_completion completion; /* first: what the plugin is handed */
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool ended;
+    int64_t result;
+    sluice_error error;
+} waiting;
+
+static void waiting_done(sluice_completion *completion, int64_t result, const char *sentence)
+{
+    waiting *wait = (waiting *)(void *)completion;
+    pthread_mutex_lock(&wait->lock);
+    wait->result = result;
+    if (result < 0)
+        sluice_fail(&wait->error, (int)result, "%s", sentence);
+    wait->ended = true;
+    pthread_cond_signal(&wait->done);
+    pthread_mutex_unlock(&wait->lock);
+}
+
+static sluice_completion *completion_new(void *user)
+{
+    waiting *wait = calloc(1, sizeof *wait);
+    (void)user;
+    if (!wait)
+        return NULL;
+    wait->completion.done = waiting_done;
+    pthread_mutex_init(&wait->lock, NULL);
+    pthread_cond_init(&wait->done, NULL);
+    return &wait->completion;
+}
+
+static int64_t completion_end(void *user, sluice_completion *completion, int64_t answer)
+{
+    const sluice_instance *instance = user;
+    waiting *wait = (waiting *)(void *)completion;
+    if (answer == SLUICE_EPENDING) {
+        pthread_mutex_lock(&wait->lock);
+        while (!wait->ended)
+            pthread_cond_wait(&wait->done, &wait->lock);
+        pthread_mutex_unlock(&wait->lock);
+        answer = wait->result;
+        /* Filed under this thread, as if the call had failed at once. */
+        if (answer < 0)
+            instance->host->fail(instance->host, (int)answer, "%s", wait->error.text);
+    }
+    pthread_cond_destroy(&wait->done);
+    pthread_mutex_destroy(&wait->lock);
+    free(wait);
+    return answer;
+}
+
+static void store_sentence(void *user, int status, sluice_error *out)
+{
+    sluice_instance_error(user, status, out);
+}
+
+sluice_mover_store sluice_store_open(const sluice_store *store)
+{
+    sluice_instance *instance = store->source ? store->source : store->sink;
+    return (sluice_mover_store){
+        .source = store->source ? store->source->ops : NULL,
+        .sink = store->sink ? store->sink->ops : NULL,
+        .state = instance->state,
+        .sentence = store_sentence,
+        .completion_new = completion_new,
+        .completion_end = completion_end,
+        .user = instance,
+    };
 }

@@ -9,6 +9,7 @@
 
 #include "plugin/instance.h"
 #include "session/request.h"
+#include "session/transfer.h"
 
 /* One of them is set; its init has succeeded. */
 typedef struct sluice_store {
@@ -21,6 +22,9 @@ int sluice_store_source(sluice *library, const char *plugin, const char *root, c
                         uint32_t threads, sluice_store *out, sluice_error *error);
 int sluice_store_sink(sluice *library, const char *plugin, const char *root, const char *destination,
                       const sluice_request *request, uint32_t threads, sluice_store *out, sluice_error *error);
+
+/* What a mover needs of it; borrows the store's instance. */
+sluice_mover_store sluice_store_open(const sluice_store *store);
 
 /* Calls fini and frees; safe on a zeroed struct. */
 void sluice_store_fini(sluice_store *store);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* account.c - what is told of a session: its statistics and events, and what the peer is told of this side. */
+#include "session/session_state.h"
+
+#include <string.h>
+
+/* ---- statistics ---- */
+
+bool sluice_session_sending(const sluice_session *session)
+{
+    return sluice_mover_sending(session->mover);
+}
+
+/* When data was first seen here: sent, or received; 0: not yet. */
+static sluice_time first_data(const sluice_session *session, const sluice_transport_statistics *own)
+{
+    return sluice_session_sending(session) ? own->first_data_sent : session->first_data_came;
+}
+
+static void wire_statistics(const sluice_session *session, const sluice_transport_statistics *own,
+                            sluice_statistics *out)
+{
+    const sluice_progress *peer = &session->peer_progress;
+    bool sender = sluice_session_sending(session);
+    out->wire_bytes = sender ? own->wire_bytes_sent : peer->wire_bytes;
+    out->resent_bytes = sender ? own->resent_bytes : peer->resent_bytes;
+    out->redundant_bytes = sender ? peer->redundant_bytes : own->redundant_bytes;
+    out->lost_packets = sender ? own->lost_packets : peer->lost_packets;
+    out->data_packets = sender ? own->data_packets_sent : peer->data_packets;
+    out->resent_packets = sender ? own->resent_packets : peer->resent_packets;
+    out->receiver_drops = sender ? own->receiver_drop_packets : peer->receiver_drops;
+    out->queue_ns = sender ? own->queue_ns : peer->queue_ns;
+    out->rate_bps = sender ? session->rate_bps : peer->rate_bps;
+    out->target_bps = sender ? sluice_lane_limits_get(session->lane)->target_bps : peer->target_bps;
+    out->minimum_bps = sender ? sluice_lane_limits_get(session->lane)->minimum_bps : peer->minimum_bps;
+    out->mtu = sender ? own->datagram_bytes + session->ip_bytes : peer->mtu;
+    out->min_rtt_ns = own->min_rtt_ns;
+    out->srtt_ns = own->srtt_ns;
+}
+
+/* Of the last second; of the whole at the end, and before a second has gone by. */
+static sluice_limit limit_now(const sluice_session *session, bool finishing)
+{
+    bool whole = finishing || session->finished || session->limit_recent == SLUICE_LIMIT_UNKNOWN;
+    return whole ? sluice_limiting_whole(&session->limiting) : session->limit_recent;
+}
+
+static const char *limited_by(const sluice_session *session)
+{
+    if (!sluice_session_sending(session))
+        return sluice_limit_word(session->peer_progress.limited_by);
+    return sluice_limit_word(limit_now(session, false));
+}
+
+void sluice_session_statistics(const sluice_session *session, sluice_statistics *out)
+{
+    sluice_transport_statistics own = {0};
+    sluice_mover_statistics mover;
+    sluice_time now = session->ended_at ? session->ended_at : sluice_loop_now(session->loop);
+    sluice_lane_statistics(session->lane, &own);
+    sluice_mover_statistics_get(session->mover, &mover);
+    memset(out, 0, sizeof *out);
+    out->size = sizeof *out;
+    out->files = mover.files;
+    out->failed = mover.failed;
+    out->skipped = mover.skipped;
+    out->bytes = mover.bytes;
+    out->total_files = mover.total_files;
+    out->total_bytes = mover.total_bytes;
+    out->moved_bytes = mover.moved_bytes;
+    out->scan_complete = mover.scan_complete;
+    out->duration_ns = now - session->started;
+    sluice_time first = first_data(session, &own);
+    if (first) {
+        out->setup_ns = first - session->started;
+        if (now > first)
+            out->goodput_bps = (uint64_t)((double)out->bytes * 8 / ((double)(now - first) / SLUICE_SECOND));
+    }
+    wire_statistics(session, &own, out);
+    out->cipher = session->cipher;
+    out->crypto = session->crypto;
+    out->transport = session->transport;
+    out->congestion = session->congestion;
+    out->lanes = 1;
+    out->limited_by = limited_by(session);
+}
+
+void sluice_session_tell(sluice_session *session, sluice_event *event)
+{
+    event->size = sizeof *event;
+    event->now = sluice_loop_now(session->loop);
+    event->session = session->id;
+    event->name = session->name;
+    event->peer = session->peer;
+    if (session->role == SLUICE_CLIENT)
+        event->direction = sluice_session_sending(session) ? "push" : "pull";
+    else
+        event->direction = sluice_session_sending(session) ? "send" : "receive";
+    if (!event->message)
+        event->message = "";
+    sluice_report_tell(session->report, event);
+}
+
+void sluice_session_tell_statistics(sluice_session *session, sluice_event_type type)
+{
+    sluice_statistics statistics;
+    sluice_event event = {.type = type, .statistics = &statistics};
+    sluice_session_statistics(session, &statistics);
+    sluice_session_tell(session, &event);
+}
+
+void sluice_session_tell_warning(sluice_session *session, const char *sentence)
+{
+    sluice_event event = {.type = SLUICE_EVENT_WARNING, .message = sentence};
+    sluice_session_tell(session, &event);
+}
+
+void sluice_session_tell_done(sluice_session *session)
+{
+    sluice_statistics statistics;
+    bool good = session->error.status == SLUICE_OK;
+    sluice_session_statistics(session, &statistics);
+    sluice_event event = {
+        .type = SLUICE_EVENT_DONE,
+        .state = good ? "ok" : "failed",
+        .status = session->error.status,
+        .exit_status = sluice_status_exit(session->error.status),
+        .message = session->error.text,
+        .statistics = &statistics,
+    };
+    sluice_session_tell(session, &event);
+}
+
+/* Where the time went until now, for the sender's side. */
+void sluice_session_limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
+                          const sluice_mover_statistics *mover)
+{
+    if (!session->finished)
+        sluice_limiting_feed(&session->limiting, own, sluice_lane_limits_get(session->lane)->target_bps,
+                             mover->source_busy, mover->source_ns);
+}
+
+void sluice_session_measure(sluice_session *session, sluice_progress *out)
+{
+    sluice_transport_statistics own = {0};
+    sluice_mover_statistics mover;
+    const sluice_limits *limits = sluice_lane_limits_get(session->lane);
+    sluice_lane_statistics(session->lane, &own);
+    sluice_mover_statistics_get(session->mover, &mover);
+    sluice_session_limiting_feed(session, &own, &mover);
+    out->wire_bytes = own.wire_bytes_sent;
+    out->resent_bytes = own.resent_bytes;
+    out->redundant_bytes = own.redundant_bytes;
+    out->lost_packets = own.lost_packets;
+    out->data_packets = own.data_packets_sent;
+    out->resent_packets = own.resent_packets;
+    out->min_rtt_ns = own.min_rtt_ns;
+    out->srtt_ns = own.srtt_ns;
+    out->queue_ns = own.queue_ns;
+    out->rate_bps = session->rate_bps;
+    out->target_bps = limits->target_bps;
+    out->minimum_bps = limits->minimum_bps;
+    out->mtu = own.datagram_bytes + session->ip_bytes;
+    out->receiver_drops = own.receiver_drop_packets;
+    out->limited_by = limit_now(session, mover.finishing);
+    sluice_time first = first_data(session, &own);
+    out->first_data_ns = first ? first - session->started : 0;
+}

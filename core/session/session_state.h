@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session_state.h - what session.c and account.c share: the session itself, and how it tells of itself.
+ */
+#ifndef SLUICE_SESSION_SESSION_STATE_H
+#define SLUICE_SESSION_SESSION_STATE_H
+
+#include "session/limiting.h"
+#include "session/session.h"
+
+struct sluice_session {
+    sluice *library;
+    sluice_loop *loop;
+    sluice_log *log;
+    sluice_report *report;
+    sluice_lane *lane;
+    sluice_mover *mover;
+    sluice_store store;
+    sluice_timer *timer;
+    sluice_post settle; /* looks at what is due once the callback under way is over */
+    bool settle_posted;
+    const sluice_session_calls *calls;
+    void *user;
+
+    sluice_role role;
+    char id[2 * SLUICE_SESSION_ID_BYTES + 1];
+    char peer[SLUICE_ADDRESS_HOST + 16];
+    char *name;
+    char *controls;
+    char cipher[SLUICE_CIPHER_NAME], crypto[SLUICE_HELLO_NAME], transport[SLUICE_HELLO_NAME];
+    char congestion[SLUICE_HELLO_NAME]; /* of the sending side, as agreed */
+    uint32_t ip_bytes;
+    sluice_rate max_rate;
+
+    sluice_time started, established, first_data_came, ended_at;
+    sluice_duration first_answer_ns; /* how long the first datagram is waited for */
+    sluice_time first_answer_due; /* SLUICE_NEVER once something came */
+    sluice_time next_tick, next_progress, last_progress;
+    uint64_t last_wire_bytes;
+    sluice_rate rate_bps;
+    sluice_limiting limiting;
+    sluice_limit limit_recent;
+    sluice_progress peer_progress;
+
+    sluice_error error;  /* why it ended */
+    bool finished;       /* the mover has finished */
+    bool closing;        /* the transport was told to close */
+    bool closed;         /* the transport has closed */
+    sluice_time close_due; /* when this side closes though it is the peer's turn; 0: not known yet */
+    bool ending;         /* ended was posted */
+};
+
+/* Data flows from here to the peer. */
+bool sluice_session_sending(const sluice_session *session);
+
+/* Events.  The event's type and own fields are set; size, time and the session's fields are filled in. */
+void sluice_session_tell(sluice_session *session, sluice_event *event);
+void sluice_session_tell_statistics(sluice_session *session, sluice_event_type type);
+void sluice_session_tell_warning(sluice_session *session, const char *sentence);
+void sluice_session_tell_done(sluice_session *session);
+
+/* The transport's and the session's figures for the peer. */
+void sluice_session_measure(sluice_session *session, sluice_progress *out);
+/* Where the time went until now, for the sender's side. */
+void sluice_session_limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
+                                  const sluice_mover_statistics *mover);
+
+#endif
