@@ -78,6 +78,7 @@ struct sluice_mover {
     sluice_request received;       /* server */
     bool receiving_request, more_operands;
     bool sending, attached, paused;
+    bool peer_ended;               /* by REFUSE, ERROR or CANCEL */
     bool taking;                   /* the inbox is being read: attach may be called from inside */
     sluice_mover_store store;
     sluice_time now, progress_at;

@@ -315,12 +315,25 @@ static void on_wake(void *user)
     settle_soon(session);
 }
 
+/* What the peer says, and what it did wrong, is told with its name. */
+static void fail_named(sluice_session *session, int status, const char *sentence)
+{
+    char named[1020];
+    bool about_peer = status == SLUICE_EPROTOCOL || sluice_mover_peer_ended(session->mover);
+    if (about_peer && strncmp(sentence, session->peer, strlen(session->peer)) != 0) {
+        snprintf(named, sizeof named, "%.300s: %.700s", session->peer, sentence);
+        fail(session, status, named);
+    } else {
+        fail(session, status, sentence);
+    }
+}
+
 static void on_finished(void *user, int status, const char *sentence)
 {
     sluice_session *session = user;
     session->finished = true;
     session->ended_at = sluice_loop_now(session->loop);
-    fail(session, status, sentence);
+    fail_named(session, status, sentence);
     /* The last control messages must arrive, so whoever hears them closes: of a transfer that went to its end the
      * sender, who hears FINISHED, else the client. */
     if (sluice_mover_complete(session->mover) ? sluice_session_sending(session)

@@ -322,6 +322,7 @@ static int ending_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *b
         status = sluice_message_get_status(body, sentence, sizeof(sentence));
     if (status == SLUICE_OK)
         status = SLUICE_EFAILED;
+    mover->peer_ended = true;
     sluice_mover_end(mover, status, sentence[0] ? sentence : sluice_status_text(status));
     return SLUICE_OK;
 }
@@ -692,6 +693,11 @@ void sluice_mover_statistics_get(const sluice_mover *mover, sluice_mover_statist
     out->finishing = mover->sender && mover->finish_sent;
     out->source_busy = mover->sender && sluice_sender_busy(mover->sender);
     out->sink_busy = mover->receiver && sluice_receiver_busy(mover->receiver);
+}
+
+bool sluice_mover_peer_ended(const sluice_mover *mover)
+{
+    return mover->peer_ended;
 }
 
 bool sluice_mover_sending(const sluice_mover *mover)

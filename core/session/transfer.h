@@ -196,6 +196,9 @@ typedef struct sluice_mover_statistics {
 } sluice_mover_statistics;
 void sluice_mover_statistics_get(const sluice_mover *mover, sluice_mover_statistics *out);
 
+/* The peer's own words (REFUSE, ERROR, CANCEL) are why it ended. */
+bool sluice_mover_peer_ended(const sluice_mover *mover);
+
 /* True when this side sends the data; known from start (client) or requested (server) on. */
 bool sluice_mover_sending(const sluice_mover *mover);
 

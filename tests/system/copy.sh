@@ -117,7 +117,7 @@ old=$port
 wants 5 "127.0.0.1:$old" copy "$room/tree/small" "$(url)"
 port=
 start_server "$room/root" --read-only
-wants 1 'read-only' copy "$room/tree/small" "$(url y)"
+wants 1 "127.0.0.1:$port: .*read-only" copy "$room/tree/small" "$(url y)"
 wants 0 '' copy "$(url tree/small)" "$room/back/read"
 end_server TERM
 port=

@@ -66,7 +66,7 @@ start_copy second "$room/source/other" "$(url twice)"
 second=$client
 
 # No parent at the destination, either side.
-wants 1 'back/no/where.*--mkdir' copy "$room/source/small" "$(url back/no/where/)"
+wants 1 "127.0.0.1:$port: back/no/where.*--mkdir" copy "$room/source/small" "$(url back/no/where/)"
 cp "$room/source/small" "$room/root/served"
 wants 1 "$room/no/where.*--mkdir" copy "$(url served)" "$room/no/where/x"
 [ ! -e "$room/no" ] || fail "a parent was made without --mkdir"
