@@ -23,6 +23,8 @@
 
 #define POOL_THREADS 4
 #define CONNECT_TIMEOUT_NS (20 * SLUICE_SECOND)
+#define ATTEMPTS 5                /* after the first, when the connection is cut before the handshake is done */
+#define AGAIN_NS (50 * SLUICE_MS) /* doubled each time, and up to as much again by chance */
 
 struct sluice_transfer {
     sluice *library;
@@ -51,7 +53,9 @@ struct sluice_transfer {
     sluice_datagram *datagram;
     sluice_session *session;
     uint64_t connection_id;
-    bool answered;
+    bool ready, answered; /* the handshake is done; the server has spoken */
+    unsigned attempts;    /* to connect that were cut short so far */
+    sluice_timer *again;
 
     int wake_fd; /* eventfd: cancel may be called from signal handlers */
     sluice_watch *wake_watch;
@@ -291,6 +295,7 @@ static void on_ready(void *user)
     sluice_hello_message hello = {0};
     sluice_wire_writer writer = {0};
     uint8_t exported[SLUICE_SHA256_BYTES];
+    transfer->ready = true;
     fill_hello(transfer, &hello);
     int status = sluice_tls_export(transfer->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
     if (status == SLUICE_OK)
@@ -304,20 +309,46 @@ static void on_ready(void *user)
         end_without_session(transfer, status, sluice_status_text(status));
 }
 
+static int connect_to_server(sluice_transfer *transfer, sluice_error *error);
+
+/* A server that has as many strangers from one host as it takes turns others away at once: one of many commands started
+ * together comes again a moment later. */
+static bool try_again(sluice_transfer *transfer, bool reached)
+{
+    uint64_t random = 0;
+    if (!reached || transfer->answered || transfer->ready || transfer->attempts >= ATTEMPTS ||
+        sluice_secure_random(&random, sizeof random) != SLUICE_OK)
+        return false;
+    sluice_duration wait_ns = AGAIN_NS << transfer->attempts++;
+    sluice_timer_set(transfer->again, sluice_loop_now(transfer->loop) + wait_ns + random % wait_ns);
+    return true;
+}
+
+static void on_again(void *user, sluice_time now)
+{
+    sluice_transfer *transfer = user;
+    sluice_error error = {0};
+    (void)now;
+    if (transfer->cancelled)
+        return;
+    int status = connect_to_server(transfer, &error);
+    if (status != SLUICE_OK)
+        end_without_session(transfer, status, error.text);
+}
+
 static void on_closed(void *user, const sluice_error *error)
 {
     sluice_transfer *transfer = user;
+    sluice_error named = *error;
+    const sluice_address *peer = sluice_tls_peer(transfer->tls);
+    bool reached = error->status == SLUICE_ECONNECT && peer && !sluice_address_is_none(peer);
     sluice_tls_free(transfer->tls);
     transfer->tls = NULL;
-    if (transfer->session)
+    if (transfer->session || try_again(transfer, reached))
         return;
-    if (error->status == SLUICE_ECLOSED) {
-        sluice_error named;
+    if (error->status == SLUICE_ECLOSED)
         sluice_fail(&named, SLUICE_ECONNECT, "%s: the server closed the connection without an answer", transfer->peer);
-        end_without_session(transfer, named.status, named.text);
-    } else {
-        end_without_session(transfer, error->status, error->text);
-    }
+    end_without_session(transfer, named.status, named.text);
 }
 
 static const sluice_tls_calls tls_calls = {.ready = on_ready, .message = on_message, .closed = on_closed};
@@ -515,7 +546,7 @@ static int start_threads(sluice_transfer *transfer, sluice_error *error)
     return status;
 }
 
-static int start_connecting(sluice_transfer *transfer, sluice_error *error)
+static int connect_to_server(sluice_transfer *transfer, sluice_error *error)
 {
     uint8_t pin[SLUICE_FINGERPRINT_BYTES];
     sluice_tls_connect_setup setup = {
@@ -529,12 +560,20 @@ static int start_connecting(sluice_transfer *transfer, sluice_error *error)
         status = sluice_fingerprint_parse(transfer->options->pin, pin, error);
         setup.fingerprint = pin;
     }
-    if (status == SLUICE_OK)
-        status = sluice_secure_random(&transfer->connection_id, sizeof transfer->connection_id);
     if (status != SLUICE_OK)
         return status;
-    tell_without_session(transfer, SLUICE_EVENT_CONNECTING, SLUICE_OK, "");
     return sluice_tls_connect(&transfer->tls, transfer->loop, &setup, &tls_calls, transfer, error);
+}
+
+static int start_connecting(sluice_transfer *transfer, sluice_error *error)
+{
+    int status = sluice_secure_random(&transfer->connection_id, sizeof transfer->connection_id);
+    if (status == SLUICE_OK)
+        status = sluice_timer_new(&transfer->again, transfer->loop, on_again, transfer);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "cannot connect: %s", sluice_status_text(status));
+    tell_without_session(transfer, SLUICE_EVENT_CONNECTING, SLUICE_OK, "");
+    return connect_to_server(transfer, error);
 }
 
 static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order, sluice_error *error)
@@ -681,6 +720,7 @@ void sluice_transfer_free(sluice_transfer *transfer)
     sluice_tls_free(transfer->tls);
     sluice_datagram_free(transfer->datagram);
     sluice_watch_free(transfer->wake_watch);
+    sluice_timer_free(transfer->again);
     sluice_pool_free(transfer->pool);
     if (transfer->loop)
         sluice_loop_free(transfer->loop);

@@ -9,6 +9,7 @@
 
 #define TICK_NS (100 * SLUICE_MS)
 #define PROGRESS_NS SLUICE_SECOND
+#define REQUEST_NS (30 * SLUICE_SECOND) /* from admission to the client's whole request */
 #define KEEPALIVE_NS (15 * SLUICE_SECOND)
 /* A peer whose first datagram does not come in this time, or in so many round trips, is behind a filter: the set-up
  * connection stood a moment ago.  Longer than the lost first flights of any path that is of use. */
@@ -219,6 +220,7 @@ static const sluice_transport_calls lane_calls = {
 static void on_requested(void *user, const sluice_request *request)
 {
     sluice_session *session = user;
+    session->request_due = SLUICE_NEVER;
     session->calls->requested(session->user, request);
 }
 
@@ -298,6 +300,9 @@ static void on_rate(void *user, sluice_rate target_bps, sluice_rate minimum_bps,
 {
     sluice_session *session = user;
     sluice_error error = {0};
+    /* The user's word counts: a server asks its client for nothing. */
+    if (session->role == SLUICE_CLIENT)
+        return;
     if (apply_rate(session, target_bps, minimum_bps, policy, &error) != SLUICE_OK)
         sluice_session_tell_warning(session, error.text);
 }
@@ -391,10 +396,19 @@ static void first_answer_missing(sluice_session *session)
     sluice_mover_closed(session->mover, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
 }
 
+/* Who was admitted and asks for nothing holds a place that others may want. */
+static void request_missing(sluice_session *session)
+{
+    session->request_due = SLUICE_NEVER;
+    sluice_session_cancel(session, SLUICE_ETIMEOUT, "the client asked for nothing");
+}
+
 static void run_due(sluice_session *session, sluice_time now)
 {
     if (now >= session->first_answer_due)
         first_answer_missing(session);
+    if (now >= session->request_due)
+        request_missing(session);
     if (sluice_mover_next_wake(session->mover) <= now)
         sluice_mover_tick(session->mover, now);
     if (now >= session->next_tick)
@@ -560,6 +574,7 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
     sluice_time now = sluice_loop_now(session->loop);
     session->established = now;
     session->first_answer_due = now + session->first_answer_ns;
+    session->request_due = session->role == SLUICE_SERVER ? now + REQUEST_NS : SLUICE_NEVER;
     session->next_tick = now + TICK_NS;
     session->next_progress = now + PROGRESS_NS;
     session->last_progress = now;

@@ -35,6 +35,7 @@ struct sluice_session {
     sluice_time started, established, first_data_came, ended_at;
     sluice_duration first_answer_ns; /* how long the first datagram is waited for */
     sluice_time first_answer_due; /* SLUICE_NEVER once something came */
+    sluice_time request_due;      /* a server's: SLUICE_NEVER once the client has asked for something */
     sluice_time next_tick, next_progress, last_progress;
     uint64_t last_wire_bytes;
     sluice_rate rate_bps;

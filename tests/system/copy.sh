@@ -111,6 +111,16 @@ done
 wants 5 'cipher' copy --cipher none "$room/tree/small" "$(url x)"
 wants 0 '' copy --checksum sha-256 "$room/tree/one chunk" "$(url by-sha)"
 
+# Many at once from one host: more than the server takes as strangers at a time.
+mkdir "$room/root/crowd"
+pids=
+for i in $(seq 24); do
+    echo "$i" >"$room/crowd$i"
+    copy --quiet "$room/crowd$i" "$(url crowd/)" 2>"$room/crowd.log" &
+    pids="$pids $!"
+done
+for pid in $pids; do wait "$pid" || fail "one of many copies at once failed: $(cat "$room/crowd.log")"; done
+
 # Read-only and write-only servers; nothing there.
 end_server TERM || fail "SIGTERM: the server ended with $?"
 old=$port
