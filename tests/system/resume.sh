@@ -6,18 +6,22 @@
 kills=${KILLS:-6}
 RANDOM=${SEED:-1}
 
+# Without the time limit around it, so that $client is the process itself.
+begin_copy() {
+    "$SLUICE" copy --progress never --ticket-file "$room/ticket" "$@" 2>/dev/null &
+    client=$!
+}
+
 mkdir "$room/root" "$room/tree"
 head -c 30000000 /dev/urandom >"$room/tree/big"
 for i in $(seq 200); do head -c $((RANDOM * 2)) /dev/urandom >"$room/tree/f$i"; done
 start_server "$room/root"
 
 for round in $(seq "$kills"); do
-    copy --rate 150m "$room/tree" "$(url)" 2>/dev/null &
-    client=$!
+    begin_copy --rate 150m "$room/tree" "$(url)"
     sleep 0.$((RANDOM % 8 + 1))$((RANDOM % 10))
     if [ $((RANDOM % 2)) = 0 ]; then
-        child=$(pgrep -P "$client" | head -n 1)
-        kill -KILL "${child:-$client}" 2>/dev/null
+        kill -KILL "$client" 2>/dev/null
         wait "$client" 2>/dev/null
     else
         end_server KILL
@@ -36,15 +40,13 @@ same "$room/tree" "$room/root/tree"
 
 # A partial file with one byte flipped: only its chunk is sent again.
 rm -rf "$room/root/tree"
-copy --rate 100m "$room/tree/big" "$(url big)" 2>/dev/null &
-client=$!
+begin_copy --rate 100m "$room/tree/big" "$(url big)"
 sleep 1.2
-child=$(pgrep -P "$client" | head -n 1)
-kill -INT "${child:-$client}"
+kill -TERM "$client"
 wait "$client" 2>/dev/null
 part=$(find "$room/root" -name '*big*part*' | head -n 1)
 if [ -z "$part" ]; then
-    fail "SIGINT left no partial file"
+    fail "SIGTERM left no partial file"
 else
     was=$(od -An -tu1 -j 1000 -N 1 "$part" | tr -d ' ')
     printf "\\$(printf %03o $((was ^ 1)))" | dd of="$part" bs=1 seek=1000 conv=notrunc status=none
