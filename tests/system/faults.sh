@@ -84,7 +84,7 @@ for how in shrinks grows changes; do
     mkdir "$room/$how"
     cp "$room/source/big" "$room/$how/big"
     cp "$room/source/small" "$room/$how/small"
-    start_copy $how --rate 30m --memory 4Mi "$room/$how" "$(url)"
+    start_copy $how --rate 10m --memory 4Mi "$room/$how" "$(url)"
     changed_clients+=("$client")
 done
 for how in shrinks grows changes; do
