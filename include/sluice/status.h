@@ -46,7 +46,8 @@ extern "C" {
     X(EBUSY, -27, 1, "in use by another writer")                                    \
     X(ECANCELLED, -28, 1, "cancelled")                                              \
     X(EUNSUPPORTED, -29, 1, "not supported")                                        \
-    X(EFAILED, -30, 1, "failed")
+    X(EFAILED, -30, 1, "failed")                                                    \
+    X(EGONE, -31, 1, "no such session any more")
 
 enum {
 #define SLUICE_STATUS_ENUM(name, number, exit_status, text) SLUICE_##name = (number),

@@ -14,7 +14,7 @@
  * must be sent, or sent again, is fetched from the user.  Ranges that are never offered are never sent (holes, or
  * what the receiver has); the receiving user knows of them by its own means.
  *
- * ABI history: 1.0 first.
+ * ABI history: 1.0 first; 1.1 move.
  */
 #ifndef SLUICE_TRANSPORT_H
 #define SLUICE_TRANSPORT_H
@@ -24,7 +24,7 @@
 #include <sluice/plugin.h>
 #include <sys/uio.h>
 
-#define SLUICE_TRANSPORT_ABI SLUICE_ABI(1, 0)
+#define SLUICE_TRANSPORT_ABI SLUICE_ABI(1, 1)
 
 typedef uint64_t sluice_object_id; /* below 2^62 */
 #define SLUICE_OBJECT_CONTROL 0
@@ -34,7 +34,9 @@ enum {
     SLUICE_OBJECT_ORDERED = 1 /* delivered without gaps, in order; else as it comes */
 };
 
-typedef enum sluice_channel { SLUICE_CHANNEL_DATAGRAM, SLUICE_CHANNEL_BYTES } sluice_channel;
+/* What the packets of a transport travel on: datagrams, or a byte channel (TLS over TCP, ssh) that keeps packets apart and
+ * neither loses nor reorders them; there they are not sealed, and setup's seal_bytes is 0. */
+typedef enum sluice_carriage { SLUICE_CARRIAGE_DATAGRAM, SLUICE_CARRIAGE_BYTES } sluice_carriage;
 
 /* Why sending stands still; in this order the first that holds is the reason. */
 typedef enum sluice_wait {
@@ -155,7 +157,7 @@ typedef struct sluice_transport_setup {
 } sluice_transport_setup;
 
 typedef struct sluice_transport_ops {
-    sluice_channel channel;
+    sluice_carriage carriage;
 
     /* Required.  setup and what it points to (but calls and user) are borrowed for the call. */
     int (*init)(void *state, const void *config, const sluice_host *host, const sluice_transport_setup *setup);
@@ -223,6 +225,12 @@ typedef struct sluice_transport_ops {
     void (*statistics)(const void *state, sluice_time now, sluice_transport_statistics *out);
     /* Required.  What sending waits for at this moment. */
     sluice_wait (*waits)(const void *state, sluice_time now);
+
+    /* Optional, since 1.1.  From here on packets travel on a byte channel, which loses and reorders nothing, with at most
+     * packet_bytes each and without a seal: what is in flight counts as not sent and goes out again, without a word to the
+     * rate control.  May be called again when one byte channel takes the place of another.  NULL: this transport cannot
+     * move.  SLUICE_ENOMEM ends the session.  Reentrant in no call. */
+    int (*move)(void *state, sluice_time now, uint32_t packet_bytes);
 } sluice_transport_ops;
 
 #endif

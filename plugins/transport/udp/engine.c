@@ -329,7 +329,7 @@ static void engine_statistics(const void *state, sluice_time now, sluice_transpo
 }
 
 static const sluice_transport_ops ops = {
-    .channel = SLUICE_CHANNEL_DATAGRAM,
+    .carriage = SLUICE_CARRIAGE_DATAGRAM,
     .init = engine_init,
     .fini = engine_fini,
     .inspect = engine_inspect,

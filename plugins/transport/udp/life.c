@@ -157,7 +157,7 @@ void udp_life_break(udp_engine *engine, int status, const char *reason)
 /* Codes are negated statuses where the session uses them so; others mean "closed". */
 static int status_of(uint64_t code)
 {
-    return code >= 1 && code <= (uint64_t)-SLUICE_EFAILED ? -(int)code : SLUICE_ECLOSED;
+    return code >= 1 && code <= (uint64_t)-SLUICE_EGONE ? -(int)code : SLUICE_ECLOSED;
 }
 
 void udp_life_closed_by_peer(udp_engine *engine, uint64_t code, const uint8_t *reason, size_t bytes)
