@@ -49,7 +49,7 @@ struct sluice_transfer {
     sluice_pool *pool;
     sluice_crew crew;
     sluice_report *report;
-    sluice_tls *tls;
+    sluice_channel *tls;
     sluice_datagram *datagram;
     sluice_session *session;
     uint64_t connection_id;
@@ -140,7 +140,7 @@ static void on_session_ready(void *user)
 {
     sluice_transfer *transfer = user;
     if (transfer->tls)
-        sluice_tls_finish(transfer->tls);
+        sluice_channel_finish(transfer->tls);
 }
 
 static const sluice_session_calls session_calls = {.ready = on_session_ready, .ended = on_session_ended};
@@ -148,7 +148,7 @@ static const sluice_session_calls session_calls = {.ready = on_session_ready, .e
 static int open_datagram(sluice_transfer *transfer, const sluice_welcome_message *welcome, sluice_address *peer,
                          sluice_error *error)
 {
-    *peer = *sluice_tls_peer(transfer->tls);
+    *peer = *sluice_channel_peer(transfer->tls);
     sluice_address_port_set(peer, (uint16_t)welcome->port);
     sluice_datagram_setup setup = {.peer = peer};
     return sluice_datagram_new(&transfer->datagram, transfer->loop, &setup, error);
@@ -166,7 +166,7 @@ static int make_session(sluice_transfer *transfer, const sluice_welcome_message 
                            transfer->peer, welcome->cipher);
     int status = open_datagram(transfer, welcome, &peer, error);
     if (status == SLUICE_OK) {
-        status = sluice_tls_export(transfer->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret);
+        status = sluice_channel_export(transfer->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret);
         if (status != SLUICE_OK)
             return sluice_fail(error, status, "cannot derive the session's keys: %s", sluice_status_text(status));
     }
@@ -200,7 +200,7 @@ static int make_session(sluice_transfer *transfer, const sluice_welcome_message 
         .peer_receive_bytes = welcome->receive_bytes,
         .peer_ordered_bytes = welcome->ordered_bytes,
         .timeout_ns = options->timeout,
-        .initial_rtt_ns = sluice_tls_rtt(transfer->tls),
+        .initial_rtt_ns = sluice_channel_rtt(transfer->tls),
         .started = transfer->started,
         .request = &transfer->request,
         .calls = &session_calls,
@@ -247,7 +247,7 @@ static int begin_session(sluice_transfer *transfer, const sluice_welcome_message
     return SLUICE_OK;
 }
 
-static void on_message(void *user, const uint8_t *bytes, size_t count)
+static void on_message(void *user, uint8_t *bytes, size_t count)
 {
     sluice_transfer *transfer = user;
     sluice_hello_type type;
@@ -297,13 +297,13 @@ static void on_ready(void *user)
     uint8_t exported[SLUICE_SHA256_BYTES];
     transfer->ready = true;
     fill_hello(transfer, &hello);
-    int status = sluice_tls_export(transfer->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
+    int status = sluice_channel_export(transfer->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
     if (status == SLUICE_OK)
         status = sluice_hello_prove(transfer->ticket.secret, exported, hello.proof);
     sluice_secure_cleanse(exported, sizeof exported);
     sluice_hello_put(&hello, &writer);
     if (status == SLUICE_OK)
-        status = writer.failed ? SLUICE_ENOMEM : sluice_tls_send(transfer->tls, writer.bytes, writer.size);
+        status = writer.failed ? SLUICE_ENOMEM : sluice_channel_send(transfer->tls, writer.bytes, writer.size);
     sluice_wire_writer_fini(&writer);
     if (status != SLUICE_OK)
         end_without_session(transfer, status, sluice_status_text(status));
@@ -340,9 +340,9 @@ static void on_closed(void *user, const sluice_error *error)
 {
     sluice_transfer *transfer = user;
     sluice_error named = *error;
-    const sluice_address *peer = sluice_tls_peer(transfer->tls);
+    const sluice_address *peer = sluice_channel_peer(transfer->tls);
     bool reached = error->status == SLUICE_ECONNECT && peer && !sluice_address_is_none(peer);
-    sluice_tls_free(transfer->tls);
+    sluice_channel_free(transfer->tls);
     transfer->tls = NULL;
     if (transfer->session || try_again(transfer, reached))
         return;
@@ -351,7 +351,7 @@ static void on_closed(void *user, const sluice_error *error)
     end_without_session(transfer, named.status, named.text);
 }
 
-static const sluice_tls_calls tls_calls = {.ready = on_ready, .message = on_message, .closed = on_closed};
+static const sluice_channel_calls tls_calls = {.ready = on_ready, .message = on_message, .closed = on_closed};
 
 /* ---- control from other threads ---- */
 
@@ -717,7 +717,7 @@ void sluice_transfer_free(sluice_transfer *transfer)
         sluice_transfer_wait(transfer, NULL, NULL);
     }
     sluice_session_free(transfer->session);
-    sluice_tls_free(transfer->tls);
+    sluice_channel_free(transfer->tls);
     sluice_datagram_free(transfer->datagram);
     sluice_watch_free(transfer->wake_watch);
     sluice_timer_free(transfer->again);

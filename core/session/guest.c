@@ -17,7 +17,7 @@
 struct sluice_guest {
     sluice_server *server;
     sluice_guest *next;
-    sluice_tls *tls; /* NULL when the set-up channel is gone */
+    sluice_channel *tls; /* NULL when the set-up channel is gone */
     sluice_session *session;
     char peer[SLUICE_ADDRESS_TEXT];
     sluice_address from;
@@ -56,7 +56,7 @@ static void reap(sluice_post *post)
     unlink_guest(guest);
     sluice_session_free(guest->session);
     sluice_store_fini(&guest->store);
-    sluice_tls_free(guest->tls);
+    sluice_channel_free(guest->tls);
     if (served)
         server->session_count--;
     free(guest);
@@ -154,7 +154,7 @@ static int check_proof(sluice_guest *guest, const sluice_hello_message *hello, s
 {
     const sluice_ticket *ticket = &guest->server->ticket;
     uint8_t exported[SLUICE_SHA256_BYTES], proof[SLUICE_TICKET_PROOF_BYTES];
-    int status = sluice_tls_export(guest->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
+    int status = sluice_channel_export(guest->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
     if (status == SLUICE_OK)
         status = sluice_hello_prove(ticket->secret, exported, proof);
     if (status != SLUICE_OK)
@@ -197,7 +197,7 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
                      sluice_error *error)
 {
     sluice_server *server = guest->server;
-    bool loopback = sluice_address_is_loopback(sluice_tls_peer(guest->tls));
+    bool loopback = sluice_address_is_loopback(sluice_channel_peer(guest->tls));
     int status = sluice_cipher_choose(server->suite.offers, server->suite.count, hello->ciphers, hello->cipher_count,
                                       loopback, welcome->cipher, error);
     if (status != SLUICE_OK)
@@ -250,7 +250,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
     sluice_server *server = guest->server;
     uint8_t secret[SLUICE_SECRET_BYTES];
     sluice_keys keys;
-    int status = sluice_tls_export(guest->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret);
+    int status = sluice_channel_export(guest->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot derive the session's keys: %s", sluice_status_text(status));
     sluice_keys_init(&keys, secret, welcome->session_id);
@@ -263,7 +263,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .report = server->report,
         .role = SLUICE_SERVER,
         .datagram = server->datagram,
-        .validated = sluice_tls_peer(guest->tls),
+        .validated = sluice_channel_peer(guest->tls),
         .peer_text = guest->peer,
         .keys = &keys,
         .local_id = welcome->connection_id,
@@ -281,7 +281,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .peer_receive_bytes = hello->receive_bytes,
         .peer_ordered_bytes = hello->ordered_bytes,
         .timeout_ns = server->serve->timeout,
-        .initial_rtt_ns = sluice_tls_rtt(guest->tls),
+        .initial_rtt_ns = sluice_channel_rtt(guest->tls),
         .started = sluice_loop_now(server->loop),
         .calls = &session_calls,
         .user = guest,
@@ -329,7 +329,7 @@ void sluice_guests_contend(void *user, sluice_time now)
 
 static void send_answer(sluice_guest *guest, sluice_wire_writer *writer)
 {
-    if (writer->failed || sluice_tls_send(guest->tls, writer->bytes, writer->size) != SLUICE_OK)
+    if (writer->failed || sluice_channel_send(guest->tls, writer->bytes, writer->size) != SLUICE_OK)
         sluice_log_say(guest->server->log, SLUICE_LOG_WARNING, "%s: cannot answer the hello", guest->peer);
     sluice_wire_writer_fini(writer);
 }
@@ -342,7 +342,7 @@ static void refuse(sluice_guest *guest, const sluice_error *error)
     sluice_log_say(guest->server->log, SLUICE_LOG_WARNING, "%s: refused: %s", guest->peer, error->text);
     sluice_refuse_put(&message, &writer);
     send_answer(guest, &writer);
-    sluice_tls_finish(guest->tls);
+    sluice_channel_finish(guest->tls);
 }
 
 static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice_error *error)
@@ -372,7 +372,7 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
     return SLUICE_OK;
 }
 
-static void on_message(void *user, const uint8_t *bytes, size_t count)
+static void on_message(void *user, uint8_t *bytes, size_t count)
 {
     sluice_guest *guest = user;
     sluice_error error = {0};
@@ -388,30 +388,30 @@ static void on_closed(void *user, const sluice_error *error)
     sluice_guest *guest = user;
     if (!guest->session && error->status != SLUICE_ECLOSED)
         sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: set-up ended: %s", guest->peer, error->text);
-    sluice_tls_free(guest->tls);
+    sluice_channel_free(guest->tls);
     guest->tls = NULL;
     if (guest->session && !guest->session_ended)
         sluice_session_orphaned(guest->session);
     reap_if_over(guest);
 }
 
-static const sluice_tls_calls tls_calls = {.message = on_message, .closed = on_closed};
+static const sluice_channel_calls tls_calls = {.message = on_message, .closed = on_closed};
 
-void sluice_guest_accept(void *user, sluice_tls *tls)
+void sluice_guest_accept(void *user, sluice_channel *channel)
 {
     sluice_server *server = user;
     sluice_guest *guest = calloc(1, sizeof *guest);
     if (!guest) {
-        sluice_tls_free(tls);
+        sluice_channel_free(channel);
         return;
     }
     guest->server = server;
-    guest->tls = tls;
-    guest->from = *sluice_tls_peer(tls);
+    guest->tls = channel;
+    guest->from = *sluice_channel_peer(channel);
     sluice_address_text(&guest->from, guest->peer);
     guest->next = server->guests;
     server->guests = guest;
-    sluice_tls_calls_set(tls, &tls_calls, guest);
+    sluice_channel_calls_set(channel, &tls_calls, guest);
 }
 
 void sluice_guests_turn_away(sluice_server *server)
@@ -419,7 +419,7 @@ void sluice_guests_turn_away(sluice_server *server)
     for (sluice_guest *guest = server->guests; guest; guest = guest->next) {
         if (guest->session || !guest->tls)
             continue;
-        sluice_tls_free(guest->tls);
+        sluice_channel_free(guest->tls);
         guest->tls = NULL;
         reap_if_over(guest);
     }

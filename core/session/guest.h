@@ -47,7 +47,7 @@ struct sluice_server {
 };
 
 /* Takes over a channel whose handshake is done; user is the server. */
-void sluice_guest_accept(void *server, sluice_tls *tls);
+void sluice_guest_accept(void *server, sluice_channel *channel);
 
 /* Ends those that are not admitted yet. */
 void sluice_guests_turn_away(sluice_server *server);

@@ -90,11 +90,11 @@ static void lane_make(stranger *s, const sluice_welcome_message *welcome)
     uint8_t secret[SLUICE_SECRET_BYTES];
     sluice_keys keys;
     sluice_error error = {0};
-    sluice_address peer = *sluice_tls_peer(s->tls);
+    sluice_address peer = *sluice_channel_peer(s->tls);
     sluice_address_port_set(&peer, (uint16_t)welcome->port);
     sluice_datagram_setup datagram = {.peer = &peer};
     CU_ASSERT_EQUAL_FATAL(sluice_datagram_new(&s->datagram, s->loop, &datagram, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL_FATAL(sluice_tls_export(s->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(sluice_channel_export(s->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret), SLUICE_OK);
     sluice_keys_init(&keys, secret, welcome->session_id);
     sluice_lane_setup setup = {
         .library = s->library,
@@ -131,7 +131,7 @@ static void lane_make(stranger *s, const sluice_welcome_message *welcome)
 
 /* ---- set-up ---- */
 
-static void on_message(void *user, const uint8_t *bytes, size_t count)
+static void on_message(void *user, uint8_t *bytes, size_t count)
 {
     stranger *s = user;
     sluice_hello_type type;
@@ -161,11 +161,11 @@ static void send_hello(stranger *s)
 {
     uint8_t exported[SLUICE_SHA256_BYTES];
     sluice_wire_writer writer = {0};
-    CU_ASSERT_EQUAL(sluice_tls_export(s->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_export(s->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported), SLUICE_OK);
     CU_ASSERT_EQUAL(sluice_hello_prove(s->ticket.secret, exported, s->hello.proof), SLUICE_OK);
     sluice_hello_put(&s->hello, &writer);
     sluice_wire_put_bytes(&writer, s->extra.bytes, s->extra.size);
-    CU_ASSERT_EQUAL(sluice_tls_send(s->tls, writer.bytes, writer.size), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(s->tls, writer.bytes, writer.size), SLUICE_OK);
     sluice_wire_writer_fini(&writer);
 }
 
@@ -187,15 +187,15 @@ static void step(stranger *s)
 
 void stranger_meet(stranger *s, uint16_t port, const void *instead, size_t bytes)
 {
-    static const sluice_tls_calls honest = {.ready = on_ready, .message = on_message, .closed = on_hung_up};
-    static const sluice_tls_calls otherwise = {
+    static const sluice_channel_calls honest = {.ready = on_ready, .message = on_message, .closed = on_hung_up};
+    static const sluice_channel_calls otherwise = {
         .ready = on_ready_otherwise, .message = on_message, .closed = on_hung_up};
     sluice_error error = {0};
     sluice_tls_connect_setup setup = {.host = "127.0.0.1", .port = port, .fingerprint = s->ticket.key};
     CU_ASSERT_EQUAL_FATAL(sluice_tls_connect(&s->tls, s->loop, &setup, instead ? &otherwise : &honest, s, &error),
                           SLUICE_OK);
     if (instead)
-        CU_ASSERT_EQUAL(sluice_tls_send(s->tls, instead, bytes), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_channel_send(s->tls, instead, bytes), SLUICE_OK);
     sluice_time end = sluice_clock_now() + PATIENCE_NS;
     while (!s->answered && !s->hung_up && sluice_clock_now() < end)
         step(s);
@@ -230,7 +230,7 @@ void stranger_fini(stranger *s)
 {
     sluice_lane_free(s->lane);
     sluice_datagram_free(s->datagram);
-    sluice_tls_free(s->tls);
+    sluice_channel_free(s->tls);
     sluice_wire_writer_fini(&s->extra);
     sluice_wire_writer_fini(&s->said);
     sluice_wire_writer_fini(&s->heard);

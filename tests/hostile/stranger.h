@@ -15,7 +15,7 @@
 typedef struct stranger {
     sluice *library;
     sluice_loop *loop;
-    sluice_tls *tls;
+    sluice_channel *tls;
     sluice_datagram *datagram;
     sluice_lane *lane;
     sluice_ticket ticket;
