@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* udp.c - transport `udp`: the engine on datagrams. */
+/* udp.c - transport `udp`: the engine on datagrams; it may move to a byte channel when they do not come through. */
 #include "engine/engine.h"
 
 static const sluice_transport_ops ops = {
     .carriage = SLUICE_CARRIAGE_DATAGRAM,
-    .init = engine_init,
+    .init = engine_init_datagrams,
     .fini = engine_fini,
     .inspect = engine_inspect,
     .receive = engine_receive,
@@ -25,8 +25,9 @@ static const sluice_transport_ops ops = {
     .close = engine_close,
     .statistics = engine_statistics,
     .waits = engine_waits,
+    .move = engine_move,
 };
 
-SLUICE_PLUGIN_DEFINE(transport, udp, SLUICE_TRANSPORT, SLUICE_TRANSPORT_ABI, .name = "udp", .version = "1.0",
+SLUICE_PLUGIN_DEFINE(transport, udp, SLUICE_TRANSPORT, SLUICE_TRANSPORT_ABI, .name = "udp", .version = "1.1",
                      .summary = "Blocks over UDP: exact reports, no head-of-line blocking, path discovery.",
                      .state_size = sizeof(transport_engine), .ops = &ops, .ops_size = sizeof(ops));

@@ -70,7 +70,7 @@ static int path_frame(transport_engine *engine, const sluice_packet *packet, con
     if (frame->rest_bytes < ENGINE_CHALLENGE_BYTES)
         return SLUICE_EPROTOCOL;
     if (frame->type == ENGINE_FRAME_CHALLENGE)
-        engine_path_challenge(&engine->path, packet->path, frame->rest);
+        engine_path_challenge(&engine->path, engine_on_bytes(engine) ? 0 : packet->path, frame->rest);
     else if (engine_path_response(&engine->path, frame->rest, &number) && number != 0)
         engine_event(engine, SLUICE_TRANSPORT_PATH, number);
     return SLUICE_OK;
@@ -171,6 +171,11 @@ static void count_unopened(transport_engine *engine, const sluice_packet *packet
         engine_life_break(engine, SLUICE_ELIMIT, "too many forged packets");
 }
 
+static sluice_duration report_delay(const transport_engine *engine)
+{
+    return engine_on_bytes(engine) ? ENGINE_BYTES_REPORT_DELAY : engine_rtt_report_delay(&engine->rtt);
+}
+
 void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
 {
     engine_receipt *receipt = &engine->receipt;
@@ -178,7 +183,7 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
         count_unopened(engine, packet);
         return;
     }
-    uint64_t wire = (uint64_t)packet->size + engine->setup.seal_bytes + engine->setup.ip_bytes;
+    uint64_t wire = engine_wire_bytes(engine, packet->size);
     engine->counts.packets_received++;
     engine->counts.wire_bytes_received += wire;
     engine->counts.last_received = engine->now;
@@ -186,8 +191,9 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
         count_redundant(engine, packet->data + packet->header_bytes, packet->data + packet->size);
         return;
     }
-    engine_path_received(&engine->path, engine->host, packet->path, wire,
-                         !receipt->any || packet->number > receipt->high);
+    if (!engine_on_bytes(engine)) /* A late datagram has no say in where packets go. */
+        engine_path_received(&engine->path, engine->host, packet->path, wire,
+                             !receipt->any || packet->number > receipt->high);
     phase_note(engine, packet);
     engine_life_received(engine);
     wishes asks = {false, false};
@@ -205,5 +211,5 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     if (packet->ecn == SLUICE_ECN_CE)
         receipt->ce_packets++;
     if (asks.eliciting)
-        engine_receipt_want(receipt, engine->now, engine_rtt_report_delay(&engine->rtt), asks.urgent);
+        engine_receipt_want(receipt, engine->now, report_delay(engine), asks.urgent);
 }

@@ -75,7 +75,7 @@ static void phase_advance(transport_engine *engine)
 {
     engine_phases *phases = &engine->phases;
     uint64_t most = engine->setup.packets_per_phase;
-    if (most == 0 || phases->packets < most || !phases->acked)
+    if (most == 0 || phases->packets < most || !phases->acked || engine_on_bytes(engine))
         return;
     phases->sent++;
     phases->packets = 0;
@@ -115,8 +115,9 @@ static void finish(builder *b)
     sluice_packet *packet = &b->packets[b->made];
     size_t spare = (size_t)(b->end - b->at);
     bool greeting = !engine->life.ready && engine->setup.role == SLUICE_CLIENT;
-    if ((b->sent.flags & ENGINE_SENT_PROBE) || greeting ||
-        (spare < PAD_MOST && (b->sent.flags & ENGINE_SENT_ELICITING))) {
+    bool padded = (b->sent.flags & ENGINE_SENT_PROBE) || greeting ||
+                  (spare < PAD_MOST && (b->sent.flags & ENGINE_SENT_ELICITING));
+    if (padded && !engine_on_bytes(engine)) {
         memset(b->at, 0, spare);
         b->at = b->end;
     }
@@ -203,9 +204,10 @@ static bool report_due(const transport_engine *engine)
 static bool report_along(const transport_engine *engine)
 {
     const engine_receipt *receipt = &engine->receipt;
+    sluice_duration every = engine_on_bytes(engine) ? ENGINE_BYTES_REPORT_DELAY : engine_rtt_smoothed(&engine->rtt) / 4;
     return receipt->any && receipt->since > 0 &&
            (receipt->due != SLUICE_NEVER ? receipt->eliciting_since >= 16 : true) &&
-           engine->now >= receipt->last + engine_rtt_smoothed(&engine->rtt) / 4;
+           engine->now >= receipt->last + every;
 }
 
 static void put_path(builder *b)
@@ -505,7 +507,7 @@ static uint32_t other_path(const transport_engine *engine)
 uint32_t engine_build_probe_bytes(const transport_engine *engine)
 {
     uint64_t most = engine_probe_most(engine);
-    if (!engine->life.ready || engine->recovery.probes_due > 0 ||
+    if (engine_on_bytes(engine) || !engine->life.ready || engine->recovery.probes_due > 0 ||
         engine_window(engine) < engine_wire_bytes(engine, engine_packet_bytes(engine)))
         return 0;
     return engine_pmtud_probe(&engine->pmtud, engine->now, most);
@@ -604,7 +606,7 @@ static bool build_next(builder *b)
         return false;
     }
     finish(b);
-    return b->status == SLUICE_OK && b->packets[b->made - 1].size == b->full;
+    return b->status == SLUICE_OK && (engine_on_bytes(engine) || b->packets[b->made - 1].size == b->full);
 }
 
 /* At the very end of everything, blocks that were lost before go out once more without waiting for news of them. */
@@ -690,8 +692,8 @@ sluice_time engine_build_wake(const transport_engine *engine)
     if (engine_outgoing_first(engine) || engine->in.due || engine->in.credit_due || engine->life.ping_due ||
         path->response_due || engine->recovery.probes_due > 0 || engine_recovery_repeat_due(engine))
         return paced;
-    sluice_time probe =
-        engine->life.ready ? engine_pmtud_wake(&engine->pmtud, engine_probe_most(engine)) : SLUICE_NEVER;
+    bool probes = engine->life.ready && !engine_on_bytes(engine);
+    sluice_time probe = probes ? engine_pmtud_wake(&engine->pmtud, engine_probe_most(engine)) : SLUICE_NEVER;
     sluice_time at = probe < challenge ? probe : challenge;
     return at > paced ? at : paced;
 }

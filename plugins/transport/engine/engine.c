@@ -7,21 +7,39 @@
 #define CREDIT_UNTOLD (64 * 1024) /* assumed of the peer until its first report */
 #define PACKET_LEAST 508u
 #define SMALL_PACKET 512u /* packets remembered at most: in_flight_most of this size */
+#define BYTES_MOST 16380u /* a packet on a byte channel: with its length it fills a TLS record */
+
+/* What a packet on a byte channel is on the wire can only be estimated, since TCP cuts the stream as it likes: the
+ * packet and its length (4) in one TLS 1.3 record (header 5, content type 1, tag 16), all in segments of 1448 bytes,
+ * each with 52 bytes of headers (IPv4 20, TCP 20, its time stamps 12), the last one begun counted as whole. */
+#define LENGTH_BYTES 4u
+#define RECORD_BYTES 22u
+#define TCP_SEGMENT 1448u
+#define TCP_HEADER_BYTES 52u
+
+bool engine_on_bytes(const transport_engine *engine)
+{
+    return engine->carriage == SLUICE_CARRIAGE_BYTES;
+}
 
 uint32_t engine_packet_bytes(const transport_engine *engine)
 {
-    return engine_pmtud_bytes(&engine->pmtud) - engine->setup.seal_bytes;
+    return engine_on_bytes(engine) ? engine->byte_packet
+                                   : engine_pmtud_bytes(&engine->pmtud) - engine->setup.seal_bytes;
 }
 
 uint32_t engine_wire_bytes(const transport_engine *engine, uint32_t packet_bytes)
 {
-    return packet_bytes + engine->setup.seal_bytes + engine->setup.ip_bytes;
+    if (!engine_on_bytes(engine))
+        return packet_bytes + engine->setup.seal_bytes + engine->setup.ip_bytes;
+    uint32_t stream = packet_bytes + LENGTH_BYTES + RECORD_BYTES;
+    return stream + (stream + TCP_SEGMENT - 1) / TCP_SEGMENT * TCP_HEADER_BYTES;
 }
 
 uint64_t engine_window(const transport_engine *engine)
 {
     uint64_t most = engine->setup.in_flight_most, flying = engine->flight.in_flight_bytes;
-    if (engine->control.cwnd_bytes && engine->control.cwnd_bytes < most)
+    if (engine->control.cwnd_bytes && engine->control.cwnd_bytes < most && !engine_on_bytes(engine))
         most = engine->control.cwnd_bytes;
     uint64_t least = engine_wire_bytes(engine, engine_packet_bytes(engine));
     most = most > least ? most : least;
@@ -39,7 +57,7 @@ void engine_control_taken(transport_engine *engine)
 void engine_resized(transport_engine *engine)
 {
     engine_control_taken(engine);
-    engine_event(engine, SLUICE_TRANSPORT_DATAGRAM, engine_pmtud_bytes(&engine->pmtud));
+    engine_event(engine, SLUICE_TRANSPORT_DATAGRAM, engine_packet_bytes(engine) + engine->setup.seal_bytes);
 }
 
 void engine_event(transport_engine *engine, sluice_transport_event_type type, uint64_t value)
@@ -67,7 +85,7 @@ static sluice_wait wait_of(const transport_engine *engine)
     return engine_window(engine) < wire ? SLUICE_WAIT_WINDOW : SLUICE_WAIT_NOTHING;
 }
 
-static void enter(transport_engine *engine, sluice_time now)
+void engine_enter(transport_engine *engine, sluice_time now)
 {
     if (now > engine->now)
         engine->now = now;
@@ -75,7 +93,7 @@ static void enter(transport_engine *engine, sluice_time now)
     engine->wait_since = engine->now;
 }
 
-static void leave(transport_engine *engine)
+void engine_leave(transport_engine *engine)
 {
     engine_outgoing_reap(engine);
     engine_incoming_reap(engine);
@@ -92,6 +110,24 @@ static int setup_check(const sluice_host *host, const sluice_transport_setup *se
                           "transport: datagrams of %u to %u bytes with a seal of %u cannot be used; %u to 16356 can",
                           setup->datagram_least, setup->datagram_most, setup->seal_bytes, PACKET_LEAST);
     return SLUICE_OK;
+}
+
+static int packet_check(const sluice_host *host, uint32_t bytes)
+{
+    if (bytes < PACKET_LEAST || bytes > BYTES_MOST)
+        return host->fail(host, SLUICE_EINVAL,
+                          "transport: packets of %u bytes cannot be used on a byte channel; %u to %u can", bytes,
+                          PACKET_LEAST, BYTES_MOST);
+    return SLUICE_OK;
+}
+
+static void carriage_bytes(transport_engine *engine, uint32_t packet_bytes)
+{
+    engine->carriage = SLUICE_CARRIAGE_BYTES;
+    engine->byte_packet = packet_bytes;
+    engine->setup.seal_bytes = 0;
+    engine_path_init(&engine->path, true);
+    engine_receipt_every(&engine->receipt, ENGINE_BYTES_PER_REPORT);
 }
 
 static void setup_take(transport_engine *engine, const sluice_transport_setup *setup)
@@ -125,13 +161,9 @@ void engine_fini(void *state)
     memset(engine, 0, sizeof(*engine));
 }
 
-int engine_init(void *state, const void *config, const sluice_host *host, const sluice_transport_setup *setup)
+static int init(transport_engine *engine, const sluice_host *host, const sluice_transport_setup *setup)
 {
-    transport_engine *engine = state;
-    (void)config;
-    int status = setup_check(host, setup);
-    if (status != SLUICE_OK)
-        return status;
+    int status;
     engine->host = host;
     setup_take(engine, setup);
     engine_rtt_init(&engine->rtt, setup->initial_rtt_ns);
@@ -150,6 +182,48 @@ int engine_init(void *state, const void *config, const sluice_host *host, const 
     return SLUICE_OK;
 }
 
+int engine_init_datagrams(void *state, const void *config, const sluice_host *host, const sluice_transport_setup *setup)
+{
+    (void)config;
+    int status = setup_check(host, setup);
+    return status == SLUICE_OK ? init(state, host, setup) : status;
+}
+
+int engine_init_bytes(void *state, const void *config, const sluice_host *host, const sluice_transport_setup *setup)
+{
+    transport_engine *engine = state;
+    (void)config;
+    int status = packet_check(host, setup->datagram_most);
+    if (status == SLUICE_OK)
+        status = init(engine, host, setup);
+    if (status == SLUICE_OK) {
+        carriage_bytes(engine, setup->datagram_most);
+        engine_control_taken(engine);
+    }
+    return status;
+}
+
+int engine_move(void *state, sluice_time now, uint32_t packet_bytes)
+{
+    transport_engine *engine = state;
+    int status = packet_check(engine->host, packet_bytes);
+    if (status != SLUICE_OK)
+        return status;
+    engine_enter(engine, now);
+    status = engine_recovery_take_back(engine);
+    if (status != SLUICE_OK)
+        engine_life_break(engine, status, "out of memory");
+    engine_rtt_init(&engine->rtt, engine_rtt_smoothed(&engine->rtt));
+    carriage_bytes(engine, packet_bytes);
+    engine->ring_full = false;
+    if (engine->receipt.any)
+        engine->receipt.due = engine->now; /* So that the peer need not send again what has come. */
+    engine_life_moved(engine);
+    engine_resized(engine);
+    engine_leave(engine);
+    return status;
+}
+
 /* ---- packets ---- */
 
 void engine_inspect(const void *state, sluice_packet *packets, size_t count)
@@ -161,17 +235,17 @@ void engine_inspect(const void *state, sluice_packet *packets, size_t count)
 void engine_receive(void *state, sluice_time now, sluice_packet *packets, size_t count)
 {
     transport_engine *engine = state;
-    enter(engine, now);
+    engine_enter(engine, now);
     engine->ring_full = false;
     for (size_t i = 0; i < count; i++)
         engine_arrival_take(engine, &packets[i]);
-    leave(engine);
+    engine_leave(engine);
 }
 
 size_t engine_produce(void *state, sluice_time now, sluice_packet *packets, size_t count)
 {
     transport_engine *engine = state;
-    enter(engine, now);
+    engine_enter(engine, now);
     engine_life_timers(engine);
     if (engine_live(engine)) {
         if (engine->now >= engine_recovery_wake(engine))
@@ -181,7 +255,7 @@ size_t engine_produce(void *state, sluice_time now, sluice_packet *packets, size
             engine_life_break(engine, status, "out of memory");
     }
     size_t made = engine_build(engine, packets, count);
-    leave(engine);
+    engine_leave(engine);
     return made;
 }
 
@@ -203,7 +277,7 @@ void engine_too_big(void *state, sluice_time now, const sluice_packet *packets, 
 {
     transport_engine *engine = state;
     bool changed = false;
-    enter(engine, now);
+    engine_enter(engine, now);
     for (size_t i = 0; i < count; i++) {
         uint64_t number = packets[i].number;
         if (!engine_flight_is_flying(&engine->flight, number))
@@ -216,7 +290,7 @@ void engine_too_big(void *state, sluice_time now, const sluice_packet *packets, 
     }
     if (changed)
         engine_resized(engine);
-    leave(engine);
+    engine_leave(engine);
 }
 
 void engine_dropped(void *state, uint64_t total)
@@ -287,7 +361,7 @@ void engine_control(void *state, sluice_time now, const sluice_control *control)
 {
     transport_engine *engine = state;
     if (now > engine->now)
-        enter(engine, now);
+        engine_enter(engine, now);
     engine->control = *control;
     engine_control_taken(engine);
     engine->wait = wait_of(engine);
@@ -296,7 +370,7 @@ void engine_control(void *state, sluice_time now, const sluice_control *control)
 void engine_close(void *state, sluice_time now, uint64_t code, const char *reason)
 {
     transport_engine *engine = state;
-    enter(engine, now);
+    engine_enter(engine, now);
     engine_life_close(engine, code, reason);
 }
 
@@ -314,7 +388,7 @@ void engine_statistics(const void *state, sluice_time now, sluice_transport_stat
     uint32_t size = out->size;
     counts.in_flight_bytes = engine->flight.in_flight_bytes;
     counts.ce_packets = engine->recovery.ce_packets;
-    counts.datagram_bytes = engine_pmtud_bytes(&engine->pmtud);
+    counts.datagram_bytes = engine_packet_bytes(engine) + engine->setup.seal_bytes;
     counts.phase_sent = engine->phases.sent;
     counts.phase_received = engine->phases.received;
     counts.srtt_ns = engine->rtt.srtt;

@@ -3,7 +3,7 @@
  * engine.h - one end of one lane: the parts of the engine put together.
  *
  * Nothing here is locked: an engine belongs to its lane's thread.  Calls to the user may come back into the reentrant
- * operations; therefore no object is freed before the operation that is under way ends (leave, in engine.c).
+ * operations; therefore no object is freed before the operation that is under way ends (engine_leave).
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -22,6 +22,11 @@
 
 #define ENGINE_REASON_BYTES 500
 
+/* Reports on a byte channel carry credit, acknowledge and measure the round trip; none is ever missing.  At 10 Gbit/s
+ * 32 packets of 16 KiB take 0.4 ms. */
+#define ENGINE_BYTES_PER_REPORT 32u
+#define ENGINE_BYTES_REPORT_DELAY (5 * SLUICE_MS)
+
 typedef enum engine_stage {
     ENGINE_STAGE_OPEN,
     ENGINE_STAGE_CLOSING, /* we closed: CLOSE goes out until it is acknowledged */
@@ -34,6 +39,7 @@ typedef struct engine_life {
     char reason[ENGINE_REASON_BYTES + 1];
     bool close_due;
     unsigned closes; /* CLOSE frames that may still be sent */
+    bool close_open; /* CLOSE was not acknowledged */
     sluice_time close_again, close_until;
 
     bool ready;
@@ -57,6 +63,8 @@ typedef struct transport_engine {
     sluice_transport_calls calls;
     void *user;
     sluice_transport_setup setup;
+    sluice_carriage carriage;
+    uint32_t byte_packet; /* bytes of a full packet on a byte channel */
     sluice_time now;
     sluice_control control;
 
@@ -80,7 +88,9 @@ typedef struct transport_engine {
 } transport_engine;
 
 /* The operations of sluice_transport_ops, for the tables of the plugins. */
-int engine_init(void *state, const void *config, const sluice_host *host, const sluice_transport_setup *setup);
+int engine_init_datagrams(void *state, const void *config, const sluice_host *host,
+                          const sluice_transport_setup *setup);
+int engine_init_bytes(void *state, const void *config, const sluice_host *host, const sluice_transport_setup *setup);
 void engine_fini(void *state);
 void engine_inspect(const void *state, sluice_packet *packets, size_t count);
 void engine_receive(void *state, sluice_time now, sluice_packet *packets, size_t count);
@@ -101,8 +111,13 @@ void engine_control(void *state, sluice_time now, const sluice_control *control)
 void engine_close(void *state, sluice_time now, uint64_t code, const char *reason);
 void engine_statistics(const void *state, sluice_time now, sluice_transport_statistics *out);
 sluice_wait engine_waits(const void *state, sluice_time now);
+int engine_move(void *state, sluice_time now, uint32_t packet_bytes);
 
-/* Size of a full packet before sealing, and of its IP packet. */
+/* On a byte channel nothing is lost, reordered or too big, and there is no path to measure: only order, credit and the
+ * bound of what is in flight are left to do. */
+bool engine_on_bytes(const transport_engine *engine);
+
+/* Size of a full packet before sealing, and of its IP packets. */
 uint32_t engine_packet_bytes(const transport_engine *engine);
 uint32_t engine_wire_bytes(const transport_engine *engine, uint32_t packet_bytes);
 
@@ -115,6 +130,10 @@ void engine_resized(transport_engine *engine);
 
 void engine_event(transport_engine *engine, sluice_transport_event_type type, uint64_t value);
 bool engine_live(const transport_engine *engine);
+
+/* An operation begins, and ends. */
+void engine_enter(transport_engine *engine, sluice_time now);
+void engine_leave(transport_engine *engine);
 
 /* build.c: the next batch; 0 when nothing may leave. */
 size_t engine_build(transport_engine *engine, sluice_packet *packets, size_t count);
@@ -139,6 +158,8 @@ sluice_time engine_life_wake(const transport_engine *engine);
 void engine_life_close(transport_engine *engine, uint64_t code, const char *reason);
 void engine_life_closed_by_peer(transport_engine *engine, uint64_t code, const uint8_t *reason, size_t bytes);
 void engine_life_close_acked(transport_engine *engine);
+/* What was said of life and death counts as not said: the peer is greeted, or told once more of the end. */
+void engine_life_moved(transport_engine *engine);
 /* Ends the session because of the peer's or our own fault: CLOSED with that status, and CLOSE to the peer. */
 void engine_life_break(transport_engine *engine, int status, const char *reason);
 

@@ -133,7 +133,7 @@ static void close_begin(transport_engine *engine, uint64_t code, const char *rea
     engine_life *life = &engine->life;
     life->code = code & ((UINT64_C(1) << 62) - 1);
     reason_copy(life->reason, reason ? reason : "", reason ? strlen(reason) : 0);
-    life->close_due = true;
+    life->close_due = life->close_open = true;
     life->closes = CLOSE_TIMES;
     life->close_until = engine->now + 3 * engine_rtt_pto(&engine->rtt);
 }
@@ -167,7 +167,7 @@ void engine_life_closed_by_peer(transport_engine *engine, uint64_t code, const u
     reason_copy(text, (const char *)reason, bytes);
     bool ours = life->stage == ENGINE_STAGE_CLOSING;
     life->closes = 0;
-    life->close_due = false;
+    life->close_due = life->close_open = false;
     tell_closed(engine, ours ? SLUICE_OK : status_of(code), code, text);
 }
 
@@ -175,7 +175,19 @@ void engine_life_close_acked(transport_engine *engine)
 {
     engine_life *life = &engine->life;
     life->closes = 0;
-    life->close_due = false;
+    life->close_due = life->close_open = false;
     if (life->stage == ENGINE_STAGE_CLOSING)
         tell_closed(engine, SLUICE_OK, life->code, life->reason);
+}
+
+void engine_life_moved(transport_engine *engine)
+{
+    engine_life *life = &engine->life;
+    life->expecting = SLUICE_NEVER;
+    life->ping_due = true;
+    if (life->close_open) {
+        life->close_due = true;
+        life->closes = CLOSE_TIMES;
+        life->close_until = engine->now + 3 * engine_rtt_pto(&engine->rtt);
+    }
 }

@@ -13,7 +13,7 @@
 
 int engine_receipt_init(engine_receipt *receipt, const sluice_host *host)
 {
-    *receipt = (engine_receipt){.due = SLUICE_NEVER};
+    *receipt = (engine_receipt){.due = SLUICE_NEVER, .every = PACKETS_PER_REPORT};
     receipt->numbers.map = host->resize(host, NULL, ENGINE_RECEIPT_WINDOW / 8);
     if (!receipt->numbers.map)
         return SLUICE_ENOMEM;
@@ -28,6 +28,11 @@ void engine_receipt_fini(engine_receipt *receipt, const sluice_host *host)
         host->resize(host, receipt->numbers.map, 0);
     engine_ranges_fini(&receipt->pending, host);
     *receipt = (engine_receipt){0};
+}
+
+void engine_receipt_every(engine_receipt *receipt, uint32_t packets)
+{
+    receipt->every = packets;
 }
 
 bool engine_receipt_seen(const engine_receipt *receipt, uint64_t number)
@@ -60,7 +65,7 @@ static void advance(engine_receipt *receipt, uint64_t number)
 
 static void arrival_note(engine_receipt *receipt, uint64_t number, sluice_time received)
 {
-    if (receipt->since % (PACKETS_PER_REPORT / ENGINE_REPORT_ARRIVALS) == 0 &&
+    if (receipt->since % (receipt->every / ENGINE_REPORT_ARRIVALS) == 0 &&
         receipt->arrival_count < ENGINE_REPORT_ARRIVALS)
         receipt->arrivals[receipt->arrival_count++] = (engine_arrival){number, received};
 }
@@ -104,7 +109,7 @@ void engine_receipt_want(engine_receipt *receipt, sluice_time now, sluice_durati
     sluice_time due = now + delay;
     receipt->eliciting_since++;
     receipt->eliciting_total++;
-    if (receipt->eliciting_since >= PACKETS_PER_REPORT || receipt->eliciting_total <= FIRST_AT_ONCE)
+    if (receipt->eliciting_since >= receipt->every || receipt->eliciting_total <= FIRST_AT_ONCE)
         due = now;
     else if (urgent)
         due = now > receipt->last + URGENT_GAP ? now : receipt->last + URGENT_GAP;

@@ -22,6 +22,11 @@ void engine_recovery_fini(transport_engine *engine)
     engine_ranges_fini(&engine->recovery.blind, engine->host);
 }
 
+static bool is_fresh(const transport_engine *engine, uint64_t number)
+{
+    return number >= engine->recovery.fresh_from;
+}
+
 /* ---- what became of the records of a packet ---- */
 
 static int record_acked(transport_engine *engine, uint64_t number, const engine_record *record)
@@ -31,7 +36,7 @@ static int record_acked(transport_engine *engine, uint64_t number, const engine_
         return engine_receipt_confirm(&engine->receipt, engine->host, number, record->from,
                                       record->from + record->bytes);
     case ENGINE_RECORD_PROBE:
-        if (engine_pmtud_acked(&engine->pmtud, engine->now, record->bytes))
+        if (is_fresh(engine, number) && engine_pmtud_acked(&engine->pmtud, engine->now, record->bytes))
             engine_resized(engine);
         return SLUICE_OK;
     case ENGINE_RECORD_CLOSE:
@@ -197,7 +202,8 @@ static int declare_lost(transport_engine *engine, uint64_t number)
     engine_recovery *recovery = &engine->recovery;
     engine_sent *sent = engine_flight_at(&engine->flight, number);
     engine_flight_mark_lost(&engine->flight, number);
-    if ((sent->flags & (ENGINE_SENT_ELICITING | ENGINE_SENT_PROBE)) == ENGINE_SENT_ELICITING) {
+    if ((sent->flags & (ENGINE_SENT_ELICITING | ENGINE_SENT_PROBE)) == ENGINE_SENT_ELICITING &&
+        is_fresh(engine, number)) {
         engine->counts.lost_packets++;
         recovery->sample.lost_packets++;
         recovery->sample.lost_bytes += sent->wire_bytes;
@@ -220,7 +226,7 @@ static int detect_lost(transport_engine *engine, sluice_duration hold)
     engine_recovery *recovery = &engine->recovery;
     engine_flight *flight = &engine->flight;
     recovery->loss_at = SLUICE_NEVER;
-    if (!recovery->any_acked)
+    if (!recovery->any_acked || engine_on_bytes(engine))
         return SLUICE_OK;
     if (recovery->blind.count > 0 && engine->now >= recovery->blind_until)
         engine_ranges_clear(&recovery->blind, engine->host);
@@ -254,24 +260,28 @@ static int detect_lost(transport_engine *engine, sluice_duration hold)
 
 /* ---- reports ---- */
 
-static int packet_acked(transport_engine *engine, uint64_t number, sluice_duration hold)
+/* What an acknowledged packet says of the path. */
+static void learn(transport_engine *engine, uint64_t number, const engine_sent *sent, sluice_duration hold)
 {
     engine_recovery *recovery = &engine->recovery;
+    bool probe = sent->flags & ENGINE_SENT_PROBE;
+    recovery->sample.acked_packets++;
+    recovery->sample.acked_bytes += sent->wire_bytes;
+    if (engine_flight_is_lost(&engine->flight, number) && !probe)
+        spurious(engine, sent, hold);
+    rate_note(engine, sent);
+    if (!probe && !engine_on_bytes(engine) &&
+        engine_pmtud_packet_acked(&engine->pmtud, engine->now, sent->sent, sent->wire_bytes - engine->setup.ip_bytes,
+                                  engine_rtt_pto(&engine->rtt)))
+        engine_resized(engine);
+}
+
+static int packet_acked(transport_engine *engine, uint64_t number, sluice_duration hold)
+{
     engine_flight *flight = &engine->flight;
     engine_sent *sent = engine_flight_at(flight, number);
-    bool was_lost = engine_flight_is_lost(flight, number);
-    uint32_t flags = sent->flags;
-    if (flags & ENGINE_SENT_ELICITING) {
-        recovery->sample.acked_packets++;
-        recovery->sample.acked_bytes += sent->wire_bytes;
-        if (was_lost && !(flags & ENGINE_SENT_PROBE))
-            spurious(engine, sent, hold);
-        rate_note(engine, sent);
-        if (!(flags & ENGINE_SENT_PROBE) &&
-            engine_pmtud_packet_acked(&engine->pmtud, engine->now, sent->sent,
-                                      sent->wire_bytes - engine->setup.ip_bytes, engine_rtt_pto(&engine->rtt)))
-            engine_resized(engine);
-    }
+    if ((sent->flags & ENGINE_SENT_ELICITING) && is_fresh(engine, number))
+        learn(engine, number, sent, hold);
     if (sent->phase == engine->phases.sent)
         engine->phases.acked = true;
     int status = SLUICE_OK;
@@ -293,7 +303,7 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
     uint64_t newest = 0;
     for (uint32_t i = 0; i < report->arrival_count; i++) {
         uint64_t number = report->arrivals[i].number;
-        if (!engine_flight_is_flying(flight, number))
+        if (!engine_flight_is_flying(flight, number) || !is_fresh(engine, number))
             continue;
         sluice_duration queue =
             engine_rtt_oneway(&engine->rtt, engine_flight_at(flight, number)->sent, report->arrivals[i].time_us * 1000);
@@ -305,7 +315,7 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
         }
         sample->queue_valid = true;
     }
-    if (engine_flight_is_flying(flight, report->newest)) {
+    if (engine_flight_is_flying(flight, report->newest) && is_fresh(engine, report->newest)) {
         sluice_time sent = engine_flight_at(flight, report->newest)->sent;
         sluice_duration raw = received > sent ? received - sent : 0;
         sample->rtt_ns = raw > hold ? raw - hold : 1;
@@ -319,6 +329,8 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
     /* The least delay so far may have been found among these packets: what was compared with an older one shrinks. */
     if (sample->queue_min_ns > sample->queue_ns)
         sample->queue_min_ns = sample->queue_ns;
+    if (!is_fresh(engine, report->newest))
+        return;
     sluice_time here = engine_rtt_arrival(&engine->rtt, engine->now, arrived);
     if (here > recovery->delivered_time)
         recovery->delivered_time = here;
@@ -441,7 +453,7 @@ static sluice_duration probe_wait(const transport_engine *engine)
 static sluice_time probe_at(const transport_engine *engine)
 {
     const engine_recovery *recovery = &engine->recovery;
-    if (engine->flight.in_flight_packets == 0 || engine->life.stage == ENGINE_STAGE_CLOSED)
+    if (engine->flight.in_flight_packets == 0 || engine->life.stage == ENGINE_STAGE_CLOSED || engine_on_bytes(engine))
         return SLUICE_NEVER;
     sluice_duration wait = probe_wait(engine);
     /* While packets keep being sent, silence of a whole time-out counts from the last acknowledgement. */
@@ -523,7 +535,7 @@ static int repeat_packet(transport_engine *engine, const engine_sent *sent, bool
 bool engine_recovery_repeat_due(const transport_engine *engine)
 {
     uint64_t budget = engine->counts.data_bytes_sent / REPEAT_SHARE;
-    return engine->recovery.repeat_open && engine->flight.in_flight_packets > 0 &&
+    return engine->recovery.repeat_open && engine->flight.in_flight_packets > 0 && !engine_on_bytes(engine) &&
            engine->recovery.repeat_bytes + engine->flight.in_flight_bytes <= budget;
 }
 
@@ -558,5 +570,34 @@ int engine_recovery_unsent(transport_engine *engine, uint64_t number)
     engine_build_count(engine, engine_flight_at(flight, number), UINT64_MAX);
     int status = records_lost(engine, engine_flight_at(flight, number));
     engine_flight_settle(flight, number);
+    return status;
+}
+
+/* What was measured of the way so far says nothing of what comes now. */
+static void restart(transport_engine *engine)
+{
+    engine_recovery *recovery = &engine->recovery;
+    recovery->fresh_from = engine->flight.next;
+    recovery->reorder = REORDER_LEAST;
+    recovery->probe_count = recovery->probes_due = 0;
+    recovery->ping_due = recovery->repeat_open = false;
+    recovery->loss_at = SLUICE_NEVER;
+    recovery->progress = recovery->probe_base = engine->now;
+    recovery->first_sent = recovery->delivered_time = engine->now;
+    recovery->queue = 0;
+    engine_ranges_clear(&recovery->blind, engine->host);
+    engine_recovery_limited(engine);
+}
+
+int engine_recovery_take_back(transport_engine *engine)
+{
+    engine_flight *flight = &engine->flight;
+    int status = SLUICE_OK;
+    for (uint64_t n = engine_flight_find(flight, 0, flight->next, false); n < flight->next && status == SLUICE_OK;
+         n = engine_flight_find(flight, n + 1, flight->next, false)) {
+        engine_flight_mark_lost(flight, n);
+        status = records_lost(engine, engine_flight_at(flight, n));
+    }
+    restart(engine);
     return status;
 }

@@ -17,6 +17,7 @@
 struct transport_engine;
 
 typedef struct engine_recovery {
+    uint64_t fresh_from; /* packets below went another way (path or carriage): they say nothing of the present one */
     bool any_acked;
     uint64_t newest_acked; /* highest number acknowledged */
     sluice_time newest_sent;
@@ -75,6 +76,10 @@ int engine_recovery_repeat(struct transport_engine *engine, bool *found);
 
 /* Whether engine_recovery_repeat may find something. */
 bool engine_recovery_repeat_due(const struct transport_engine *engine);
+
+/* All that is in flight counts as not sent, its frames go out again.  Should the peer tell that some of it did come,
+ * that is believed. */
+int engine_recovery_take_back(struct transport_engine *engine);
 
 /* The kernel refused the packet: it is as if it had never been sent, and its frames go out again. */
 int engine_recovery_unsent(struct transport_engine *engine, uint64_t number);
