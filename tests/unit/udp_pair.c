@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "udp_pair.h"
 
-#include "../../plugins/transport/udp/wire.h"
+#include "../../plugins/transport/engine/wire.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -76,12 +76,12 @@ static void host_random(const sluice_host *host, void *out, size_t bytes)
 /* ---- the user of an engine ---- */
 
 /* What the test itself remembers is not meant to run out of memory. */
-static uint64_t note(pair *p, udp_ranges *set, uint64_t from, uint64_t to)
+static uint64_t note(pair *p, engine_ranges *set, uint64_t from, uint64_t to)
 {
     int64_t fail_after = p->fail_after;
     uint64_t calls = p->calls, fresh = 0;
     p->fail_after = -1;
-    udp_ranges_add(set, &p->host, from, to, &fresh);
+    engine_ranges_add(set, &p->host, from, to, &fresh);
     p->fail_after = fail_after;
     p->calls = calls;
     return fresh;
@@ -380,9 +380,9 @@ void pair_inject(pair *p, int end, uint64_t number, const void *body, size_t byt
 {
     uint8_t memory[SLUICE_PACKET_MAX + SEAL];
     sluice_packet packet = {.data = memory, .number = number, .capacity = sizeof(memory)};
-    udp_header_put(memory, false, (uint64_t)(end + 1), number);
-    memcpy(memory + UDP_HEADER_BYTES, body, bytes);
-    packet.size = (uint32_t)(UDP_HEADER_BYTES + bytes);
+    engine_header_put(memory, false, (uint64_t)(end + 1), number);
+    memcpy(memory + ENGINE_HEADER_BYTES, body, bytes);
+    packet.size = (uint32_t)(ENGINE_HEADER_BYTES + bytes);
     seal(&packet);
     arrive(&p->end[end], &packet);
 }
@@ -462,8 +462,8 @@ void pair_free(pair *p)
             free(pop(end).packet.data);
         free(end->flying);
         for (int j = 0; j < PAIR_OBJECTS; j++) {
-            udp_ranges_fini(&end->objects[j].got, &p->host);
-            udp_ranges_fini(&end->objects[j].acked, &p->host);
+            engine_ranges_fini(&end->objects[j].got, &p->host);
+            engine_ranges_fini(&end->objects[j].acked, &p->host);
         }
     }
     if (p->memory != 0)

@@ -9,7 +9,7 @@
 #ifndef SLUICE_TEST_UDP_PAIR_H
 #define SLUICE_TEST_UDP_PAIR_H
 
-#include "../../plugins/transport/udp/ranges.h"
+#include "../../plugins/transport/engine/ranges.h"
 
 #include <sluice/transport.h>
 
@@ -26,7 +26,7 @@ typedef struct pair_path {
 } pair_path;
 
 typedef struct pair_object {
-    udp_ranges got, acked;
+    engine_ranges got, acked;
     uint64_t next; /* ordered: expected */
     uint64_t size, skipped, stop_code, abort_code;
     bool opened, ordered, ended, completed, aborted, stopped;
