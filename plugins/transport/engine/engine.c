@@ -216,8 +216,7 @@ int engine_move(void *state, sluice_time now, uint32_t packet_bytes)
     engine_rtt_init(&engine->rtt, engine_rtt_smoothed(&engine->rtt));
     carriage_bytes(engine, packet_bytes);
     engine->ring_full = false;
-    if (engine->receipt.any)
-        engine->receipt.due = engine->now; /* So that the peer need not send again what has come. */
+    engine_receipt_again(&engine->receipt, engine->now); /* So that the peer need not send again what has come. */
     engine_life_moved(engine);
     engine_resized(engine);
     engine_leave(engine);
