@@ -44,7 +44,9 @@ static const struct {
 } groups[] = {
     {"What is copied", " file-list pair-list null exclude include symlinks "},
     {"How files are written", " overwrite resume preserve checksum sync mkdir "},
-    {"Admission", " listen root read-only write-only ticket-file pin once max-sessions "},
+    {"Admission",
+     " listen root read-only write-only ticket-file default-ticket pin once max-sessions max-handshakes "
+     "max-handshakes-per-host "},
     {"Rate", " rate min-rate max-rate policy congestion "},
     {"Connection", " cipher crypto transport timeout memory "},
     {"Output", " report json progress quiet verbose "},

@@ -51,8 +51,9 @@ SLUICE_API int sluice_config_print(sluice *instance, void (*write)(void *user, c
 /* The sample: every section, every key with its default, commented out, with help. */
 SLUICE_API int sluice_config_sample(sluice *instance, void (*write)(void *user, const char *text, size_t bytes),
                                     void *user, sluice_error *error);
-/* Names of the [session NAME] sections, in the file's order; NULL after the last. */
+/* Names of the [session NAME] sections, in the file's order; NULL after the last.  The same of [ticket NAME]. */
 SLUICE_API const char *sluice_config_session(const sluice *instance, size_t index);
+SLUICE_API const char *sluice_config_ticket(const sluice *instance, size_t index);
 
 /* What is installed, all directories, sorted by kind and name; one call per plugin file.  usable false: sentence says
  * why it is refused, and descriptor is NULL if it could not be read. */
@@ -67,17 +68,22 @@ SLUICE_API int sluice_plugin_list(sluice *instance, void (*each)(void *user, con
                                   void *user, sluice_error *error);
 SLUICE_API const char *sluice_kind_name(sluice_kind kind);
 
-/* ---- settings: the long options of copy and serve, as typed values ---- */
+/* ---- settings: the long options of copy and serve, and a server's tickets, as typed values ---- */
 
 typedef struct sluice_settings sluice_settings;
 
-typedef enum sluice_settings_table { SLUICE_SETTINGS_TRANSFER, SLUICE_SETTINGS_SERVE } sluice_settings_table;
+typedef enum sluice_settings_table {
+    SLUICE_SETTINGS_TRANSFER,
+    SLUICE_SETTINGS_SERVE,
+    SLUICE_SETTINGS_TICKET
+} sluice_settings_table;
 
 /* The option table behind a section: the runner makes its command line from it, the manual page its list. */
 SLUICE_API const sluice_option *sluice_settings_options(sluice_settings_table table, size_t *count);
 
-/* A copy of the configuration's [transfer] ([serve]) section; session: overridden by that [session NAME]. */
-SLUICE_API int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *session,
+/* A copy of the configuration's [transfer] ([serve]) section; name: overridden by that [session NAME].  Of TICKET: of
+ * that [ticket NAME]. */
+SLUICE_API int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *name,
                                    sluice_settings **out, sluice_error *error);
 SLUICE_API void sluice_settings_free(sluice_settings *settings);
 SLUICE_API int sluice_settings_set(sluice_settings *settings, const char *key, const char *value, sluice_error *error);
