@@ -41,8 +41,8 @@ static const char *follow(const char *text, const char *form)
 
 static int no_date(const char *text, sluice_error *error)
 {
-    return sluice_fail(error, SLUICE_EINVAL,
-                       "'%s' is no date such as 2027-01-31, 2027-01-31T12:00:00Z (UTC) or never", text);
+    return sluice_fail(error, SLUICE_EINVAL, "'%s' is no date such as 2027-01-31, 2027-01-31T12:00:00Z (UTC) or never",
+                       text);
 }
 
 int sluice_date_parse(const char *text, uint64_t *out_s, sluice_error *error)
