@@ -154,6 +154,16 @@ static int open_datagram(sluice_transfer *transfer, const sluice_welcome_message
     return sluice_datagram_new(&transfer->datagram, transfer->loop, &setup, error);
 }
 
+/* The user's, under what the server allows who pushes. */
+static sluice_limits limits_under(sluice_limits limits, sluice_rate most)
+{
+    if (most && (limits.target_bps == 0 || limits.target_bps > most))
+        limits.target_bps = most;
+    if (limits.target_bps && limits.minimum_bps > limits.target_bps)
+        limits.minimum_bps = limits.target_bps;
+    return limits;
+}
+
 static int make_session(sluice_transfer *transfer, const sluice_welcome_message *welcome, sluice_error *error)
 {
     const sluice_transfer_settings *options = transfer->options;
@@ -192,7 +202,8 @@ static int make_session(sluice_transfer *transfer, const sluice_welcome_message 
         .crypto = crypto,
         .cipher = welcome->cipher,
         .congestion = transfer->congestion,
-        .limits = transfer->limits,
+        .limits = limits_under(transfer->limits, welcome->rate_most),
+        .max_rate = welcome->rate_most,
         .datagram_most = welcome->datagram_most < SLUICE_SESSION_DATAGRAM_MOST ? welcome->datagram_most
                                                                               : SLUICE_SESSION_DATAGRAM_MOST,
         .memory_bytes = options->memory,

@@ -49,6 +49,7 @@ static const field welcome_fields[] = {
     WELCOME(6, TEXT, congestion, congestion),
     WELCOME(10, NUMBERS, datagram_most, datagram_most),
     WELCOME(12, NUMBERS, receive_bytes, ordered_bytes),
+    WELCOME(24, NUMBERS, rate_most, rate_most),
 };
 
 /* A refusal as it travels: the status is a number without its sign. */

@@ -52,6 +52,7 @@ typedef struct sluice_welcome {
     char congestion[SLUICE_HELLO_NAME]; /* the server's, when it sends */
     uint64_t datagram_most;
     uint64_t receive_bytes, ordered_bytes;
+    sluice_rate rate_most; /* a client that pushes sends no faster; 0: no limit */
 } sluice_welcome_message;
 
 /* Server to client instead of a welcome. */

@@ -648,6 +648,13 @@ sluice_duration sluice_session_silence(const sluice_session *session, sluice_dur
     return now > heard ? now - heard : 0;
 }
 
+uint64_t sluice_session_received(const sluice_session *session)
+{
+    sluice_transport_statistics own = {0};
+    sluice_lane_statistics(session->lane, &own);
+    return own.wire_bytes_received;
+}
+
 const sluice_limits *sluice_session_limits(const sluice_session *session)
 {
     return sluice_lane_limits_get(session->lane);

@@ -71,7 +71,7 @@ void sluice_session_refuse(sluice_session *session, int status, const char *sent
 /* The set-up connection is gone: if no datagram has come yet, none is likely to.  Does nothing once both ways live. */
 void sluice_session_orphaned(sluice_session *session);
 
-/* Ends it soon, with ECANCELLED or EINTERRUPTED; partial files stay. */
+/* Ends it soon; partial files stay.  ECANCELLED, EINTERRUPTED: the peer is told that it was cancelled, else why. */
 void sluice_session_cancel(sluice_session *session, int status, const char *sentence);
 
 /* Live control, at either side of the session; policy NULL: as it is. */
@@ -81,6 +81,9 @@ const sluice_limits *sluice_session_limits(const sluice_session *session);
 
 /* How long nothing has come from the peer, and the round trip that this is to be judged by (0: unknown). */
 sluice_duration sluice_session_silence(const sluice_session *session, sluice_duration *srtt_ns);
+
+/* IP bytes of all packets that came from the peer. */
+uint64_t sluice_session_received(const sluice_session *session);
 
 /* The session's figures now; strings live as long as the session. */
 void sluice_session_statistics(const sluice_session *session, sluice_statistics *out);

@@ -58,7 +58,7 @@ static void test_hello_round_trip(void)
 static void test_welcome_and_refuse(void)
 {
     sluice_welcome_message welcome = {.version_least = 1, .version_most = 1, .connection_id = 42, .port = 33001, .cipher = "aes-256-gcm",
-                                      .transport = "udp", .congestion = "fixed", .datagram_most = 1472}, got;
+                                      .transport = "udp", .congestion = "fixed", .datagram_most = 1472, .rate_most = 10000000}, got;
     sluice_refuse_message refuse = {.status = SLUICE_EAUTH, .sentence = "no such ticket\n\033[2J"}, refused;
     sluice_wire_writer writer = {0};
     sluice_hello_type type;
@@ -67,6 +67,7 @@ static void test_welcome_and_refuse(void)
     CU_ASSERT_EQUAL(type, SLUICE_WELCOME);
     CU_ASSERT_STRING_EQUAL(got.cipher, "aes-256-gcm");
     CU_ASSERT_EQUAL(got.port, 33001);
+    CU_ASSERT_EQUAL(got.rate_most, 10000000);
     sluice_wire_clear(&writer);
     sluice_refuse_put(&refuse, &writer);
     CU_ASSERT_EQUAL_FATAL(sluice_answer_get(writer.bytes, writer.size, &type, &got, &refused, NULL), SLUICE_OK);
