@@ -174,7 +174,9 @@ static int fill_entry(const sluice_admission_setup *setup, entry *at, const char
     if (status == SLUICE_OK)
         status = load_ticket(setup, at, section ? &wanted : NULL, error);
     memcpy(at->permit->id, at->ticket.id, sizeof at->permit->id);
+    at->permit->of_ticket = true;
     at->permit->rights = at->ticket.rights;
+    at->permit->expiry_s = at->ticket.expiry_s;
     at->permit->max_rate = lower_rate(setup->serve->max_rate, section ? section->max_rate : 0);
     at->permit->max_sessions = section ? section->max_sessions : 0;
     return status;
@@ -299,11 +301,16 @@ void sluice_admission_free(sluice_admission *admission)
 
 /* ---- judging ---- */
 
+static int revoked(sluice_error *error)
+{
+    return sluice_fail(error, SLUICE_EAUTH, "the ticket was revoked; ask the server's operator for another");
+}
+
 static int judge(const entry *at, uint64_t now_s, sluice_permit **out, sluice_error *error)
 {
     *out = at->permit;
     if (at->revoked)
-        return sluice_fail(error, SLUICE_EAUTH, "the ticket was revoked; ask the server's operator for another");
+        return revoked(error);
     if (sluice_ticket_expired(&at->ticket, now_s))
         return sluice_fail(error, SLUICE_EAUTH, "the ticket has expired; ask the server's operator for another");
     return SLUICE_OK;
@@ -344,15 +351,25 @@ int sluice_admission_check(const sluice_admission *admission, const uint8_t id[S
     return status;
 }
 
-int sluice_admission_find(const sluice_admission *admission, const uint8_t id[SLUICE_TICKET_ID_BYTES], uint64_t now_s,
-                          sluice_permit **out, sluice_error *error)
+int sluice_admission_renew(const sluice_admission *admission, sluice_permit *held, uint64_t now_s, sluice_permit **out,
+                           sluice_error *error)
 {
+    *out = held;
+    if (!held->of_ticket)
+        return SLUICE_OK;
     for (size_t i = 0; i < admission->count; i++) {
         const entry *at = &admission->entries[i];
-        if (at->there && memcmp(at->ticket.id, id, sizeof at->ticket.id) == 0)
-            return judge(at, now_s, out, error);
+        if (!at->there || memcmp(at->ticket.id, held->id, sizeof at->ticket.id) != 0)
+            continue;
+        bool same = at->ticket.expiry_s == held->expiry_s;
+        return judge(at, same ? 0 : now_s, out, error);
     }
-    return sluice_fail(error, SLUICE_EAUTH, "the ticket was revoked; ask the server's operator for another");
+    return revoked(error);
+}
+
+size_t sluice_admission_count(const sluice_admission *admission)
+{
+    return admission->count;
 }
 
 /* ---- describing ---- */

@@ -23,6 +23,8 @@ typedef struct sluice_permit {
     char *root;           /* directory that is / for the client */
     sluice_rate max_rate; /* of each session; 0: none */
     int64_t max_sessions; /* with this ticket, at once; 0: no limit of its own */
+    uint64_t expiry_s;    /* since 1970; 0: never */
+    bool of_ticket;       /* false: let in by other means */
     unsigned users;
 } sluice_permit;
 
@@ -61,10 +63,14 @@ int sluice_admission_check(const sluice_admission *admission, const uint8_t id[S
                            const uint8_t proof[SLUICE_TICKET_PROOF_BYTES], const uint8_t exported[SLUICE_SHA256_BYTES],
                            uint64_t now_s, sluice_permit **out, sluice_error *error);
 
-/* What a client that was admitted with this ticket is permitted now.  SLUICE_EAUTH: nothing any more.  *out is
- * borrowed. */
-int sluice_admission_find(const sluice_admission *admission, const uint8_t id[SLUICE_TICKET_ID_BYTES], uint64_t now_s,
-                          sluice_permit **out, sluice_error *error);
+/* What a client that was admitted with a permit, maybe of an earlier admission, is permitted now.  SLUICE_EAUTH:
+ * nothing any more: its ticket is gone, was revoked, or was given an expiry that has passed; one that it had from the
+ * start and has reached since does not end what has begun.  *out is borrowed; it is `held` itself where there is no
+ * ticket. */
+int sluice_admission_renew(const sluice_admission *admission, sluice_permit *held, uint64_t now_s, sluice_permit **out,
+                           sluice_error *error);
+
+size_t sluice_admission_count(const sluice_admission *admission);
 
 /* One sentence for each ticket, for logs. */
 void sluice_admission_describe(const sluice_admission *admission, uint64_t now_s,
