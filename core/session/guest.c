@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/guest.h"
 #include "net/secure.h"
+#include "session/logbook.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,12 @@
 /* And four round trips.  A live peer is heard at least once a second: PROGRESS goes both ways and is reported. */
 #define DEAD_NS (2500 * SLUICE_MS)
 
+/* A client that pushes keeps to its ticket's rate by itself.  One that does not is ended once it has sent, beyond that
+ * rate and a tenth more, what takes so long at it, and so many bits at least. */
+#define EXCESS_SHARE 1.1
+#define EXCESS_S 5
+#define EXCESS_BITS 8e6
+
 struct sluice_guest {
     sluice_server *server;
     sluice_guest *next;
@@ -22,6 +29,11 @@ struct sluice_guest {
     char peer[SLUICE_ADDRESS_TEXT];
     sluice_address from;
     uint64_t number; /* of the session, in order of admission */
+    sluice_permit *permit; /* what it was admitted as; once it asks for something, what it may then do */
+    sluice_logbook_guest names;
+    sluice_time measured;    /* when what follows was looked at */
+    uint64_t measured_bytes; /* IP bytes that had come */
+    double excess_bits;      /* beyond the permitted rate, as a leaky bucket has them */
     const sluice_request *request;
     bool answered; /* a hello was judged: nothing more is expected on the set-up channel */
 
@@ -57,6 +69,7 @@ static void reap(sluice_post *post)
     sluice_session_free(guest->session);
     sluice_store_fini(&guest->store);
     sluice_tls_free(guest->tls);
+    sluice_permit_leave(guest->permit);
     if (served)
         server->session_count--;
     free(guest);
@@ -81,11 +94,29 @@ static void reap_if_over(sluice_guest *guest)
 static int check_rights(const sluice_guest *guest, const sluice_request *request, sluice_error *error)
 {
     const sluice_serve_settings *serve = guest->server->serve;
-    unsigned rights = guest->server->ticket.rights;
-    if (request->push && (serve->read_only || !(rights & SLUICE_TICKET_WRITE)))
+    unsigned rights = guest->permit->rights;
+    if (request->push && serve->read_only)
         return sluice_fail(error, SLUICE_EACCESS, "the server does not take files: it is read-only");
-    if (!request->push && (serve->write_only || !(rights & SLUICE_TICKET_READ)))
+    if (!request->push && serve->write_only)
         return sluice_fail(error, SLUICE_EACCESS, "the server does not give files: it is write-only");
+    if (request->push && !(rights & SLUICE_TICKET_WRITE))
+        return sluice_fail(error, SLUICE_EACCESS, "the server takes no files from this ticket: it has no right to write");
+    if (!request->push && !(rights & SLUICE_TICKET_READ))
+        return sluice_fail(error, SLUICE_EACCESS, "the server gives no files to this ticket: it has no right to read");
+    return SLUICE_OK;
+}
+
+/* What the client may do now, which a reload may have changed since it was admitted. */
+static int renew_permit(sluice_guest *guest, sluice_error *error)
+{
+    sluice_permit *permit;
+    int status = sluice_admission_renew(guest->server->admission, guest->permit, (uint64_t)time(NULL), &permit, error);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_permit_use(permit);
+    sluice_permit_leave(guest->permit);
+    guest->permit = permit;
+    guest->names.ticket = permit->name;
     return SLUICE_OK;
 }
 
@@ -94,7 +125,7 @@ static void make_store(sluice_task *task)
     sluice_guest *guest = (sluice_guest *)(void *)((char *)task - offsetof(sluice_guest, making));
     sluice_server *server = guest->server;
     const sluice_request *request = guest->request;
-    const char *root = server->serve->root;
+    const char *root = guest->permit->root;
     uint32_t threads = sluice_pool_threads(server->pool);
     if (request->push)
         guest->made_status = sluice_store_sink(server->library, "file", root, request->destination, request, threads,
@@ -123,7 +154,9 @@ static void on_requested(void *user, const sluice_request *request)
 {
     sluice_guest *guest = user;
     sluice_error error = {0};
-    int status = check_rights(guest, request, &error);
+    int status = renew_permit(guest, &error);
+    if (status == SLUICE_OK)
+        status = check_rights(guest, request, &error);
     if (status == SLUICE_OK && request->push && !request->destination)
         status = sluice_fail(&error, SLUICE_EPROTOCOL, "the request names no destination");
     if (status != SLUICE_OK) {
@@ -141,7 +174,10 @@ static void on_requested(void *user, const sluice_request *request)
 static void on_session_ended(void *user, int status)
 {
     sluice_guest *guest = user;
+    sluice_statistics figures;
     (void)status;
+    sluice_session_statistics(guest->session, &figures);
+    sluice_logbook_over(guest->server->log, &guest->names, &figures, sluice_session_error(guest->session));
     guest->session_ended = true;
     reap_if_over(guest);
 }
@@ -152,24 +188,26 @@ static const sluice_session_calls session_calls = {.requested = on_requested, .e
 
 static int check_proof(sluice_guest *guest, const sluice_hello_message *hello, sluice_error *error)
 {
-    const sluice_ticket *ticket = &guest->server->ticket;
-    uint8_t exported[SLUICE_SHA256_BYTES], proof[SLUICE_TICKET_PROOF_BYTES];
+    uint8_t exported[SLUICE_SHA256_BYTES];
     int status = sluice_tls_export(guest->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
-    if (status == SLUICE_OK)
-        status = sluice_hello_prove(ticket->secret, exported, proof);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot check the ticket: %s", sluice_status_text(status));
-    /* Both are compared whatever the first says. */
-    bool proven = sluice_secure_equal(hello->proof, proof, sizeof proof);
-    bool known = sluice_secure_equal(hello->ticket_id, ticket->id, sizeof ticket->id);
+    status = sluice_admission_check(guest->server->admission, hello->ticket_id, hello->proof, exported,
+                                    (uint64_t)time(NULL), &guest->permit, error);
     sluice_secure_cleanse(exported, sizeof exported);
-    sluice_secure_cleanse(proof, sizeof proof);
-    if (!proven || !known)
-        return sluice_fail(error, SLUICE_EAUTH,
-                           "the server does not know this ticket; copy its ticket file again, or give --ticket-file");
-    if (sluice_ticket_expired(ticket, (uint64_t)time(NULL)))
-        return sluice_fail(error, SLUICE_EAUTH, "the ticket has expired");
-    return SLUICE_OK;
+    if (guest->permit)
+        guest->names.ticket = guest->permit->name;
+    return status;
+}
+
+/* Sessions that were admitted by the same ticket as this guest. */
+static int64_t sessions_of_ticket(const sluice_guest *guest)
+{
+    int64_t count = 0;
+    for (const sluice_guest *other = guest->server->guests; other; other = other->next)
+        count += other->session && other->permit &&
+                 memcmp(other->permit->id, guest->permit->id, sizeof guest->permit->id) == 0;
+    return count;
 }
 
 static int check_room(const sluice_guest *guest, sluice_error *error)
@@ -180,6 +218,9 @@ static int check_room(const sluice_guest *guest, sluice_error *error)
     if (server->serve->max_sessions > 0 && server->session_count >= server->serve->max_sessions)
         return sluice_fail(error, SLUICE_ELIMIT, "the server has as many sessions as it takes (%lld); try again later",
                            (long long)server->serve->max_sessions);
+    if (guest->permit->max_sessions > 0 && sessions_of_ticket(guest) >= guest->permit->max_sessions)
+        return sluice_fail(error, SLUICE_ELIMIT, "this ticket has as many sessions as it may (%lld); try again later",
+                           (long long)guest->permit->max_sessions);
     return SLUICE_OK;
 }
 
@@ -217,6 +258,7 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
                                                                                 : SLUICE_SESSION_DATAGRAM_MOST;
     welcome->receive_bytes = server->serve->memory;
     welcome->ordered_bytes = SLUICE_SESSION_ORDERED_BYTES;
+    welcome->rate_most = hello->push ? guest->permit->max_rate : 0;
     if (welcome->datagram_most < SLUICE_SESSION_DATAGRAM_LEAST)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the client takes no datagrams of %d bytes",
                            SLUICE_SESSION_DATAGRAM_LEAST);
@@ -229,14 +271,14 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
     return SLUICE_OK;
 }
 
-static sluice_limits limits_of(const sluice_server *server, const sluice_hello_message *hello)
+static sluice_limits limits_of(const sluice_guest *guest, const sluice_hello_message *hello)
 {
     sluice_limits limits = {.weight = 1};
     if (hello->push)
         return limits;
     limits.target_bps = hello->target_bps;
     limits.minimum_bps = hello->minimum_bps;
-    sluice_rate most = server->serve->max_rate;
+    sluice_rate most = guest->permit->max_rate;
     if (most && (limits.target_bps == 0 || limits.target_bps > most))
         limits.target_bps = most;
     if (limits.target_bps && limits.minimum_bps > limits.target_bps)
@@ -265,6 +307,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .datagram = server->datagram,
         .validated = sluice_tls_peer(guest->tls),
         .peer_text = guest->peer,
+        .name = guest->permit->name,
         .keys = &keys,
         .local_id = welcome->connection_id,
         .remote_id = hello->connection_id,
@@ -272,8 +315,8 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .crypto = sluice_suite_plugin(&server->suite, welcome->cipher),
         .cipher = welcome->cipher,
         .congestion = welcome->congestion,
-        .limits = limits_of(server, hello),
-        .max_rate = server->serve->max_rate,
+        .limits = limits_of(guest, hello),
+        .max_rate = guest->permit->max_rate,
         .controls = server->serve->congestion,
         .datagram_most = welcome->datagram_most,
         .memory_bytes = server->serve->memory,
@@ -294,6 +337,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
     guest->number = ++server->admitted;
     server->contention_until = sluice_loop_now(server->loop) + CONTENTION_NS;
     sluice_timer_set(server->contention, sluice_loop_now(server->loop) + CONTENTION_STEP_NS);
+    guest->measured = sluice_loop_now(server->loop);
     return SLUICE_OK;
 }
 
@@ -339,7 +383,7 @@ static void refuse(sluice_guest *guest, const sluice_error *error)
     sluice_refuse_message message = {.status = error->status};
     sluice_wire_writer writer = {0};
     snprintf(message.sentence, sizeof message.sentence, "%.*s", SLUICE_HELLO_SENTENCE - 1, error->text);
-    sluice_log_say(guest->server->log, SLUICE_LOG_WARNING, "%s: refused: %s", guest->peer, error->text);
+    sluice_logbook_refused(guest->server->log, &guest->names, error);
     sluice_refuse_put(&message, &writer);
     send_answer(guest, &writer);
     sluice_tls_finish(guest->tls);
@@ -369,6 +413,10 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
     }
     sluice_welcome_put(&welcome, &writer);
     send_answer(guest, &writer);
+    sluice_logbook_id(welcome.session_id, guest->names.id);
+    guest->names.push = hello.push;
+    sluice_logbook_admitted(guest->server->log, &guest->names, welcome.transport, welcome.cipher,
+                            sluice_suite_plugin(&guest->server->suite, welcome.cipher));
     return SLUICE_OK;
 }
 
@@ -409,6 +457,7 @@ void sluice_guest_accept(void *user, sluice_tls *tls)
     guest->tls = tls;
     guest->from = *sluice_tls_peer(tls);
     sluice_address_text(&guest->from, guest->peer);
+    guest->names.peer = guest->peer;
     guest->next = server->guests;
     server->guests = guest;
     sluice_tls_calls_set(tls, &tls_calls, guest);
@@ -430,4 +479,37 @@ void sluice_guests_cancel(sluice_server *server)
     for (sluice_guest *guest = server->guests; guest; guest = guest->next)
         if (guest->session && !guest->session_ended)
             sluice_session_cancel(guest->session, SLUICE_ECANCELLED, "cancelled: the server ends");
+}
+
+/* ---- tickets that are none any more, and those that are overstepped ---- */
+
+void sluice_guests_renew(sluice_server *server)
+{
+    for (sluice_guest *guest = server->guests; guest; guest = guest->next) {
+        sluice_permit *permit;
+        sluice_error why = {0};
+        if (!guest->session || guest->session_ended ||
+            sluice_admission_renew(server->admission, guest->permit, (uint64_t)time(NULL), &permit, &why) == SLUICE_OK)
+            continue;
+        sluice_session_cancel(guest->session, why.status, why.text);
+    }
+}
+
+static bool is_too_fast(sluice_guest *guest, sluice_time now)
+{
+    double rate = (double)guest->permit->max_rate, seconds = (double)(now - guest->measured) / SLUICE_SECOND;
+    uint64_t bytes = sluice_session_received(guest->session);
+    double excess = guest->excess_bits + (double)(bytes - guest->measured_bytes) * 8 - rate * EXCESS_SHARE * seconds;
+    guest->measured = now;
+    guest->measured_bytes = bytes;
+    guest->excess_bits = excess > 0 ? excess : 0;
+    return excess > EXCESS_BITS && excess > rate * EXCESS_S;
+}
+
+void sluice_guests_measure(sluice_server *server, sluice_time now)
+{
+    for (sluice_guest *guest = server->guests; guest; guest = guest->next)
+        if (guest->session && !guest->session_ended && guest->names.push && guest->permit->max_rate &&
+            is_too_fast(guest, now))
+            sluice_session_cancel(guest->session, SLUICE_ELIMIT, "the client sends faster than its ticket allows");
 }

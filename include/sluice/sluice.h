@@ -132,10 +132,19 @@ typedef struct sluice_server_order {
 
 SLUICE_API int sluice_server_start(sluice *instance, const sluice_server_order *order, sluice_server **out,
                                    sluice_error *error);
-/* The port it listens on, its ticket file and its key's fingerprint (sha-256, hex). */
+/* The port it listens on, its ticket file (NULL with default-ticket off) and its key's fingerprint (sha-256, hex).  Of
+ * its start: a reload changes none of them. */
 SLUICE_API int sluice_server_port(const sluice_server *server);
 SLUICE_API const char *sluice_server_ticket_file(const sluice_server *server);
 SLUICE_API const char *sluice_server_fingerprint(const sluice_server *server);
+/* Takes over what a running server can change: the [ticket NAME] sections of `configuration`, an instance that has read
+ * the files anew (the server's own must be left as it is), its log level, and of the settings those that its start did not
+ * settle; what stays as it was is said in the log.  Sessions whose ticket was revoked end, others go on by the rights that
+ * they began with.  Tickets and roots are looked at before this returns: when anything is wrong, nothing changes, the
+ * first error is the result, and the others are in the log.  configuration and settings are borrowed for the call.  Any
+ * thread, but not while server_free runs. */
+SLUICE_API int sluice_server_reload(sluice_server *server, sluice *configuration, const sluice_settings *settings,
+                                    sluice_error *error);
 /* Takes no new sessions and ends when the last is over.  Any thread and signal handlers. */
 SLUICE_API void sluice_server_drain(sluice_server *server);
 SLUICE_API void sluice_server_cancel(sluice_server *server); /* ends all sessions soon */
