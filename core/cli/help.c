@@ -32,7 +32,8 @@ const sluice_help sluice_help_run = {
 const sluice_help sluice_help_serve = {
     .usage = "serve --root DIR [OPTION...]",
     .summary = "Lets clients copy files to and from a directory, in the foreground. Who has the ticket file is let in; "
-               "it is made if it is not there. SIGTERM: no new sessions, and the end when those that run are done.",
+               "it is made if it is not there. SIGTERM: no new sessions, and the end when those that run are done. "
+               "SIGHUP: options and configuration file are read again.",
     .examples = "  sluice serve --root /srv/sluice --read-only\n",
     .table = SLUICE_SETTINGS_SERVE,
     .config = true,

@@ -391,8 +391,8 @@ void sluice_admission_describe(const sluice_admission *admission, uint64_t now_s
         else if (!at->there || sluice_ticket_expired(&at->ticket, now_s))
             snprintf(sentence + n, sizeof sentence - (size_t)n, "expired");
         else
-            snprintf(sentence + n, sizeof sentence - (size_t)n, "%s below %.400s, at most %s bit/s, expires %s: %.400s",
-                     words[permit->rights & 3], permit->root, permit->max_rate ? rate : "any", until, at->file);
+            snprintf(sentence + n, sizeof sentence - (size_t)n, "%s below %.400s, max-rate %s, expires %s: %.400s",
+                     words[permit->rights & 3], permit->root, permit->max_rate ? rate : "none", until, at->file);
         say(user, SLUICE_LOG_INFO, sentence);
     }
 }

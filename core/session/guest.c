@@ -157,6 +157,9 @@ static void on_requested(void *user, const sluice_request *request)
     int status = renew_permit(guest, &error);
     if (status == SLUICE_OK)
         status = check_rights(guest, request, &error);
+    /* The rates that hold were settled for the direction that the hello said. */
+    if (status == SLUICE_OK && request->push != guest->names.push)
+        status = sluice_fail(&error, SLUICE_EPROTOCOL, "the request is for another direction than the hello");
     if (status == SLUICE_OK && request->push && !request->destination)
         status = sluice_fail(&error, SLUICE_EPROTOCOL, "the request names no destination");
     if (status != SLUICE_OK) {
