@@ -240,7 +240,7 @@ static void write_files(loading *load)
         int status = sluice_ticket_write(at->file, &at->ticket, &why);
         if (status == SLUICE_OK)
             tell(load, SLUICE_LOG_INFO, "ticket %s: %s %s", at->permit->name, at->file,
-                 at->fresh ? "was made" : "says now what its section says; clients may go on with their copies");
+                 at->fresh ? "was made" : "says now what its section says; the copies that clients have stay good");
         else if (at->fresh)
             complain(load, at->permit->name, status, why.text);
         else

@@ -108,6 +108,9 @@ static void warn_of_lasting(const sluice_server *server, const sluice_reload *re
 
 void sluice_reload_describe(const sluice_server *server)
 {
+    /* One that everybody has goes without saying. */
+    if (server->serve->default_ticket && sluice_admission_count(server->admission) == 1)
+        return;
     sluice_admission_describe(server->admission, (uint64_t)time(NULL), tell, server->log);
 }
 

@@ -51,7 +51,8 @@ static bool file_is(const scene *at, const char *name, const char *text)
     return count == strlen(text) && memcmp(bytes, text, count) == 0;
 }
 
-static void scene_begin(scene *at)
+/* max_rate: of each session; NULL: any. */
+static void scene_begin_at(scene *at, const char *max_rate)
 {
     char path[128];
     sluice_error error = {0};
@@ -72,9 +73,16 @@ static void scene_begin(scene *at)
     CU_ASSERT_EQUAL(sluice_settings_set(settings, "ticket-file", path, &error), SLUICE_OK);
     CU_ASSERT_EQUAL(sluice_settings_set(settings, "listen", "127.0.0.1:0", &error), SLUICE_OK);
     CU_ASSERT_EQUAL(sluice_settings_set(settings, "timeout", "1s", &error), SLUICE_OK);
+    if (max_rate)
+        CU_ASSERT_EQUAL(sluice_settings_set(settings, "max-rate", max_rate, &error), SLUICE_OK);
     sluice_server_order order = {.size = sizeof order, .settings = settings};
     CU_ASSERT_EQUAL_FATAL(sluice_server_start(at->library, &order, &at->server, &error), SLUICE_OK);
     sluice_settings_free(settings);
+}
+
+static void scene_begin(scene *at)
+{
+    scene_begin_at(at, NULL);
 }
 
 /* An honest client gets its file. */
@@ -298,6 +306,7 @@ static void messages_that_are_none(void)
     scene_begin(&at);
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         arrive(&strangers[i], &at);
+        strangers[i].hello.push = false;
         meet(&strangers[i], &at);
         CU_ASSERT_PTR_NOT_NULL_FATAL(strangers[i].lane);
         stranger_say(&strangers[i], rows[i].bytes, rows[i].count);
@@ -352,6 +361,53 @@ static void messages_of_noise(void)
     scene_end(&at);
 }
 
+/* ---- rates ---- */
+
+/* The rates of a session were settled for the direction that the hello said. */
+static void another_direction_than_the_hello(void)
+{
+    static const ask push = {.push = true, .path = "./"}, pull = {.path = "file"};
+    scene at;
+    char sentence[1024];
+    scene_begin(&at);
+    for (unsigned i = 0; i < 2; i++) {
+        stranger s;
+        arrive(&s, &at);
+        s.hello.push = i == 0;
+        meet(&s, &at);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s.lane);
+        say_request(&s, i == 0 ? &pull : &push);
+        CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_REFUSE, SOON));
+        CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), SLUICE_EPROTOCOL);
+        stranger_fini(&s);
+    }
+    scene_end(&at);
+}
+
+/* A client that pushes is asked to keep to a rate; this one sends at a hundred times that. */
+static void faster_than_allowed(void)
+{
+    enum { MAY_BE_SKIPPED = 1000, COUNT = 50, BYTES = 60000 };
+    static const ask push = {.push = true, .path = "./"};
+    static uint8_t body[BYTES];
+    scene at;
+    stranger s;
+    char sentence[1024] = "";
+    scene_begin_at(&at, "1m");
+    arrive(&s, &at);
+    meet(&s, &at);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.lane);
+    say_request(&s, &push);
+    CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_ACCEPT, SOON));
+    for (unsigned i = 0; i < COUNT; i++)
+        stranger_message(&s, MAY_BE_SKIPPED, body, sizeof body);
+    CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_ERROR, SOON));
+    CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), SLUICE_ELIMIT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sentence, "faster than its ticket allows"));
+    stranger_fini(&s);
+    scene_end(&at);
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {{"hellos of another kind", hellos_of_another_kind},
@@ -359,6 +415,8 @@ int main(void)
                                         {"paths that lead out", paths_that_lead_out},
                                         {"messages that are none", messages_that_are_none},
                                         {"messages of noise", messages_of_noise},
+                                        {"another direction than the hello", another_direction_than_the_hello},
+                                        {"faster than allowed", faster_than_allowed},
                                         CU_TEST_INFO_NULL};
     return sluice_suite_run("guest", tests);
 }
