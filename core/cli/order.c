@@ -24,7 +24,7 @@ int sluice_orders_begin(sluice_orders *orders, sluice *library, sluice_error *er
 {
     *orders = (sluice_orders){.library = library};
     pthread_mutex_init(&orders->lock, NULL);
-    return sluice_interrupt_begin(&orders->interrupt, true, interrupted, orders, error);
+    return sluice_interrupt_begin(&orders->interrupt, SLUICE_HANGUP_ENDS, interrupted, orders, error);
 }
 
 void sluice_orders_end(sluice_orders *orders)

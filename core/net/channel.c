@@ -22,6 +22,8 @@ void sluice_channel_end(sluice_channel *channel, const sluice_error *error)
     channel->stage = SLUICE_CHANNEL_CLOSED;
     sluice_timer_set(channel->deadline, SLUICE_NEVER);
     sluice_timer_set(channel->soon, SLUICE_NEVER);
+    if (channel->ops->hold && channel->ops->hold(channel, &copy))
+        return;
     if (channel->ops->ended)
         channel->ops->ended(channel);
     if (claimed)

@@ -30,8 +30,11 @@ typedef struct sluice_channel_ops {
     void (*shut)(sluice_channel *channel);
     /* The deadline has passed in this stage; ends the channel. */
     void (*late)(sluice_channel *channel);
-    /* Lets go of descriptors and watches.  Called once, at the end or by free. */
+    /* Lets go of descriptors and watches; there may be none any more. */
     void (*hang_up)(sluice_channel *channel);
+    /* Optional.  After hang_up at an end: true, if the owner is not to be told yet, because somebody looks for a better
+     * reason and will call sluice_channel_end again. */
+    bool (*hold)(sluice_channel *channel, const sluice_error *error);
     /* Optional.  After hang_up at an end, before the owner is told; may free a channel that nobody has claimed. */
     void (*ended)(sluice_channel *channel);
     /* Optional.  Before hang_up, when the owner frees the channel. */

@@ -415,6 +415,49 @@ static void message_may_come_in_pieces(void)
     net_close(&n);
 }
 
+static void handshake_message_seen(int written, int version, int type, const void *bytes, size_t count, SSL *ssl,
+                                   void *user)
+{
+    (void)version;
+    (void)ssl;
+    if (!written && type == SSL3_RT_HANDSHAKE && count > 0 && *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
+        ++*(unsigned *)user;
+}
+
+/* Our server's key is good for three records: the fourth, the seventh and the tenth come with the next one each. */
+static void keys_change_in_mid_stream(void)
+{
+    net n;
+    stranger s;
+    unsigned updates = 0;
+    size_t got = 0;
+    static uint8_t record[SLUICE_CHANNEL_PACKET], bytes[16384];
+    net_open(&n, (sluice_tls_limits){0});
+    sluice_tls_listener_free(n.listener);
+    sluice_address local;
+    CU_ASSERT_EQUAL(sluice_address_numeric("127.0.0.1", 0, &local), SLUICE_OK);
+    sluice_tls_listener_setup setup = {
+        .local = &local, .identity = n.identity, .key_records = 3, .accepted = on_accepted, .user = &n};
+    CU_ASSERT_EQUAL_FATAL(sluice_tls_listen(&n.listener, n.loop, &setup, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(stranger_connect(&n, &s, TLS1_3_VERSION), 1);
+    SSL_set_msg_callback(s.ssl, handshake_message_seen);
+    SSL_set_msg_callback_arg(s.ssl, &updates);
+    until(&n, &n.accepted, 1);
+    for (unsigned i = 0; i < 10; i++)
+        CU_ASSERT_EQUAL(sluice_channel_send(n.server.tls, record, sizeof(record)), SLUICE_OK);
+    for (unsigned i = 0; i < 1000 && got < 10 * 16384; i++) {
+        int count = SSL_read(s.ssl, bytes, sizeof(bytes));
+        if (count > 0)
+            got += (size_t)count;
+        else
+            step(&n);
+    }
+    CU_ASSERT_EQUAL(got, 10 * 16384);
+    CU_ASSERT_EQUAL(updates, 3);
+    stranger_free(&s);
+    net_close(&n);
+}
+
 static void older_tls_is_refused(void)
 {
     net n;
@@ -554,6 +597,7 @@ int main(void)
         {"peer that is not admitted is ended", peer_that_is_not_admitted_is_ended},
         {"lengths out of range are refused", lengths_out_of_range_are_refused},
         {"message may come in pieces", message_may_come_in_pieces},
+        {"keys change in mid-stream", keys_change_in_mid_stream},
         {"older TLS is refused", older_tls_is_refused},
         {"failures to connect are told", failures_to_connect_are_told},
         {"server that does not speak TLS is told", server_that_does_not_speak_tls_is_told},

@@ -50,29 +50,27 @@ static void phase_note(transport_engine *engine, const sluice_packet *packet)
     }
 }
 
-/* Payload in a packet that came before: it is redundant, whatever it says. */
-static void count_redundant(transport_engine *engine, const uint8_t *at, const uint8_t *end)
-{
-    engine_frame frame;
-    while (engine_frame_get(&at, end, &frame) == ENGINE_FRAME_READ) {
-        if (frame.type == ENGINE_FRAME_DATA || frame.type == ENGINE_FRAME_DATA_LAST)
-            engine->counts.redundant_bytes += frame.rest_bytes;
-    }
-}
-
 typedef struct wishes {
     bool eliciting, urgent;
 } wishes;
 
+/* The peer is elsewhere: what was measured belongs to the path that was left. */
+static void answer_take(transport_engine *engine, const sluice_packet *packet, const engine_frame *frame)
+{
+    if (!engine_path_response(&engine->path, packet->path, frame->rest))
+        return;
+    engine_event(engine, SLUICE_TRANSPORT_PATH, packet->path);
+    engine_repath(engine);
+}
+
 static int path_frame(transport_engine *engine, const sluice_packet *packet, const engine_frame *frame)
 {
-    uint32_t number;
     if (frame->rest_bytes < ENGINE_CHALLENGE_BYTES)
         return SLUICE_EPROTOCOL;
     if (frame->type == ENGINE_FRAME_CHALLENGE)
         engine_path_challenge(&engine->path, engine_on_bytes(engine) ? 0 : packet->path, frame->rest);
-    else if (engine_path_response(&engine->path, frame->rest, &number) && number != 0)
-        engine_event(engine, SLUICE_TRANSPORT_PATH, number);
+    else
+        answer_take(engine, packet, frame);
     return SLUICE_OK;
 }
 
@@ -114,6 +112,21 @@ static int frame_take(transport_engine *engine, const sluice_packet *packet, con
         return SLUICE_OK;
     default:
         return SLUICE_EPROTOCOL;
+    }
+}
+
+/* A packet that came before: what it carries is redundant, whatever it says.  But an answer counts, if it comes from
+ * the path that was asked: someone may have sent a copy of it from elsewhere, and his came first. */
+static void seen_again(transport_engine *engine, const sluice_packet *packet)
+{
+    const uint8_t *at = packet->data + packet->header_bytes, *end = packet->data + packet->size;
+    engine_frame frame;
+    while (engine_frame_get(&at, end, &frame) == ENGINE_FRAME_READ) {
+        if (frame.type == ENGINE_FRAME_DATA || frame.type == ENGINE_FRAME_DATA_LAST)
+            engine->counts.redundant_bytes += frame.rest_bytes;
+        else if (frame.type == ENGINE_FRAME_RESPONSE && frame.rest_bytes >= ENGINE_CHALLENGE_BYTES &&
+                 engine_live(engine))
+            answer_take(engine, packet, &frame);
     }
 }
 
@@ -187,13 +200,19 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     engine->counts.packets_received++;
     engine->counts.wire_bytes_received += wire;
     engine->counts.last_received = engine->now;
+    if (!engine_on_bytes(engine)) { /* A late datagram has no say in where packets go. */
+        engine_came came = {.now = engine->now,
+                            .pto = engine_rtt_pto(&engine->rtt),
+                            .path = packet->path,
+                            .bytes = wire,
+                            .number = packet->number,
+                            .newest = !receipt->any || packet->number >= receipt->high};
+        engine_path_received(&engine->path, engine->host, &came);
+    }
     if (engine_receipt_seen(receipt, packet->number)) {
-        count_redundant(engine, packet->data + packet->header_bytes, packet->data + packet->size);
+        seen_again(engine, packet);
         return;
     }
-    if (!engine_on_bytes(engine)) /* A late datagram has no say in where packets go. */
-        engine_path_received(&engine->path, engine->host, packet->path, wire,
-                             !receipt->any || packet->number > receipt->high);
     phase_note(engine, packet);
     engine_life_received(engine);
     wishes asks = {false, false};
@@ -210,6 +229,7 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     }
     if (packet->ecn == SLUICE_ECN_CE)
         receipt->ce_packets++;
+    engine->life.curious = asks.eliciting;
     if (asks.eliciting)
         engine_receipt_want(receipt, engine->now, report_delay(engine), asks.urgent);
 }

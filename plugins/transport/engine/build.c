@@ -218,12 +218,14 @@ static void put_path(builder *b)
         b->sent.flags |= ENGINE_SENT_ELICITING;
         path->response_due = false;
     }
-    bool due = path->challenge_due || (path->challenge_open && b->engine->now >= path->challenge_again);
-    if (due && path->challenged == b->path && room(b) >= ENGINE_FRAME_MAX) {
-        b->at = engine_frame_put(b->at, ENGINE_FRAME_CHALLENGE, NULL, 0, path->challenge, ENGINE_CHALLENGE_BYTES);
+    const uint8_t *challenge = engine_path_wants(path, b->path, b->engine->now);
+    if (challenge && room(b) >= ENGINE_FRAME_MAX) {
+        b->at = engine_frame_put(b->at, ENGINE_FRAME_CHALLENGE, NULL, 0, challenge, ENGINE_CHALLENGE_BYTES);
         b->sent.flags |= ENGINE_SENT_ELICITING;
-        engine_path_challenged(path, b->engine->now, engine_rtt_pto(&b->engine->rtt));
+        engine_path_challenged(path, b->path, b->engine->now, engine_rtt_pto(&b->engine->rtt));
     }
+    if (b->path != 0)
+        b->sent.flags = ENGINE_SENT_ELSEWHERE;
 }
 
 static void put_object_credit(builder *b, engine_in *object)
@@ -477,10 +479,10 @@ static bool build_path(builder *b, uint32_t number)
     engine_path *path = &b->engine->path;
     if (engine_path_room(path, number) < engine_wire_bytes(b->engine, ENGINE_HEADER_BYTES + PATH_FRAMES)) {
         /* Not now: the answer is dropped, the challenge tried again later. */
-        if (number != 0 && path->response_path == number)
+        if (path->response_path == number)
             path->response_due = false;
-        if (path->challenged == number)
-            engine_path_challenged(path, b->engine->now, engine_rtt_pto(&b->engine->rtt));
+        if (engine_path_wants(path, number, b->engine->now))
+            engine_path_challenged(path, number, b->engine->now, engine_rtt_pto(&b->engine->rtt));
         return false;
     }
     if (!begin(b))
@@ -495,13 +497,14 @@ static bool build_path(builder *b, uint32_t number)
     return true;
 }
 
-/* Another path than the session's that wants something. */
-static uint32_t other_path(const transport_engine *engine)
+/* Answers, and challenges of other paths than the session's, wait for neither window nor pacer. */
+static bool build_paths(builder *b)
 {
-    const engine_path *path = &engine->path;
-    if (path->response_due && path->response_path != 0)
-        return path->response_path;
-    return path->challenge_open && engine_path_wake(path) <= engine->now ? path->challenged : 0;
+    const engine_path *path = &b->engine->path;
+    if (path->response_due && build_path(b, path->response_path))
+        return true;
+    uint32_t other = engine_path_other(path, b->engine->now);
+    return other != 0 && build_path(b, other);
 }
 
 uint32_t engine_build_probe_bytes(const transport_engine *engine)
@@ -632,8 +635,7 @@ static void build_open(builder *b)
         engine->idle_since = SLUICE_NEVER;
         engine_control_taken(engine);
     }
-    uint32_t other = other_path(engine);
-    if ((other != 0 && build_path(b, other)) || build_probe(b))
+    if (build_paths(b) || build_probe(b))
         return;
     /* While a probe waits for room in the pacer, data waits too, else there would never be so much: half a
      * millisecond at most. */
@@ -641,8 +643,7 @@ static void build_open(builder *b)
     while (b->made < b->count && build_next(b))
         continue;
     build_repeats(b);
-    if (b->made == 0 && b->status == SLUICE_OK && engine->path.challenge_open && !engine->path.validated &&
-        engine_path_wake(&engine->path) <= engine->now)
+    if (b->made == 0 && b->status == SLUICE_OK && engine_path_wants(&engine->path, 0, engine->now))
         build_path(b, 0);
     if (b->allowed > 0 && !engine_outgoing_first(engine))
         engine_recovery_limited(engine);
@@ -679,18 +680,18 @@ static bool unhindered(const transport_engine *engine)
 sluice_time engine_build_wake(const transport_engine *engine)
 {
     const engine_path *path = &engine->path;
-    if (path->response_due && path->response_path != 0)
+    if (path->response_due)
         return engine->now;
     sluice_time challenge = engine_path_wake(path);
     if (!unhindered(engine))
-        return path->challenged != 0 || !path->validated ? challenge : SLUICE_NEVER;
+        return challenge;
     if (engine_build_probe_bytes(engine) != 0) {
         uint32_t body = engine_build_probe_bytes(engine) - engine->setup.seal_bytes;
         return engine_pacer_when(&engine->pacer, engine_wire_bytes(engine, body));
     }
     sluice_time paced = engine_pacer_when(&engine->pacer, 0);
     if (engine_outgoing_first(engine) || engine->in.due || engine->in.credit_due || engine->life.ping_due ||
-        path->response_due || engine->recovery.probes_due > 0 || engine_recovery_repeat_due(engine))
+        engine->recovery.probes_due > 0 || engine_recovery_repeat_due(engine))
         return paced;
     bool probes = engine->life.ready && !engine_on_bytes(engine);
     sluice_time probe = probes ? engine_pmtud_wake(&engine->pmtud, engine_probe_most(engine)) : SLUICE_NEVER;

@@ -216,12 +216,22 @@ int engine_move(void *state, sluice_time now, uint32_t packet_bytes)
     engine_rtt_init(&engine->rtt, engine_rtt_smoothed(&engine->rtt));
     carriage_bytes(engine, packet_bytes);
     engine->ring_full = false;
-    if (engine->receipt.any)
-        engine->receipt.due = engine->now; /* So that the peer need not send again what has come. */
+    engine_receipt_again(&engine->receipt, engine->now); /* So that the peer need not send again what has come. */
     engine_life_moved(engine);
     engine_resized(engine);
     engine_leave(engine);
     return status;
+}
+
+void engine_repath(transport_engine *engine)
+{
+    uint32_t before = engine_packet_bytes(engine);
+    engine_rtt_init(&engine->rtt, engine_rtt_smoothed(&engine->rtt));
+    engine_pmtud_init(&engine->pmtud, engine->setup.datagram_least, engine->setup.datagram_most);
+    engine_recovery_repath(engine);
+    engine_receipt_again(&engine->receipt, engine->now);
+    if (engine_packet_bytes(engine) != before)
+        engine_resized(engine);
 }
 
 /* ---- packets ---- */
@@ -239,6 +249,7 @@ void engine_receive(void *state, sluice_time now, sluice_packet *packets, size_t
     engine->ring_full = false;
     for (size_t i = 0; i < count; i++)
         engine_arrival_take(engine, &packets[i]);
+    engine_path_settle(&engine->path);
     engine_leave(engine);
 }
 

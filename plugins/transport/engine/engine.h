@@ -45,6 +45,7 @@ typedef struct engine_life {
     bool ready;
     bool silent; /* SILENT has been said */
     bool ping_due;
+    bool curious;                       /* the last packet wanted a report: more was to be expected */
     sluice_time started, last_received; /* last_received 0: nothing yet */
     sluice_time expecting;              /* since when an answer is due; SLUICE_NEVER: none is */
     sluice_time last_eliciting;         /* when something that wants an answer was last sent */
@@ -127,6 +128,12 @@ uint64_t engine_window(const transport_engine *engine);
 /* Takes over what the user answered, or what path discovery changed. */
 void engine_control_taken(transport_engine *engine);
 void engine_resized(transport_engine *engine);
+
+/* The peer has another address.  Whether only its port changed, behind the same NAT, or all of the path cannot be seen
+ * from here, so both are the same: delays and sizes are measured anew (a round trip or two), and what was lost on the
+ * path that was left is nobody's congestion.  The rate is kept: most changes are those of a NAT, and a narrower path
+ * shows itself within a round trip, as when the capacity of one falls. */
+void engine_repath(transport_engine *engine);
 
 void engine_event(transport_engine *engine, sluice_transport_event_type type, uint64_t value);
 bool engine_live(const transport_engine *engine);

@@ -38,7 +38,9 @@ enum {
     ENGINE_SENT_ELICITING = 1, /* wants a report; counts as in flight */
     ENGINE_SENT_DATA = 2,
     ENGINE_SENT_APP_LIMITED = 4,
-    ENGINE_SENT_PROBE = 8,        /* of the path's size: its loss means nothing else */
+    ENGINE_SENT_PROBE = 8, /* of the path's size: its loss means nothing else */
+    ENGINE_SENT_ELSEWHERE =
+        16, /* to another address than the session's: says nothing of the path, and is not waited for */
     ENGINE_SENT_REPEAT = 32,      /* sent though nothing was lost, to shorten the end */
     ENGINE_SENT_REPEAT_AGAIN = 64 /* the same of such a packet */
 };

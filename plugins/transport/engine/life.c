@@ -7,6 +7,7 @@
 
 #define SILENCE (5 * SLUICE_SECOND)
 #define CLOSE_TIMES 3
+#define CURIOSITY (1 * SLUICE_SECOND)
 
 void engine_life_init(transport_engine *engine)
 {
@@ -52,6 +53,17 @@ static sluice_time keepalive_at(const transport_engine *engine)
     if (engine->setup.timeout_ns && every > engine->setup.timeout_ns / 3)
         every = engine->setup.timeout_ns / 3;
     return engine->life.last_eliciting + every;
+}
+
+/* Data came, and then nothing more: perhaps because the address that a NAT shows the server has changed, which only the
+ * server can see, and only from a packet of ours. */
+static sluice_time curious_at(const transport_engine *engine)
+{
+    if (!engine->life.curious || engine->setup.role != SLUICE_CLIENT || engine->flight.in_flight_packets > 0 ||
+        engine_on_bytes(engine))
+        return SLUICE_NEVER;
+    sluice_duration pto = 2 * engine_rtt_pto(&engine->rtt);
+    return engine->life.last_received + (pto > CURIOSITY ? pto : CURIOSITY);
 }
 
 static sluice_time silent_at(const engine_life *life)
@@ -103,6 +115,10 @@ void engine_life_timers(transport_engine *engine)
     }
     if (engine->now >= keepalive_at(engine))
         life->ping_due = true;
+    if (engine->now >= curious_at(engine)) {
+        life->ping_due = true;
+        life->curious = false;
+    }
 }
 
 sluice_time engine_life_wake(const transport_engine *engine)
@@ -114,8 +130,9 @@ sluice_time engine_life_wake(const transport_engine *engine)
         return again < at ? again : at;
     }
     sluice_time at = timeout_at(engine);
-    sluice_time silent = silent_at(life), keepalive = keepalive_at(engine);
+    sluice_time silent = silent_at(life), keepalive = keepalive_at(engine), curious = curious_at(engine);
     at = silent < at ? silent : at;
+    at = curious < at ? curious : at;
     return keepalive < at ? keepalive : at;
 }
 

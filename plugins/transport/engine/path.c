@@ -4,96 +4,169 @@
 #include <string.h>
 
 #define AMPLIFICATION 3
+#define TRIES_PTOS 3                  /* how long a challenge is repeated after something came: RFC 9000, 8.2.4 */
+#define PTO_LEAST (1 * SLUICE_SECOND) /* of a path that nothing is known of: its round trip may be far longer */
 
 void engine_path_init(engine_path *path, bool validated)
 {
     *path = (engine_path){.validated = validated};
 }
 
-static void challenge_begin(engine_path *path, const sluice_host *host, uint32_t number)
+static engine_place *find(engine_path *path, uint32_t number)
 {
-    if (path->challenge_open && path->challenged == number)
-        return;
-    host->random(host, path->challenge, sizeof(path->challenge));
-    path->challenged = number;
-    path->challenge_open = path->challenge_due = true;
+    if (number == 0 || number == path->adopted)
+        return &path->places[0];
+    for (size_t i = 1; i < ENGINE_PLACES; i++) {
+        if (path->places[i].number == number)
+            return &path->places[i];
+    }
+    return NULL;
 }
 
-void engine_path_received(engine_path *path, const sluice_host *host, uint32_t number, uint64_t bytes, bool newest)
+static const engine_place *known(const engine_path *path, uint32_t number)
 {
-    if (number == 0) {
-        path->received += bytes;
-        if (!path->validated)
-            challenge_begin(path, host, 0);
-        return;
+    return find((engine_path *)path, number);
+}
+
+/* The place heard of longest ago makes room. */
+static engine_place *place_new(engine_path *path, uint32_t number)
+{
+    engine_place *place = &path->places[1];
+    for (size_t i = 2; i < ENGINE_PLACES && place->number != 0; i++) {
+        if (path->places[i].number == 0 || path->places[i].heard < place->heard)
+            place = &path->places[i];
     }
-    if (path->candidate_any && path->candidate == number) {
-        path->candidate_received += bytes;
-    } else if (newest) {
-        path->candidate_any = true;
-        path->candidate = number;
-        path->candidate_received = bytes;
-        path->candidate_sent = 0;
-        path->confirmed = false;
-    } else {
+    *place = (engine_place){.number = number};
+    return place;
+}
+
+static sluice_duration larger(sluice_duration a, sluice_duration b)
+{
+    return a > b ? a : b;
+}
+
+/* The same challenge stands while packets of the peer go on coming from there: the answer to the first may be a long
+ * time on its way. */
+static void challenge_begin(engine_place *place, const sluice_host *host, const engine_came *came)
+{
+    place->until = came->now + TRIES_PTOS * larger(came->pto, PTO_LEAST);
+    if (place->open)
         return;
+    host->random(host, place->challenge, sizeof(place->challenge));
+    place->open = true;
+    place->since = came->number;
+    place->tries = 0;
+    if (place->again < came->now)
+        place->again = came->now;
+}
+
+/* The peer's packets come on the session's path: what looked like a move was a copy, or the peer is back. */
+static void still_there(engine_path *path, uint64_t number)
+{
+    for (size_t i = 1; i < ENGINE_PLACES; i++) {
+        if (path->places[i].open && number >= path->places[i].since)
+            path->places[i].open = false;
     }
-    if (newest && !path->confirmed)
-        challenge_begin(path, host, number);
+}
+
+void engine_path_received(engine_path *path, const sluice_host *host, const engine_came *came)
+{
+    engine_place *place = find(path, came->path);
+    if (!place && !came->newest)
+        return;
+    if (!place)
+        place = place_new(path, came->path);
+    place->received += came->bytes;
+    place->heard = came->now;
+    if (place == &path->places[0])
+        still_there(path, came->number);
+    if (place == &path->places[0] ? !path->validated : came->newest)
+        challenge_begin(place, host, came);
 }
 
 void engine_path_sent(engine_path *path, uint32_t number, uint64_t bytes)
 {
-    if (number == 0)
-        path->sent += bytes;
-    else if (path->candidate_any && number == path->candidate)
-        path->candidate_sent += bytes;
+    engine_place *place = find(path, number);
+    if (place)
+        place->sent += bytes;
 }
 
 uint64_t engine_path_room(const engine_path *path, uint32_t number)
 {
-    uint64_t received = path->received, sent = path->sent;
-    if (number == 0 && path->validated)
+    const engine_place *place = known(path, number);
+    if (!place)
+        return 0;
+    if (place == &path->places[0] && path->validated)
         return UINT64_MAX;
-    if (number != 0) {
-        if (!path->candidate_any || number != path->candidate)
-            return 0;
-        if (path->confirmed)
-            return UINT64_MAX;
-        received = path->candidate_received;
-        sent = path->candidate_sent;
-    }
-    return sent < AMPLIFICATION * received ? AMPLIFICATION * received - sent : 0;
+    uint64_t most = AMPLIFICATION * place->received;
+    return place->sent < most ? most - place->sent : 0;
+}
+
+static sluice_time wake_of(const engine_place *place)
+{
+    return place->open && place->again < place->until ? place->again : SLUICE_NEVER;
 }
 
 sluice_time engine_path_wake(const engine_path *path)
 {
-    if (path->challenge_due)
-        return 0;
-    return path->challenge_open ? path->challenge_again : SLUICE_NEVER;
+    sluice_time at = SLUICE_NEVER;
+    for (size_t i = 0; i < ENGINE_PLACES; i++) {
+        sluice_time wake = wake_of(&path->places[i]);
+        at = wake < at ? wake : at;
+    }
+    return at;
 }
 
-void engine_path_challenged(engine_path *path, sluice_time now, sluice_duration again)
+const uint8_t *engine_path_wants(const engine_path *path, uint32_t number, sluice_time now)
 {
-    path->challenge_due = false;
-    path->challenge_again = now + again;
+    const engine_place *place = known(path, number);
+    return place && wake_of(place) <= now ? place->challenge : NULL;
+}
+
+uint32_t engine_path_other(const engine_path *path, sluice_time now)
+{
+    for (size_t i = 1; i < ENGINE_PLACES; i++) {
+        if (path->places[i].number != 0 && wake_of(&path->places[i]) <= now)
+            return path->places[i].number;
+    }
+    return 0;
+}
+
+void engine_path_challenged(engine_path *path, uint32_t number, sluice_time now, sluice_duration pto)
+{
+    engine_place *place = find(path, number);
+    if (!place)
+        return;
+    sluice_duration most = larger(pto, PTO_LEAST);
+    sluice_duration wait = pto << (place->tries < 10 ? place->tries : 10);
+    place->again = now + (wait < most ? wait : most);
+    place->tries++;
 }
 
 void engine_path_challenge(engine_path *path, uint32_t number, const uint8_t bytes[ENGINE_CHALLENGE_BYTES])
 {
     memcpy(path->response, bytes, ENGINE_CHALLENGE_BYTES);
-    path->response_path = number;
+    path->response_path = number == path->adopted ? 0 : number;
     path->response_due = true;
 }
 
-bool engine_path_response(engine_path *path, const uint8_t bytes[ENGINE_CHALLENGE_BYTES], uint32_t *number)
+bool engine_path_response(engine_path *path, uint32_t number, const uint8_t bytes[ENGINE_CHALLENGE_BYTES])
 {
-    if (!path->challenge_open || memcmp(bytes, path->challenge, ENGINE_CHALLENGE_BYTES) != 0)
+    engine_place *place = find(path, number);
+    if (!place || !place->open || memcmp(bytes, place->challenge, ENGINE_CHALLENGE_BYTES) != 0)
         return false;
-    path->challenge_open = path->challenge_due = false;
     path->validated = true;
-    if (path->challenged != 0)
-        path->confirmed = true;
-    *number = path->challenged;
+    if (place == &path->places[0]) {
+        place->open = false;
+        return false;
+    }
+    /* The core gives the numbers anew: what is known of other places belongs to nobody. */
+    memset(path->places, 0, sizeof(path->places));
+    path->adopted = number;
     return true;
+}
+
+void engine_path_settle(engine_path *path)
+{
+    path->adopted = 0;
 }

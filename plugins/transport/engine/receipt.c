@@ -35,6 +35,14 @@ void engine_receipt_every(engine_receipt *receipt, uint32_t packets)
     receipt->every = packets;
 }
 
+void engine_receipt_again(engine_receipt *receipt, sluice_time now)
+{
+    if (!receipt->any)
+        return;
+    receipt->tell_all = true;
+    receipt->due = now;
+}
+
 bool engine_receipt_seen(const engine_receipt *receipt, uint64_t number)
 {
     if (!receipt->any || number > receipt->high)
@@ -168,6 +176,17 @@ static void arrivals_fill(engine_receipt *receipt, engine_report *report)
     }
 }
 
+/* From the newest number down to the oldest that no confirmed report has told, as far as a segment can tell. */
+static uint64_t all_span(const engine_receipt *receipt, uint64_t least)
+{
+    engine_range oldest;
+    if (!engine_ranges_find(&receipt->pending, 0, &oldest) || receipt->high < oldest.from)
+        return least;
+    uint64_t span = receipt->high + 1 - oldest.from;
+    span = span < ENGINE_REPORT_SEGMENT_MOST ? span : ENGINE_REPORT_SEGMENT_MOST;
+    return span > least ? span : least;
+}
+
 uint8_t *engine_receipt_write(engine_receipt *receipt, uint8_t *at, size_t room, sluice_time now, sluice_duration aged,
                               uint64_t credit, engine_range told[2])
 {
@@ -187,6 +206,8 @@ uint8_t *engine_receipt_write(engine_receipt *receipt, uint8_t *at, size_t room,
     span = span < TOLD_LEAST ? TOLD_LEAST : span > TOLD_MOST ? TOLD_MOST : span;
     uint64_t reach = receipt->reach * 2 < TOLD_REACH ? receipt->reach * 2 : TOLD_REACH;
     span = span > reach ? span : reach;
+    span = receipt->tell_all ? all_span(receipt, span) : span;
+    receipt->tell_all = false;
     receipt->reach -= receipt->reach / 64;
     uint64_t low = receipt->high + 1 > span ? receipt->high + 1 - span : 0;
     at = engine_segment_put(at, (size_t)(end - at), &receipt->numbers, receipt->high, receipt->high, &low);

@@ -31,6 +31,7 @@ typedef struct engine_receipt {
         uint64_t high;
     } marks[ENGINE_RECEIPT_MARKS]; /* how far the row of numbers reached at times past */
     uint32_t mark_next;
+    bool tell_all;   /* the next report tells of all that no confirmed one has told */
     uint32_t every;  /* a report leaves at the latest when so many packets want one */
     uint64_t reach;  /* how far back packets came lately: reports cover twice as much */
     uint64_t cursor; /* where the rotation through old pending numbers stands */
@@ -52,6 +53,9 @@ void engine_receipt_fini(engine_receipt *receipt, const sluice_host *host);
 
 /* A report is due at every so many packets that want one. */
 void engine_receipt_every(engine_receipt *receipt, uint32_t packets);
+
+/* Reports of late may have gone where they are not heard: one that tells all is due now. */
+void engine_receipt_again(engine_receipt *receipt, sluice_time now);
 
 bool engine_receipt_seen(const engine_receipt *receipt, uint64_t number);
 

@@ -8,6 +8,7 @@
 #define REORDER_LEAST (1 * SLUICE_MS)
 #define REORDER_ROUNDS 16                    /* rounds without a late packet before the window narrows */
 #define PROBE_BACKOFF_MOST (500 * SLUICE_MS) /* so that the end of an outage is noticed soon */
+#define PROBE_FIRST_MOST (200 * SLUICE_MS)   /* until the peer is heard: a path that was shut may open at any time */
 #define PROBES 2
 #define REPEAT_SHARE 333 /* of the bytes sent, one in so many may be a repeat at the end */
 
@@ -292,6 +293,12 @@ static int packet_acked(transport_engine *engine, uint64_t number, sluice_durati
     return status;
 }
 
+static bool measures(const transport_engine *engine, uint64_t number)
+{
+    return engine_flight_is_flying(&engine->flight, number) && is_fresh(engine, number) &&
+           !(engine_flight_at(&engine->flight, number)->flags & ENGINE_SENT_ELSEWHERE);
+}
+
 /* Round trip and one-way delays, before the numbers are settled: only what is newly acknowledged measures. */
 static void measure(transport_engine *engine, const engine_report *report, sluice_time received)
 {
@@ -303,7 +310,7 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
     uint64_t newest = 0;
     for (uint32_t i = 0; i < report->arrival_count; i++) {
         uint64_t number = report->arrivals[i].number;
-        if (!engine_flight_is_flying(flight, number) || !is_fresh(engine, number))
+        if (!measures(engine, number))
             continue;
         sluice_duration queue =
             engine_rtt_oneway(&engine->rtt, engine_flight_at(flight, number)->sent, report->arrivals[i].time_us * 1000);
@@ -315,7 +322,7 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
         }
         sample->queue_valid = true;
     }
-    if (engine_flight_is_flying(flight, report->newest) && is_fresh(engine, report->newest)) {
+    if (measures(engine, report->newest)) {
         sluice_time sent = engine_flight_at(flight, report->newest)->sent;
         sluice_duration raw = received > sent ? received - sent : 0;
         sample->rtt_ns = raw > hold ? raw - hold : 1;
@@ -360,7 +367,8 @@ static int run_acked(transport_engine *engine, uint64_t low, uint64_t top, sluic
          n = engine_flight_find(flight, n + 1, top + 1, true)) {
         if (n >= flight->next)
             break;
-        if (!recovery->any_acked || n > recovery->newest_acked) {
+        bool elsewhere = engine_flight_at(flight, n)->flags & ENGINE_SENT_ELSEWHERE;
+        if (!elsewhere && (!recovery->any_acked || n > recovery->newest_acked)) {
             recovery->any_acked = true;
             recovery->newest_acked = n;
             recovery->newest_sent = engine_flight_at(flight, n)->sent;
@@ -444,7 +452,7 @@ int engine_recovery_report(transport_engine *engine, const uint8_t *body, size_t
 static sluice_duration probe_wait(const transport_engine *engine)
 {
     sluice_duration pto = engine_rtt_pto(&engine->rtt);
-    sluice_duration most = pto > PROBE_BACKOFF_MOST ? pto : PROBE_BACKOFF_MOST;
+    sluice_duration most = !engine->life.ready ? PROBE_FIRST_MOST : pto > PROBE_BACKOFF_MOST ? pto : PROBE_BACKOFF_MOST;
     unsigned doublings = engine->recovery.probe_count < 10 ? engine->recovery.probe_count : 10;
     sluice_duration wait = pto << doublings;
     return wait < most ? wait : most;
@@ -479,6 +487,14 @@ static int probe_contents(transport_engine *engine)
     return SLUICE_OK;
 }
 
+/* A server that was not heard yet only opens the way for the client. */
+static void probe_send(transport_engine *engine)
+{
+    bool opening = !engine->life.ready && engine->setup.role == SLUICE_SERVER;
+    engine->recovery.probes_due = opening ? 1 : PROBES;
+    engine->recovery.ping_due = true;
+}
+
 static int probe(transport_engine *engine)
 {
     engine_recovery *recovery = &engine->recovery;
@@ -487,8 +503,7 @@ static int probe(transport_engine *engine)
     recovery->sample.persistent = silent;
     recovery->probe_base = engine->now;
     recovery->probe_count++;
-    recovery->probes_due = PROBES;
-    recovery->ping_due = true;
+    probe_send(engine);
     int status = SLUICE_OK;
     if (!engine_outgoing_first(engine))
         status = probe_contents(engine);
@@ -585,7 +600,6 @@ static void restart(transport_engine *engine)
     recovery->progress = recovery->probe_base = engine->now;
     recovery->first_sent = recovery->delivered_time = engine->now;
     recovery->queue = 0;
-    engine_ranges_clear(&recovery->blind, engine->host);
     engine_recovery_limited(engine);
 }
 
@@ -599,5 +613,13 @@ int engine_recovery_take_back(transport_engine *engine)
         status = records_lost(engine, engine_flight_at(flight, n));
     }
     restart(engine);
+    engine_ranges_clear(&engine->recovery.blind, engine->host);
     return status;
+}
+
+void engine_recovery_repath(transport_engine *engine)
+{
+    restart(engine);
+    if (engine->flight.in_flight_packets > 0)
+        probe_send(engine);
 }

@@ -81,6 +81,10 @@ bool engine_recovery_repeat_due(const struct transport_engine *engine);
  * that is believed. */
 int engine_recovery_take_back(struct transport_engine *engine);
 
+/* What is in flight went another path than what comes.  It is not waited for: as soon as something is acknowledged that
+ * goes the new path, and two probes leave at once for that, it is known what of it is missing. */
+void engine_recovery_repath(struct transport_engine *engine);
+
 /* The kernel refused the packet: it is as if it had never been sent, and its frames go out again. */
 int engine_recovery_unsent(struct transport_engine *engine, uint64_t number);
 
