@@ -405,6 +405,8 @@ static void run_out(sim_scenario *s)
 {
     s->client.live = s->server.live = false;
     sim_run(&s->simulation, SLUICE_NEVER);
+    if (s->more)
+        s->more->end(s);
     if (s->simulation.packets)
         sim_fail(&s->simulation, "%llu packets are left", (unsigned long long)s->simulation.packets);
 }
@@ -429,9 +431,9 @@ bool sim_scenario_run(sim_scenario *s, bool verbose)
         run_close(s);
     if (!s->simulation.failed)
         run_out(s);
-    s->simulation.check = NULL;
-    if (s->more)
+    else if (s->more)
         s->more->end(s);
+    s->simulation.check = NULL;
     for (int side = 0; side < 2; side++) {
         sim_endpoint *endpoint = side ? &s->server : &s->client;
 

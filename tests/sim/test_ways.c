@@ -48,9 +48,12 @@ int main(int argc, char **argv)
     }
     printf("ways: %" PRIu64 " seeds from %" PRIu64 ", %u families, %" PRIu64 " events, %u failures\n", count, first,
            sim_ways_families(), events, failures);
-    printf("%" PRIu64 " moves, %" PRIu64 " of them with packets in flight\n", ways->moves, ways->moves_in_flight);
-    /* A third of the scenarios moves once, a third more often: else they are drawn wrongly. */
-    if (count >= SCENARIOS && ways->moves_in_flight < count / 2) {
+    printf("%" PRIu64 " moves, %" PRIu64 " of them with packets in flight; %" PRIu64 " changes of address, %" PRIu64
+           " followed; %" PRIu64 " copies and forgeries\n",
+           ways->moves, ways->moves_in_flight, ways->changed, ways->adopted, ways->copies);
+    /* Three of seven families move, three change the address, two or three have an attacker. */
+    if (count >= SCENARIOS && (ways->moves_in_flight < count / 2 || ways->changed < count / 2 ||
+                               ways->adopted < count / 4 || ways->copies < 10 * count)) {
         printf("FAIL: too few to mean anything\n");
         failures++;
     }

@@ -2,6 +2,7 @@
 #include "sim/ways.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 extern const sluice_plugin transport_tcp_LTX_sluice_plugin;
@@ -149,6 +150,61 @@ static void many_moves(draw *d)
     }
 }
 
+static void changes_draw(draw *d)
+{
+    sim_ways *ways = d->ways;
+    uint64_t count = between(d, 1, SIM_WAYS_CHANGES);
+
+    for (uint64_t i = 0; i < count; i++)
+        ways->changes[ways->change_count++] = moment(d);
+}
+
+static void attack_draw(draw *d)
+{
+    sim_attack *attack = &d->ways->attack;
+
+    attack->addresses = between(d, 1, 3);
+    attack->copied = chance(d, 0.3) ? 1 : sim_random_unit(&d->random);
+    attack->sooner = chance(d, 0.3) ? 1 : sim_random_unit(&d->random);
+    attack->every = chance(d, 0.7) ? (sluice_duration)log_uniform(d, 100e3, 1e9) : 0;
+    attack->claims = chance(d, 0.5);
+}
+
+static void addresses_begin(draw *d)
+{
+    base_draw(d, troubled, SLUICE_COUNT(troubled));
+    d->ways->many_addresses = true;
+    d->ways->addresses.former_lives = chance(d, 0.3);
+}
+
+static void addresses(draw *d)
+{
+    addresses_begin(d);
+    changes_draw(d);
+}
+
+static void attacker(draw *d)
+{
+    addresses_begin(d);
+    attack_draw(d);
+}
+
+static void addresses_and_attacker(draw *d)
+{
+    addresses_begin(d);
+    changes_draw(d);
+    attack_draw(d);
+}
+
+static void addresses_and_moves(draw *d)
+{
+    addresses_begin(d);
+    changes_draw(d);
+    if (chance(d, 0.5))
+        attack_draw(d);
+    way_add(d, moment(d));
+}
+
 typedef struct family {
     const char *name;
     void (*draw)(draw *d);
@@ -158,6 +214,10 @@ static const family families[] = {
     {"channel only", channel_only},
     {"one move", one_move},
     {"many moves", many_moves},
+    {"addresses", addresses},
+    {"attacker", attacker},
+    {"addresses and attacker", addresses_and_attacker},
+    {"addresses and moves", addresses_and_moves},
 };
 
 /* ---- what happens ---- */
@@ -202,10 +262,23 @@ static void cut(void *subject, uint64_t argument)
     sim_say(&s->simulation, "channel %llu is cut", (unsigned long long)argument);
 }
 
+static void change(void *subject, uint64_t argument)
+{
+    sim_ways *ways = subject;
+
+    (void)argument;
+    if (ways->scenario.client.live && !ways->scenario.client.channel)
+        sim_addresses_change(&ways->addresses);
+}
+
 static void begin(sim_scenario *s)
 {
     sim_ways *ways = ways_of(s);
 
+    if (ways->many_addresses)
+        sim_addresses_init(&ways->addresses, &s->client, &s->server, &ways->attack);
+    for (size_t i = 0; i < ways->change_count; i++)
+        sim_at(&s->simulation, ways->changes[i], change, ways, 0);
     for (size_t i = 0; i < ways->way_count; i++) {
         sim_way *way = &ways->ways[i];
 
@@ -219,8 +292,10 @@ static void begin(sim_scenario *s)
 static uint64_t held(const sim_scenario *s)
 {
     const sim_ways *ways = (const sim_ways *)s;
-    uint64_t sum = 0;
+    uint64_t sum = ways->addresses.held;
 
+    for (size_t i = 0; i < SLUICE_COUNT(ways->addresses.tape); i++)
+        sum += ways->addresses.tape[i] != NULL;
     for (size_t i = 0; i < ways->way_count; i++)
         sum += ways->ways[i].channels[0].held + ways->ways[i].channels[1].held;
     return sum;
@@ -242,6 +317,11 @@ static void end(sim_scenario *s)
 
     ways->moves += s->client.moves + s->server.moves;
     ways->moves_in_flight += s->client.moves_in_flight + s->server.moves_in_flight;
+    ways->changed += ways->addresses.client_at;
+    ways->adopted += ways->addresses.adopted;
+    ways->copies += ways->addresses.copies;
+    if (ways->many_addresses)
+        sim_addresses_fini(&ways->addresses);
     for (size_t i = 0; i < ways->way_count; i++) {
         sim_channel_fini(&ways->ways[i].channels[0]);
         sim_channel_fini(&ways->ways[i].channels[1]);
@@ -260,8 +340,7 @@ void sim_ways_draw(sim_ways *ways, uint64_t seed)
     draw d = {sim_random_make(seed, 78), ways};
     const family *drawn = &families[seed % SLUICE_COUNT(families)];
 
-    memset(&ways->scenario, 0, sizeof(ways->scenario));
-    ways->way_count = 0;
+    memset(ways, 0, offsetof(sim_ways, moves));
     sim_init(&ways->scenario.simulation, seed);
     drawn->draw(&d);
     ways->scenario.family = drawn->name;

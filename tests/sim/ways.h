@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ways.h - scenarios in which packets change their way: byte channels from the start or in mid-session, one after
- * another.  What is sent and what the datagrams suffer is drawn as in scenario.h.
+ * another; clients that change their address, and attackers who would have the session at theirs.  What is sent and
+ * what the datagrams suffer is drawn as in scenario.h.
  */
 #ifndef SLUICE_SIM_WAYS_H
 #define SLUICE_SIM_WAYS_H
 
+#include "sim/addresses.h"
 #include "sim/scenario.h"
 
 #define SIM_WAYS_MOVES 4
+#define SIM_WAYS_CHANGES 4
 
 /* One byte channel, both directions, and when the session moves to it. */
 typedef struct sim_way {
@@ -24,7 +27,14 @@ typedef struct sim_ways {
     sim_scenario scenario; /* first: a pointer to it is one to this */
     sim_way ways[SIM_WAYS_MOVES];
     size_t way_count;
-    uint64_t moves, moves_in_flight; /* of all scenarios so far */
+    bool many_addresses;
+    sim_addresses addresses;
+    sim_attack attack;
+    sluice_time changes[SIM_WAYS_CHANGES]; /* when the client changes its address */
+    size_t change_count;
+
+    /* Of all scenarios so far. */
+    uint64_t moves, moves_in_flight, changed, adopted, copies;
 } sim_ways;
 
 unsigned sim_ways_families(void);

@@ -54,13 +54,22 @@ typedef struct wishes {
     bool eliciting, urgent;
 } wishes;
 
-/* The peer is elsewhere: what was measured belongs to the path that was left. */
+static engine_came came_of(const transport_engine *engine, const sluice_packet *packet)
+{
+    const engine_receipt *receipt = &engine->receipt;
+    return (engine_came){.now = engine->now,
+                         .pto = engine_rtt_pto(&engine->rtt),
+                         .path = packet->path,
+                         .bytes = engine_wire_bytes(engine, packet->size),
+                         .number = packet->number,
+                         .newest = !receipt->any || packet->number >= receipt->high};
+}
+
 static void answer_take(transport_engine *engine, const sluice_packet *packet, const engine_frame *frame)
 {
-    if (!engine_path_response(&engine->path, packet->path, frame->rest))
-        return;
-    engine_event(engine, SLUICE_TRANSPORT_PATH, packet->path);
-    engine_repath(engine);
+    engine_came came = came_of(engine, packet);
+    if (engine_path_response(&engine->path, &came, frame->rest))
+        engine_repath(engine, packet->path);
 }
 
 static int path_frame(transport_engine *engine, const sluice_packet *packet, const engine_frame *frame)
@@ -201,12 +210,7 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     engine->counts.wire_bytes_received += wire;
     engine->counts.last_received = engine->now;
     if (!engine_on_bytes(engine)) { /* A late datagram has no say in where packets go. */
-        engine_came came = {.now = engine->now,
-                            .pto = engine_rtt_pto(&engine->rtt),
-                            .path = packet->path,
-                            .bytes = wire,
-                            .number = packet->number,
-                            .newest = !receipt->any || packet->number >= receipt->high};
+        engine_came came = came_of(engine, packet);
         engine_path_received(&engine->path, engine->host, &came);
     }
     if (engine_receipt_seen(receipt, packet->number)) {

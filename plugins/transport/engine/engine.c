@@ -223,9 +223,10 @@ int engine_move(void *state, sluice_time now, uint32_t packet_bytes)
     return status;
 }
 
-void engine_repath(transport_engine *engine)
+void engine_repath(transport_engine *engine, uint32_t path)
 {
     uint32_t before = engine_packet_bytes(engine);
+    engine_event(engine, SLUICE_TRANSPORT_PATH, path);
     engine_rtt_init(&engine->rtt, engine_rtt_smoothed(&engine->rtt));
     engine_pmtud_init(&engine->pmtud, engine->setup.datagram_least, engine->setup.datagram_most);
     engine_recovery_repath(engine);
@@ -259,6 +260,9 @@ size_t engine_produce(void *state, sluice_time now, sluice_packet *packets, size
     engine_enter(engine, now);
     engine_life_timers(engine);
     if (engine_live(engine)) {
+        uint32_t path = engine_path_decide(&engine->path, engine->now);
+        if (path != 0)
+            engine_repath(engine, path);
         if (engine->now >= engine_recovery_wake(engine))
             engine->ring_full = false;
         int status = engine_recovery_timers(engine);

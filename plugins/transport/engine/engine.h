@@ -133,7 +133,7 @@ void engine_resized(transport_engine *engine);
  * from here, so both are the same: delays and sizes are measured anew (a round trip or two), and what was lost on the
  * path that was left is nobody's congestion.  The rate is kept: most changes are those of a NAT, and a narrower path
  * shows itself within a round trip, as when the capacity of one falls. */
-void engine_repath(transport_engine *engine);
+void engine_repath(transport_engine *engine, uint32_t path);
 
 void engine_event(transport_engine *engine, sluice_transport_event_type type, uint64_t value);
 bool engine_live(const transport_engine *engine);

@@ -54,33 +54,58 @@ static void challenge_begin(engine_place *place, const sluice_host *host, const 
         return;
     host->random(host, place->challenge, sizeof(place->challenge));
     place->open = true;
+    place->contested = place->answered = false;
     place->since = came->number;
     place->tries = 0;
     if (place->again < came->now)
         place->again = came->now;
 }
 
-/* The peer's packets come on the session's path: what looked like a move was a copy, or the peer is back. */
-static void still_there(engine_path *path, uint64_t number)
+/* The packet came on the session's path: does it also speak for another? */
+static bool contests(engine_path *path, uint64_t number)
+{
+    bool any = false;
+    for (size_t i = 1; i < ENGINE_PLACES; i++) {
+        engine_place *place = &path->places[i];
+        if (place->open && number >= place->since)
+            place->contested = any = true;
+    }
+    return any;
+}
+
+/* The session's path answered: what looked like a move was a copy, or the peer is back. */
+static void still_there(engine_path *path)
+{
+    path->validated = true;
+    for (size_t i = 0; i < ENGINE_PLACES; i++) {
+        if (i == 0 || path->places[i].contested)
+            path->places[i].open = false;
+    }
+}
+
+/* A number as high as the one that began another's challenge: if copies of packets come sooner than the packets, these
+ * are never the newest, but they say no less. */
+static bool is_rival(const engine_path *path, uint64_t number)
 {
     for (size_t i = 1; i < ENGINE_PLACES; i++) {
         if (path->places[i].open && number >= path->places[i].since)
-            path->places[i].open = false;
+            return true;
     }
+    return false;
 }
 
 void engine_path_received(engine_path *path, const sluice_host *host, const engine_came *came)
 {
     engine_place *place = find(path, came->path);
-    if (!place && !came->newest)
+    bool credible = came->newest || is_rival(path, came->number);
+    if (!place && !credible)
         return;
     if (!place)
         place = place_new(path, came->path);
     place->received += came->bytes;
     place->heard = came->now;
-    if (place == &path->places[0])
-        still_there(path, came->number);
-    if (place == &path->places[0] ? !path->validated : came->newest)
+    bool wanted = place == &path->places[0] ? contests(path, came->number) || !path->validated : credible;
+    if (wanted)
         challenge_begin(place, host, came);
 }
 
@@ -104,14 +129,15 @@ uint64_t engine_path_room(const engine_path *path, uint32_t number)
 
 static sluice_time wake_of(const engine_place *place)
 {
-    return place->open && place->again < place->until ? place->again : SLUICE_NEVER;
+    return place->open && !place->answered && place->again < place->until ? place->again : SLUICE_NEVER;
 }
 
 sluice_time engine_path_wake(const engine_path *path)
 {
     sluice_time at = SLUICE_NEVER;
     for (size_t i = 0; i < ENGINE_PLACES; i++) {
-        sluice_time wake = wake_of(&path->places[i]);
+        const engine_place *place = &path->places[i];
+        sluice_time wake = place->open && place->answered ? place->decide : wake_of(place);
         at = wake < at ? wake : at;
     }
     return at;
@@ -150,20 +176,43 @@ void engine_path_challenge(engine_path *path, uint32_t number, const uint8_t byt
     path->response_due = true;
 }
 
-bool engine_path_response(engine_path *path, uint32_t number, const uint8_t bytes[ENGINE_CHALLENGE_BYTES])
+/* The core gives the numbers anew: what is known of other places belongs to nobody. */
+static void adopt(engine_path *path)
 {
-    engine_place *place = find(path, number);
-    if (!place || !place->open || memcmp(bytes, place->challenge, ENGINE_CHALLENGE_BYTES) != 0)
-        return false;
+    memset(path->places, 0, sizeof(path->places));
     path->validated = true;
+}
+
+bool engine_path_response(engine_path *path, const engine_came *came, const uint8_t bytes[ENGINE_CHALLENGE_BYTES])
+{
+    engine_place *place = find(path, came->path);
+    if (!place || !place->open || place->answered || memcmp(bytes, place->challenge, ENGINE_CHALLENGE_BYTES) != 0)
+        return false;
     if (place == &path->places[0]) {
-        place->open = false;
+        still_there(path);
         return false;
     }
-    /* The core gives the numbers anew: what is known of other places belongs to nobody. */
-    memset(path->places, 0, sizeof(path->places));
-    path->adopted = number;
+    if (place->contested) {
+        place->answered = true;
+        place->decide = came->now + TRIES_PTOS * larger(came->pto, PTO_LEAST);
+        return false;
+    }
+    adopt(path);
+    path->adopted = came->path;
     return true;
+}
+
+uint32_t engine_path_decide(engine_path *path, sluice_time now)
+{
+    for (size_t i = 1; i < ENGINE_PLACES; i++) {
+        const engine_place *place = &path->places[i];
+        if (place->open && place->answered && now >= place->decide) {
+            uint32_t number = place->number;
+            adopt(path);
+            return number;
+        }
+    }
+    return 0;
 }
 
 void engine_path_settle(engine_path *path)

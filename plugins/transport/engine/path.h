@@ -6,8 +6,10 @@
  * address, at most three times what came from there is sent there (RFC 9000, section 8).  Only the authenticated packet
  * with the highest number begins a challenge of another address, and the answer must come from that address.  Whoever
  * copies the peer's packets and sends them from elsewhere, sooner or later than the original, gains a few challenges
- * that he cannot answer: when the same packet, or a later one, comes from the session's address, the peer is still
- * there.  Several addresses may be under challenge, so that copies do not hide a peer that has really moved.
+ * that he cannot answer.  When the packet that began a challenge, or a later one, comes from the session's address too,
+ * someone copies: either the peer is still there, or it has moved and someone claims its former address.  Then the
+ * session's address is challenged as well, and another is taken over only if that one stays mute (RFC 9000, section
+ * 9.3.3).  Several addresses may be under challenge, so that copies do not hide a peer that has really moved.
  */
 #ifndef ENGINE_PATH_H
 #define ENGINE_PATH_H
@@ -27,6 +29,9 @@ typedef struct engine_place {
     uint8_t challenge[ENGINE_CHALLENGE_BYTES];
     unsigned tries;
     sluice_time again, until; /* the next CHALLENGE goes out then, but none after that */
+    bool contested;           /* the same packets come from the session's address */
+    bool answered;            /* though contested: it is taken over at `decide` if the session's address stays mute */
+    sluice_time decide;
 } engine_place;
 
 typedef struct engine_path {
@@ -66,8 +71,10 @@ void engine_path_challenged(engine_path *path, uint32_t number, sluice_time now,
 
 /* The peer's challenge: its answer is due. */
 void engine_path_challenge(engine_path *path, uint32_t number, const uint8_t bytes[ENGINE_CHALLENGE_BYTES]);
-/* The peer's answer came on that path.  True: it fits, and another path than before is the session's now. */
-bool engine_path_response(engine_path *path, uint32_t number, const uint8_t bytes[ENGINE_CHALLENGE_BYTES]);
+/* The peer's answer came on that path.  True: it fits, and that path is the session's now, and was not before. */
+bool engine_path_response(engine_path *path, const engine_came *came, const uint8_t bytes[ENGINE_CHALLENGE_BYTES]);
+/* The path that becomes the session's because its time has come; 0: none. */
+uint32_t engine_path_decide(engine_path *path, sluice_time now);
 /* The call in which packets came is over. */
 void engine_path_settle(engine_path *path);
 
