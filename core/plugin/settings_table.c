@@ -79,7 +79,8 @@ static const sluice_option transfer_options[] = {
 static const sluice_option serve_options[] = {
     SLUICE_OPTION_ADDRESS(S, listen, .def = "[::]:33001",
                           .help = "Address and port, of TCP and UDP. [::] takes IPv4 too."),
-    SLUICE_OPTION_PATH(S, root, .help = "Directory that everything lies below. Required, unless every ticket has its own."),
+    SLUICE_OPTION_PATH(S, root,
+                       .help = "Directory that everything lies below. Required, unless every ticket has its own."),
     SLUICE_OPTION_BOOL(S, read_only, .def = "no", .help = "Clients may only read."),
     SLUICE_OPTION_BOOL(S, write_only, .def = "no", .help = "Clients may only write."),
     SLUICE_OPTION_PATH(S, ticket_file,
