@@ -8,8 +8,8 @@
 
 #include "cli/line.h"
 
-/* "sluice: " and a line.  Control characters, which names may bring, are escaped.  Where stderr is systemd's journal the
- * line begins with its priority instead, as all lines here do. */
+/* "sluice: " and a line.  Control characters, which names may bring, are escaped.  Where stderr is systemd's journal
+ * the line begins with its priority instead, as all lines here do. */
 void sluice_screen_say(const char *format, ...) SLUICE_PRINTF(1, 2);
 
 /* A line of a server's log: with the time (ISO 8601, UTC) and the level before it. */
@@ -22,8 +22,9 @@ void sluice_screen_complain(const char *sentence);
  * (NULL: none) stands in front.  Nothing is said when error is empty but for its status: it was said already. */
 int sluice_screen_fail(const char *subject, int status, const sluice_error *error);
 
-/* Log lines of the library go to stderr, those of a server as sluice_screen_note has them: warnings and errors, with --verbose more, with --quiet errors only; the
- * level that a configuration file gives is kept unless one of the two is given. */
+/* Log lines of the library go to stderr, those of a server as sluice_screen_note has them: warnings and errors, with
+ * --verbose more, with --quiet errors only; the level that a configuration file gives is kept unless one of the two is
+ * given. */
 void sluice_screen_log(sluice *library, const sluice_line *line);
 
 /* stdout_has_data: JSON goes to stderr.  progress: the value of that setting, or NULL. */

@@ -55,8 +55,8 @@ sluice_option_table sluice_log_options(void);
 
 void sluice_configuration_fini(sluice_configuration *configuration);
 
-/* "transfer", "serve", "log", "session NAME", "ticket NAME", "KIND NAME" of a section's header; separator: ' ' there, '.' in --set.
- * SLUICE_EINVAL with the nearest name. */
+/* "transfer", "serve", "log", "session NAME", "ticket NAME", "KIND NAME" of a section's header; separator: ' ' there, '.'
+ * in --set.  SLUICE_EINVAL with the nearest name. */
 int sluice_section_name_parse(const char *text, char separator, sluice_section_name *out, sluice_error *error);
 /* As in a header. */
 void sluice_section_name_print(const sluice_section_name *name, sluice_text *out);

@@ -20,7 +20,8 @@ sluice_option_table sluice_log_options(void)
 
 /* ---- names ---- */
 
-static const char *const words[] = {"transfer", "serve", "log", "session", "ticket"}; /* in the order of sluice_section_type */
+/* In the order of sluice_section_type. */
+static const char *const words[] = {"transfer", "serve", "log", "session", "ticket"};
 
 static int unknown_section(const char *text, char separator, sluice_error *error)
 {

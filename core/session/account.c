@@ -118,6 +118,8 @@ void sluice_session_tell_statistics(sluice_session *session, sluice_event_type t
 void sluice_session_tell_warning(sluice_session *session, const char *sentence)
 {
     sluice_event event = {.type = SLUICE_EVENT_WARNING, .message = sentence};
+    if (session->role == SLUICE_SERVER) /* whose operator may have no report */
+        sluice_log_say(session->log, SLUICE_LOG_WARNING, "session %.8s: %s", session->id, sentence);
     sluice_session_tell(session, &event);
 }
 

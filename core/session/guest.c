@@ -101,7 +101,8 @@ static int check_rights(const sluice_guest *guest, const sluice_request *request
     if (!request->push && serve->write_only)
         return sluice_fail(error, SLUICE_EACCESS, "the server does not give files: it is write-only");
     if (request->push && !(rights & SLUICE_TICKET_WRITE))
-        return sluice_fail(error, SLUICE_EACCESS, "the server takes no files from this ticket: it has no right to write");
+        return sluice_fail(error, SLUICE_EACCESS,
+                           "the server takes no files from this ticket: it has no right to write");
     if (!request->push && !(rights & SLUICE_TICKET_READ))
         return sluice_fail(error, SLUICE_EACCESS, "the server gives no files to this ticket: it has no right to read");
     return SLUICE_OK;
@@ -439,7 +440,8 @@ void sluice_guests_contend(void *user, sluice_time now)
         silence = sluice_session_silence(guest->session, &srtt_ns);
         if (silence < DEAD_NS + 4 * srtt_ns)
             continue;
-        sluice_log_say(server->log, SLUICE_LOG_INFO, "%s: silent for %.1f s, and back with a new session: ended",
+        sluice_log_say(server->log, SLUICE_LOG_INFO,
+                       "session %s: %s silent for %.1f s, and back with a new session: ended", guest->names.id,
                        guest->peer, (double)silence / SLUICE_SECOND);
         sluice_session_cancel(guest->session, SLUICE_ECANCELLED,
                               "the client was silent, and came back with a new session");

@@ -241,6 +241,14 @@ static int start_threads(sluice_server *server, sluice_error *error)
     return status;
 }
 
+/* What everybody forgets once is told before anything is made. */
+static int check_root(const sluice_server *server, sluice_error *error)
+{
+    if (!server->serve->root && server->serve->default_ticket)
+        return sluice_fail(error, SLUICE_EUSAGE, "serve needs --root DIR: the directory that clients see as /");
+    return SLUICE_OK;
+}
+
 static int server_init(sluice_server *server, const sluice_server_order *order, sluice_error *error)
 {
     int status = sluice_settings_copy(order->settings, &server->first, error);
@@ -250,7 +258,8 @@ static int server_init(sluice_server *server, const sluice_server_order *order, 
         return status;
     server->serve = sluice_settings_serve(server->settings);
     status = sluice_settings_check(server->settings, error);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && !server->serve->stdio)
+        status = check_root(server, error);
     if (status == SLUICE_OK && !server->serve->stdio)
         status = open_ticket_file(server, error);
     if (status == SLUICE_OK)

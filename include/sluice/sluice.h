@@ -138,11 +138,11 @@ SLUICE_API int sluice_server_port(const sluice_server *server);
 SLUICE_API const char *sluice_server_ticket_file(const sluice_server *server);
 SLUICE_API const char *sluice_server_fingerprint(const sluice_server *server);
 /* Takes over what a running server can change: the [ticket NAME] sections of `configuration`, an instance that has read
- * the files anew (the server's own must be left as it is), its log level, and of the settings those that its start did not
- * settle; what stays as it was is said in the log.  Sessions whose ticket was revoked end, others go on by the rights that
- * they began with.  Tickets and roots are looked at before this returns: when anything is wrong, nothing changes, the
- * first error is the result, and the others are in the log.  configuration and settings are borrowed for the call.  Any
- * thread, but not while server_free runs. */
+ * the files anew (the server's own must be left as it is), its log level, and of the settings those that its start did
+ * not settle; what stays as it was is said in the log.  Sessions whose ticket was revoked end, others go on by the
+ * rights that they began with.  Tickets and roots are looked at before this returns: when anything is wrong, nothing
+ * changes, the first error is the result, and the others are in the log.  configuration and settings are borrowed for
+ * the call.  Any thread, but not while server_free runs. */
 SLUICE_API int sluice_server_reload(sluice_server *server, sluice *configuration, const sluice_settings *settings,
                                     sluice_error *error);
 /* Takes no new sessions and ends when the last is over.  Any thread and signal handlers. */
