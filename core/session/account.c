@@ -20,7 +20,7 @@ static sluice_time first_data(const sluice_session *session, const sluice_transp
 /* On a byte channel it is the kernel's affair; 0. */
 static uint32_t mtu_of(const sluice_session *session, const sluice_transport_statistics *own)
 {
-    return sluice_session_on_datagrams(session) ? own->datagram_bytes + session->ip_bytes : 0;
+    return session->on_bytes ? 0 : own->datagram_bytes + session->ip_bytes;
 }
 
 static void wire_statistics(const sluice_session *session, const sluice_transport_statistics *own,

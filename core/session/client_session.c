@@ -396,7 +396,8 @@ static bool on_session_silent(void *user, bool established)
     char line[600];
     if (established)
         sluice_session_reconnect(transfer->session);
-    if (!transfer->may_move)
+    /* A server that was restarted says so even to a session that may not move. */
+    if (!transfer->may_move && (!established || transfer->by_ssh))
         return false;
     (void)sluice_session_silence(transfer->session, &srtt_ns);
     if (!established) {

@@ -37,6 +37,7 @@ struct sluice_guest {
     const sluice_request *request;
     bool answered; /* a hello was judged: nothing but a move is expected on the set-up channel */
     bool refused;
+    bool may_move; /* the session: was agreed upon, or it has only the channel anyway */
 
     sluice_task making; /* makes the store on the pool */
     bool making_busy;
@@ -503,6 +504,7 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
     send_answer(guest, &writer);
     sluice_logbook_id(welcome.session_id, guest->names.id);
     guest->names.push = hello.push;
+    guest->may_move = (welcome.features & SLUICE_FEATURE_MOVE) || strcmp(welcome.transport, "tcp") == 0;
     note_admission(guest, &welcome);
     status = make_session(guest, &hello, &welcome, error);
     if (status == SLUICE_OK)
@@ -559,8 +561,8 @@ static int join_session(sluice_guest *guest, const sluice_move_message *move, sl
     sluice_guest *other = find_joined(guest, move);
     if (!other)
         return sluice_fail(error, SLUICE_EGONE, "the server knows no such session; it may have been restarted");
-    if (!listed(guest->server->serve->transport, "tcp"))
-        return sluice_fail(error, SLUICE_EACCESS, "the server does not allow transport tcp");
+    if (!other->may_move)
+        return sluice_fail(error, SLUICE_EACCESS, "the session keeps to datagrams, as was agreed upon");
     sluice_tls_admit(guest->channel);
     sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: the session of %s goes on over this connection",
                    guest->peer, other->peer);
@@ -579,7 +581,7 @@ static int take_move(sluice_guest *guest, const uint8_t *bytes, size_t count, sl
             reap_if_over(guest);
         return status;
     }
-    if (move.has_join || !guest->session || guest->session_ended || !sluice_session_on_datagrams(guest->session))
+    if (move.has_join || !guest->may_move || guest->session_ended || !sluice_session_on_datagrams(guest->session))
         return sluice_fail(error, SLUICE_EPROTOCOL, "a move came out of turn");
     sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: datagrams do not arrive: the session goes on over TCP",
                    guest->peer);

@@ -621,6 +621,7 @@ int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, 
     session->user = setup->user;
     session->started = setup->started;
     session->timeout_ns = setup->timeout_ns;
+    session->on_bytes = setup->channel != NULL;
     session->settle.run = on_settle;
     sluice_duration rounds_ns = FIRST_ANSWER_ROUNDS * setup->initial_rtt_ns;
     session->first_answer_ns = rounds_ns > FIRST_ANSWER_NS ? rounds_ns : FIRST_ANSWER_NS;
@@ -729,6 +730,7 @@ int sluice_session_move(sluice_session *session, sluice_channel **channel, sluic
     if (status != SLUICE_OK)
         return status;
     session->silent = false;
+    session->on_bytes = true;
     session->cut_until = 0;
     session->doubt_due = SLUICE_NEVER;
     name_way(session);
@@ -739,7 +741,7 @@ int sluice_session_move(sluice_session *session, sluice_channel **channel, sluic
 
 bool sluice_session_on_datagrams(const sluice_session *session)
 {
-    return !session->cut_until && sluice_lane_channel(session->lane) == NULL;
+    return !session->on_bytes;
 }
 
 void sluice_session_reconnect(sluice_session *session)

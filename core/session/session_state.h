@@ -30,6 +30,7 @@ struct sluice_session {
     char cipher[SLUICE_CIPHER_NAME], crypto[SLUICE_HELLO_NAME], transport[SLUICE_HELLO_NAME];
     char congestion[SLUICE_HELLO_NAME]; /* of the sending side, as agreed */
     uint32_t ip_bytes;
+    bool on_bytes; /* packets travel, or travelled last, on a byte channel */
     sluice_rate max_rate;
 
     sluice_time started, established, first_data_came, ended_at;
