@@ -136,9 +136,10 @@ static bool given(const sluice_line *line, const char *key)
 
 void sluice_screen_log(sluice *library, const sluice_line *line)
 {
-    bool serves = line->table == SLUICE_SETTINGS_SERVE && !given(line, "stdio"); /* there the client is told */
+    bool stdio = given(line, "stdio"); /* then it is the client that is told of what happens */
+    bool serves = line->table == SLUICE_SETTINGS_SERVE && !stdio;
     sluice_log_to(library, serves ? write_note : write_log, NULL);
-    if (given(line, "quiet"))
+    if (given(line, "quiet") || (stdio && !given(line, "verbose")))
         sluice_log_level_set(library, SLUICE_LOG_ERROR);
     else if (given(line, "verbose"))
         sluice_log_level_set(library, serves ? SLUICE_LOG_DEBUG : SLUICE_LOG_INFO);

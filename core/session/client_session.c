@@ -294,9 +294,20 @@ static int make_on_channel(sluice_transfer *transfer, sluice_session_setup *setu
     return status;
 }
 
+static void addresses_text(const sluice_address *addresses, size_t count, char *out, size_t size)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count && length < size; i++) {
+        char text[SLUICE_ADDRESS_TEXT];
+        length += (size_t)snprintf(out + length, size - length, "%s%s", i ? " or " : "",
+                                   sluice_address_text(&addresses[i], text));
+    }
+}
+
 static int make_on_datagrams(sluice_transfer *transfer, sluice_session_setup *setup, sluice_error *error)
 {
     sluice_address addresses[SLUICE_PLACES];
+    char text[SLUICE_ADDRESS_HOST];
     size_t count;
     int status = find_peer(transfer, addresses, &count, error);
     if (status != SLUICE_OK)
@@ -305,11 +316,22 @@ static int make_on_datagrams(sluice_transfer *transfer, sluice_session_setup *se
     setup->peer = &addresses[0];
     setup->candidates = &addresses[1];
     setup->candidate_count = count - 1;
+    addresses_text(addresses, count, text, sizeof text);
+    setup->udp_text = transfer->by_ssh ? text : NULL;
     setup->cipher = transfer->welcome.cipher;
     setup->crypto = sluice_suite_plugin(&transfer->suite, setup->cipher);
     if (!setup->crypto)
         return sluice_fail(error, SLUICE_ECIPHER, "the server chose cipher %s, which was not offered", setup->cipher);
     return sluice_session_new(setup, &transfer->session, error);
+}
+
+/* A server that has no UDP port to offer answers a client that can move with tcp. */
+static void tell_without_udp(sluice_transfer *transfer)
+{
+    char line[600];
+    snprintf(line, sizeof line, "%s has no UDP port for us (see --udp-ports, and transport of its [serve]): going on over TCP",
+             transfer->peer);
+    sluice_client_tell(transfer, SLUICE_EVENT_WARNING, SLUICE_OK, line);
 }
 
 static int make_session(sluice_transfer *transfer, sluice_error *error)
@@ -318,13 +340,14 @@ static int make_session(sluice_transfer *transfer, sluice_error *error)
     bool tcp = strcmp(welcome->transport, "tcp") == 0;
     sluice_session_setup setup;
     sluice_keys keys;
-    /* A server that has no UDP port to offer may answer a client that can move with tcp. */
     bool answered_well = (tcp ? !wants(transfer, "udp") : !wants(transfer, "tcp")) &&
                          (tcp || (strcmp(welcome->transport, "udp") == 0 &&
                                   welcome->datagram_most >= SLUICE_SESSION_DATAGRAM_LEAST));
     if (!answered_well)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server's welcome makes no sense");
     transfer->may_move = wants(transfer, "auto") && (welcome->features & SLUICE_FEATURE_MOVE);
+    if (tcp && !wants(transfer, "tcp"))
+        tell_without_udp(transfer);
     int status = derive_keys(transfer, &keys, error);
     if (status != SLUICE_OK)
         return status;
@@ -402,8 +425,8 @@ static bool on_session_silent(void *user, bool established)
     (void)sluice_session_silence(transfer->session, &srtt_ns);
     if (!established) {
         snprintf(line, sizeof line,
-                 "UDP to %s got no answer: going on over TCP, which may be slower; allow UDP in the firewalls between",
-                 transfer->peer);
+                 "UDP to %.300s got no answer: going on over TCP, which may be slower; allow UDP in the firewalls between",
+                 sluice_session_udp(transfer->session));
         sluice_session_tell_warning(transfer->session, line);
     }
     sluice_approach_move(transfer->approach, sluice_session_keys(transfer->session),

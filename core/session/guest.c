@@ -14,6 +14,8 @@
 #define CONTENTION_STEP_NS (250 * SLUICE_MS)
 /* And four round trips.  A live peer is heard at least once a second: PROGRESS goes both ways and is reported. */
 #define DEAD_NS (2500 * SLUICE_MS)
+/* The same of a client whose ssh has ended: a network that is out for a moment leaves ssh alone. */
+#define DEAD_WITH_SSH_NS (5 * SLUICE_SECOND)
 
 /* A client that pushes keeps to its ticket's rate by itself.  One that does not is ended once it has sent, beyond that
  * rate and a tenth more, what takes so long at it, and so many bits at least. */
@@ -37,6 +39,7 @@ struct sluice_guest {
     const sluice_request *request;
     bool answered; /* a hello was judged: nothing but a move is expected on the set-up channel */
     bool refused;
+    bool left;     /* ssh has ended */
     bool may_move; /* the session: was agreed upon, or it has only the channel anyway */
 
     sluice_task making; /* makes the store on the pool */
@@ -361,6 +364,13 @@ static int derive_keys(sluice_guest *guest, const sluice_hello_message *hello, c
     return SLUICE_OK;
 }
 
+/* A server that ssh has started has the client's, unless it was given one. */
+static sluice_duration timeout_of(const sluice_server *server, const sluice_hello_message *hello)
+{
+    bool given = sluice_settings_layer(server->settings, "timeout") != SLUICE_LAYER_BUILT_IN;
+    return server->serve->stdio && !given && hello->timeout_ns ? hello->timeout_ns : server->serve->timeout;
+}
+
 static int make_session(sluice_guest *guest, const sluice_hello_message *hello, const sluice_welcome_message *welcome,
                         sluice_error *error)
 {
@@ -402,7 +412,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .receive_bytes = server->serve->memory,
         .peer_receive_bytes = hello->receive_bytes,
         .peer_ordered_bytes = hello->ordered_bytes,
-        .timeout_ns = server->serve->stdio && hello->timeout_ns ? hello->timeout_ns : server->serve->timeout,
+        .timeout_ns = timeout_of(server, hello),
         .initial_rtt_ns = sluice_channel_rtt(guest->channel),
         .started = sluice_loop_now(server->loop),
         .calls = &session_calls,
@@ -431,23 +441,39 @@ static bool has_newer(const sluice_guest *guest)
     return false;
 }
 
+/* How long the session may be silent before its client is taken for dead; 0: until its time-out. */
+static sluice_duration patience_with(const sluice_guest *guest)
+{
+    if (guest->left)
+        return DEAD_WITH_SSH_NS;
+    return has_newer(guest) ? DEAD_NS : 0;
+}
+
+static void end_if_dead(sluice_guest *guest)
+{
+    sluice_duration srtt_ns, silence = sluice_session_silence(guest->session, &srtt_ns);
+    sluice_duration patience = patience_with(guest);
+    if (patience == 0 || silence < patience + 4 * srtt_ns)
+        return;
+    sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "session %s: %s silent for %.1f s, and %s: ended",
+                   guest->names.id, guest->peer, (double)silence / SLUICE_SECOND,
+                   guest->left ? "its ssh is gone" : "back with a new session");
+    sluice_session_cancel(guest->session, SLUICE_ECANCELLED,
+                          guest->left ? "the client is silent, and its ssh is gone"
+                                      : "the client was silent, and came back with a new session");
+}
+
 void sluice_guests_contend(void *user, sluice_time now)
 {
     sluice_server *server = user;
+    bool left = false;
     for (sluice_guest *guest = server->guests; guest; guest = guest->next) {
-        sluice_duration srtt_ns, silence;
-        if (!guest->session || guest->session_ended || !has_newer(guest))
+        if (!guest->session || guest->session_ended)
             continue;
-        silence = sluice_session_silence(guest->session, &srtt_ns);
-        if (silence < DEAD_NS + 4 * srtt_ns)
-            continue;
-        sluice_log_say(server->log, SLUICE_LOG_INFO,
-                       "session %s: %s silent for %.1f s, and back with a new session: ended", guest->names.id,
-                       guest->peer, (double)silence / SLUICE_SECOND);
-        sluice_session_cancel(guest->session, SLUICE_ECANCELLED,
-                              "the client was silent, and came back with a new session");
+        left = left || guest->left;
+        end_if_dead(guest);
     }
-    if (now < server->contention_until)
+    if (left || now < server->contention_until)
         sluice_timer_set(server->contention, now + CONTENTION_STEP_NS);
 }
 
@@ -609,8 +635,11 @@ static void on_closed(void *user, const sluice_error *error)
         sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: set-up ended: %s", guest->peer, error->text);
     sluice_channel_free(guest->channel);
     guest->channel = NULL;
-    if (guest->session && !guest->session_ended)
+    if (guest->session && !guest->session_ended) {
         sluice_session_orphaned(guest->session);
+        guest->left = guest->server->serve->stdio;
+        sluice_timer_set(guest->server->contention, sluice_loop_now(guest->server->loop) + CONTENTION_STEP_NS);
+    }
     reap_if_over(guest);
 }
 

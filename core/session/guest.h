@@ -69,7 +69,8 @@ void sluice_guests_cancel(sluice_server *server);
 
 /* Of the server's contention timer.  A client that was killed leaves a session that holds its partial files until the
  * time-out.  When a newer session came from the same host, older ones from there that have been silent for longer than a
- * live peer would be are ended, so that a repeated command can go on at once. */
+ * live peer would be are ended, so that a repeated command can go on at once.  So is a client behind ssh that is silent
+ * and whose ssh has ended. */
 void sluice_guests_contend(void *server, sluice_time now);
 
 /* After a reload: those whose ticket is none any more are ended. */

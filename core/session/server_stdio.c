@@ -77,15 +77,10 @@ int sluice_server_udp(sluice_server *server, const sluice_hello_message *hello, 
         return sluice_fail(error, SLUICE_EPROTOCOL, "the client names no UDP ports");
     setup.port_least = (uint16_t)hello->port_least;
     setup.port_most = (uint16_t)hello->port_most;
-    int status = sluice_datagram_new(&server->datagram, server->loop, &setup, NULL);
-    if (status != SLUICE_OK) {
-        sluice_log_say(server->log, SLUICE_LOG_WARNING,
-                       "no UDP port of %u-%u is free here: using another, which a firewall may not let through (see "
-                       "--udp-ports)",
-                       (unsigned)setup.port_least, (unsigned)setup.port_most);
-        setup.port_least = setup.port_most = 0;
-        status = sluice_datagram_new(&server->datagram, server->loop, &setup, error);
-    }
+    int status = sluice_datagram_new(&server->datagram, server->loop, &setup, error);
+    if (status == SLUICE_ECONNECT)
+        return sluice_fail(error, status, "no UDP port of %u-%u is free at the server: name others with --udp-ports",
+                           (unsigned)setup.port_least, (unsigned)setup.port_most);
     if (status == SLUICE_OK)
         server->port = sluice_address_port(sluice_datagram_local(server->datagram));
     return status;

@@ -459,7 +459,7 @@ static void first_answer_missing(sluice_session *session)
     snprintf(line, sizeof line,
              "UDP to %s got no answer within %u s, though TCP reaches it: allow UDP on that port in the firewalls "
              "between, or use --transport auto or tcp",
-             session->peer, (unsigned)(session->first_answer_ns / SLUICE_SECOND));
+             session->udp, (unsigned)(session->first_answer_ns / SLUICE_SECOND));
     sluice_mover_closed(session->mover, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
 }
 
@@ -587,6 +587,7 @@ static int session_init(sluice_session *session, const sluice_session_setup *set
 {
     sluice_hex_text(setup->keys->session_id, SLUICE_SESSION_ID_BYTES, session->id);
     snprintf(session->peer, sizeof session->peer, "%s", setup->peer_text);
+    snprintf(session->udp, sizeof session->udp, "%s", setup->udp_text ? setup->udp_text : setup->peer_text);
     snprintf(session->cipher, sizeof session->cipher, "%s", setup->cipher);
     snprintf(session->crypto, sizeof session->crypto, "%s", setup->crypto);
     snprintf(session->transport, sizeof session->transport, "%s", setup->transport);
@@ -750,6 +751,11 @@ void sluice_session_reconnect(sluice_session *session)
     if (sluice_lane_reconnect(session->lane, &error) != SLUICE_OK)
         sluice_log_say(session->log, SLUICE_LOG_INFO, "session %s: no new address for its UDP socket: %s", session->id,
                        error.text);
+}
+
+const char *sluice_session_udp(const sluice_session *session)
+{
+    return session->udp;
 }
 
 const sluice_keys *sluice_session_keys(const sluice_session *session)

@@ -49,7 +49,8 @@ typedef struct sluice_session_setup {
     sluice_datagram *datagram;
     const sluice_address *peer, *validated, *candidates; /* these as of sluice_lane_setup */
     size_t candidate_count;
-    const char *peer_text;   /* host:port for events and sentences; copied */
+    const char *peer_text;   /* host:port, or ssh's target, for events and sentences; copied */
+    const char *udp_text;    /* where datagrams go, for sentences; NULL: peer_text says it; copied */
     const char *name;        /* for events; may be NULL; copied */
     const sluice_keys *keys; /* with the session's id */
     uint64_t local_id, remote_id;
@@ -89,6 +90,7 @@ int sluice_session_move(sluice_session *session, sluice_channel **channel, sluic
 bool sluice_session_on_datagrams(const sluice_session *session);
 /* A client's: see sluice_lane_reconnect. */
 void sluice_session_reconnect(sluice_session *session);
+const char *sluice_session_udp(const sluice_session *session); /* where datagrams go, for sentences */
 const sluice_keys *sluice_session_keys(const sluice_session *session);
 
 /* Ends without a word to the peer, who has forgotten the session or cannot be reached.  told: DONE is told; else the owner

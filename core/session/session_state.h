@@ -25,6 +25,7 @@ struct sluice_session {
     sluice_role role;
     char id[2 * SLUICE_SESSION_ID_BYTES + 1];
     char peer[SLUICE_ADDRESS_HOST + 16];
+    char udp[SLUICE_ADDRESS_HOST + 16]; /* where datagrams go */
     char *name;
     char *controls;
     char cipher[SLUICE_CIPHER_NAME], crypto[SLUICE_HELLO_NAME], transport[SLUICE_HELLO_NAME];

@@ -77,7 +77,7 @@ same_file "$room/small" "$room/there/absolute" "an absolute path"
 wants 2 '' copy near:in-home near:elsewhere
 
 # No path is read by a shell.
-for name in 'a;touch b' '$(touch b)' '`touch b`' "quote ' and \" it" 'two  blanks' $'a line\nand another' '*' '-n' '~' 'back\slash'; do
+for name in 'a;touch b' '$(touch b)' '`touch b`' "quote ' and \" it" 'two  blanks' $'a line\nand another' '*' '-n' '~x' 'back\slash'; do
     wants 0 '' copy "$room/small" "near:$name"
     same_file "$room/small" "$home/$name" "a push to '$name'"
     wants 0 '' copy "near:$name" "$room/back/strange"
