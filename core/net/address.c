@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int port_parse(const char *text, const char *whole, uint16_t *port, sluice_error *error)
@@ -66,6 +67,17 @@ int sluice_address_split(const char *text, uint16_t default_port, char host[SLUI
     return SLUICE_OK;
 }
 
+/* A scope is an interface's name, or its number (RFC 4007 section 11.2).  0: there is no such interface. */
+static uint32_t scope_parse(const char *text)
+{
+    uint32_t number = if_nametoindex(text);
+    char name[IF_NAMESIZE], *end;
+    if (number || !isdigit((unsigned char)*text))
+        return number;
+    unsigned long value = strtoul(text, &end, 10);
+    return !*end && value <= UINT32_MAX && if_indextoname((uint32_t)value, name) ? (uint32_t)value : 0;
+}
+
 int sluice_address_numeric(const char *host, uint16_t port, sluice_address *out)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -82,7 +94,7 @@ int sluice_address_numeric(const char *host, uint16_t port, sluice_address *out)
     if (strcmp(host, "*") != 0 && *host && inet_pton(AF_INET6, plain, &v6.sin6_addr) != 1)
         return SLUICE_EINVAL;
     if (host[bytes] == '%') {
-        v6.sin6_scope_id = if_nametoindex(host + bytes + 1);
+        v6.sin6_scope_id = scope_parse(host + bytes + 1);
         if (!v6.sin6_scope_id)
             return SLUICE_EINVAL;
     }
@@ -145,6 +157,8 @@ const char *sluice_address_host(const sluice_address *address, char out[SLUICE_A
         inet_ntop(AF_INET6, &address->of.v6.sin6_addr, plain, sizeof(plain));
         if (address->of.v6.sin6_scope_id && if_indextoname(address->of.v6.sin6_scope_id, scope))
             snprintf(out, SLUICE_ADDRESS_TEXT, "%s%%%s", plain, scope);
+        else if (address->of.v6.sin6_scope_id) /* its interface is gone */
+            snprintf(out, SLUICE_ADDRESS_TEXT, "%s%%%u", plain, (unsigned)address->of.v6.sin6_scope_id);
         else
             snprintf(out, SLUICE_ADDRESS_TEXT, "%s", plain);
     } else {

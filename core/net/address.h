@@ -30,8 +30,8 @@ typedef struct sluice_address {
 int sluice_address_split(const char *text, uint16_t default_port, char host[SLUICE_ADDRESS_HOST], uint16_t *port,
                          sluice_error *error);
 
-/* A numeric host ("127.0.0.1", "::1", "fe80::1%eth0"; "" and "*" are [::]) becomes an address, without any look-up.
- * SLUICE_EINVAL: not numeric. */
+/* A numeric host ("127.0.0.1", "::1", "fe80::1%eth0", "fe80::1%2"; "" and "*" are [::]) becomes an address, without any
+ * look-up.  SLUICE_EINVAL: not numeric. */
 int sluice_address_numeric(const char *host, uint16_t port, sluice_address *out);
 
 /* From what the kernel gave; IPv4-mapped becomes IPv4.  SLUICE_EINVAL: another family, or too short. */

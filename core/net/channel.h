@@ -2,8 +2,8 @@
 /*
  * channel.h - the message channel: framed messages, reliable and in order, over TLS on TCP or over a pair of pipes.
  *
- * The set-up of every session goes over one, and a session whose UDP is blocked goes on over one: then each message is a
- * packet.  A message is a length (u32, big-endian, 1 to SLUICE_MESSAGE_MAX) and so many bytes.  Who makes a channel
+ * The set-up of every session goes over one, and a session whose UDP is blocked goes on over one: then each message is
+ * a packet.  A message is a length (u32, big-endian, 1 to SLUICE_MESSAGE_MAX) and so many bytes.  Who makes a channel
  * (tls.h, pipe.h, ssh.h) says what is below it; from there on all are the same.
  *
  * Everything belongs to the loop's thread.  No callback is called from inside the function that starts something; all
@@ -23,8 +23,8 @@
 typedef struct sluice_channel sluice_channel;
 
 typedef struct sluice_channel_calls {
-    /* Optional.  The channel stands: at a client of TLS the server's key is the right one, over ssh the remote program has
-     * spoken.  Exporter, peer and rtt can be asked from here on. */
+    /* Optional.  The channel stands: at a client of TLS the server's key is the right one, over ssh the remote program
+     * has spoken.  Exporter, peer and rtt can be asked from here on. */
     void (*ready)(void *user);
 
     /* Required.  One whole message, which may be written to; valid during the call. */
@@ -37,9 +37,9 @@ typedef struct sluice_channel_calls {
     void (*writable)(void *user);
 
     /* Required.  The last call.  SLUICE_ECLOSED: the peer closed in an orderly way; else why it ended, with the
-     * sentence: SLUICE_ECONNECT (nothing there, name unknown, no answer in time, not a sluice server), SLUICE_EAUTH (wrong
-     * key, ssh lets us not in), SLUICE_EPROTOCOL (message too large or empty, too much before admission), SLUICE_ETIMEOUT (not
-     * admitted in time), SLUICE_EIO, SLUICE_ENOMEM.  The channel is still the owner's to free. */
+     * sentence: SLUICE_ECONNECT (nothing there, name unknown, no answer in time, not a sluice server), SLUICE_EAUTH
+     * (wrong key, ssh lets us not in), SLUICE_EPROTOCOL (message too large or empty, too much before admission),
+     * SLUICE_ETIMEOUT (not admitted in time), SLUICE_EIO, SLUICE_ENOMEM.  The channel is still the owner's to free. */
     void (*closed)(void *user, const sluice_error *error);
 } sluice_channel_calls;
 
@@ -50,9 +50,9 @@ void sluice_channel_free(sluice_channel *channel);
 /* Who is told from here on. */
 void sluice_channel_calls_set(sluice_channel *channel, const sluice_channel_calls *calls, void *user);
 
-/* Queues one message of 1 to SLUICE_MESSAGE_MAX bytes, also before `ready`: over TLS it leaves with the end of the handshake,
- * to nobody but the right server.  SLUICE_EAGAIN: the queue is full, `writable` will be called; SLUICE_ECLOSED;
- * SLUICE_ENOMEM.  A message is taken whole or not at all. */
+/* Queues one message of 1 to SLUICE_MESSAGE_MAX bytes, also before `ready`: over TLS it leaves with the end of the
+ * handshake, to nobody but the right server.  SLUICE_EAGAIN: the queue is full, `writable` will be called;
+ * SLUICE_ECLOSED; SLUICE_ENOMEM.  A message is taken whole or not at all. */
 int sluice_channel_send(sluice_channel *channel, const void *bytes, size_t count);
 
 /* How many bytes may wait in the queue; 1 MiB at first.  One message is always taken when the queue is empty. */

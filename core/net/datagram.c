@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #define RUN_PACKETS 256      /* handed to an endpoint at once */
 #define ROUNDS 4             /* of receiving, before others get their turn */
 #define BUCKETS_FIRST 64     /* a power of two */
 #define ATTEMPTS 4           /* at a packet, when errors of earlier ones come in between */
 #define PAUSE_NS SLUICE_MS   /* when the kernel is short of memory rather than of room in the socket */
+#define RECONNECT_NS SLUICE_SECOND /* between attempts at a new local address that nobody has asked for */
 
 typedef struct path {
     sluice_address peer, local; /* local: which of our addresses it writes to; none: the only one */
@@ -38,7 +40,7 @@ struct sluice_datagram {
     sluice_socket udp;
     sluice_watch *watch;
     sluice_timer *pause;
-    unsigned wanted;
+    sluice_time reconnect_from; /* not by itself before */
     sluice_endpoint **buckets;
     size_t bucket_count, endpoint_count;
     struct endpoints touched; /* got packets in the reading that is under way */
@@ -112,28 +114,62 @@ static bool goes_before(const path *a, const path *b)
     return a->heard < b->heard;
 }
 
+static uint32_t path_known(const sluice_endpoint *endpoint, const sluice_address *peer)
+{
+    uint32_t number = 0;
+    while (number < SLUICE_PATHS && (sluice_address_is_none(&endpoint->paths[number].peer) ||
+                                     !sluice_address_equal(&endpoint->paths[number].peer, peer)))
+        number++;
+    return number;
+}
+
+/* Which one makes room for another. */
+static uint32_t path_least(const sluice_endpoint *endpoint)
+{
+    uint32_t least = 1;
+    for (uint32_t number = 2; number < SLUICE_PATHS; number++)
+        if (goes_before(&endpoint->paths[number], &endpoint->paths[least]))
+            least = number;
+    return least;
+}
+
 static uint32_t path_of(sluice_endpoint *endpoint, const sluice_address *from, const sluice_address *to,
                         sluice_time now)
 {
     sluice_datagram *datagram = endpoint->datagram;
     if (datagram->udp.connected)
         return 0;
-    uint32_t least = 1;
-    for (uint32_t number = 0; number < SLUICE_PATHS; number++) {
-        path *known = &endpoint->paths[number];
-        if (!sluice_address_is_none(&known->peer) && sluice_address_equal(&known->peer, from)) {
-            known->local = *to;
-            known->heard = now;
-            return number;
-        }
-        if (number > 0 && goes_before(known, &endpoint->paths[least]))
-            least = number;
+    uint32_t number = path_known(endpoint, from);
+    if (number < SLUICE_PATHS) {
+        endpoint->paths[number].local = *to;
+        endpoint->paths[number].heard = now;
+        return number;
     }
-    path *fresh = &endpoint->paths[least];
-    if (!sluice_address_is_none(&fresh->peer))
+    number = path_least(endpoint);
+    if (!sluice_address_is_none(&endpoint->paths[number].peer))
         datagram->udp.statistics.crowded_packets++;
-    *fresh = (path){.peer = *from, .local = *to, .heard = now};
-    return least;
+    endpoint->paths[number] = (path){.peer = *from, .local = *to, .heard = now};
+    return number;
+}
+
+int sluice_endpoint_path_add(sluice_endpoint *endpoint, const sluice_address *peer, uint32_t *number)
+{
+    const sluice_socket *udp = &endpoint->datagram->udp;
+    struct sockaddr_in6 raw;
+    if (udp->connected || !sluice_address_give(peer, udp->family, &raw))
+        return SLUICE_EINVAL;
+    *number = path_known(endpoint, peer);
+    if (*number == SLUICE_PATHS && sluice_address_is_none(&endpoint->paths[0].peer))
+        *number = 0;
+    if (*number == SLUICE_PATHS) {
+        *number = path_least(endpoint);
+        if (endpoint->paths[*number].confirmed && !sluice_address_is_none(&endpoint->paths[*number].peer))
+            return SLUICE_ELIMIT;
+    }
+    if (!sluice_address_equal(&endpoint->paths[*number].peer, peer))
+        endpoint->paths[*number] = (path){.peer = *peer};
+    endpoint->paths[*number].confirmed = true; /* what we were told of is not pushed out by what strangers send */
+    return SLUICE_OK;
 }
 
 const sluice_address *sluice_endpoint_path(const sluice_endpoint *endpoint, uint32_t number)
@@ -319,6 +355,70 @@ static size_t as_big(const sluice_packet *packets, size_t count)
     return same;
 }
 
+/* ---- another local address ---- */
+
+static void ready(void *user, unsigned directions);
+
+static int socket_replace(sluice_datagram *datagram, sluice_error *error)
+{
+    char text[SLUICE_ADDRESS_TEXT];
+    sluice_socket kept = datagram->udp;
+    sluice_watch *watch = NULL;
+    int before;
+    int failed = sluice_socket_reopen(&datagram->udp, &before);
+    if (failed)
+        return sluice_fail(error, SLUICE_ECONNECT, "no way to %s for UDP: %s",
+                           sluice_address_text(&datagram->udp.peer, text), strerror(-failed));
+    int status = sluice_watch_new(&watch, datagram->loop, datagram->udp.fd, ready, datagram);
+    if (status == SLUICE_OK)
+        status = sluice_watch_set(watch, TAILQ_EMPTY(&datagram->waiting) ? SLUICE_WATCH_READ
+                                                                         : SLUICE_WATCH_READ | SLUICE_WATCH_WRITE);
+    if (status != SLUICE_OK) {
+        sluice_watch_free(watch);
+        close(datagram->udp.fd);
+        datagram->udp = kept;
+        return sluice_fail(error, status, "cannot watch a UDP socket");
+    }
+    sluice_watch_free(datagram->watch);
+    datagram->watch = watch;
+    close(before);
+    datagram->udp.statistics.reconnects++;
+    return SLUICE_OK;
+}
+
+static void locals_forget(sluice_datagram *datagram)
+{
+    for (size_t i = 0; i < datagram->bucket_count; i++)
+        for (sluice_endpoint *endpoint = datagram->buckets[i]; endpoint; endpoint = endpoint->next_in_bucket)
+            for (uint32_t number = 0; number < SLUICE_PATHS; number++)
+                endpoint->paths[number].local = (sluice_address){0};
+}
+
+int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error)
+{
+    datagram->reconnect_from = sluice_loop_now(datagram->loop) + RECONNECT_NS;
+    if (datagram->udp.connected)
+        return socket_replace(datagram, error);
+    locals_forget(datagram);
+    return SLUICE_OK;
+}
+
+/* Errors by which the kernel says, of a connected socket without IP_RECVERR, that its local address is not ours any
+ * more or that there is no way from it; none of them comes from the network, where anybody could have sent it. */
+static bool is_homeless(int errnum)
+{
+    return errnum == EINVAL || errnum == EADDRNOTAVAIL || errnum == ENETUNREACH || errnum == EHOSTUNREACH ||
+           errnum == ENETDOWN || errnum == ENODEV || errnum == ENXIO;
+}
+
+static bool find_new_home(sluice_datagram *datagram, int errnum)
+{
+    if (!datagram->udp.connected || !is_homeless(errnum) ||
+        sluice_loop_now(datagram->loop) < datagram->reconnect_from)
+        return false;
+    return sluice_datagram_reconnect(datagram, NULL) == SLUICE_OK;
+}
+
 typedef struct sending {
     sluice_endpoint *endpoint;
     const sluice_packet *packets;
@@ -353,6 +453,8 @@ static int send_failed(sending *s, int errnum)
     case EFAULT:
         return SLUICE_EIO;
     default:
+        if (find_new_home(endpoint->datagram, errnum))
+            return SLUICE_OK; /* and tries again from there */
         s->hint = errnum;
         /* An ICMP message about an earlier packet keeps this one from leaving, but only once. */
         if (++s->attempts < ATTEMPTS && endpoint->datagram->udp.connected)
@@ -536,19 +638,4 @@ void sluice_endpoint_free(sluice_endpoint *endpoint)
     if (endpoint->waiting)
         TAILQ_REMOVE(&datagram->waiting, endpoint, waiting_link);
     free(endpoint);
-}
-int sluice_endpoint_path_add(sluice_endpoint *endpoint, const sluice_address *peer, uint32_t *number)
-{
-    for (uint32_t i = 0; i < SLUICE_PATHS; i++)
-        if (sluice_address_is_none(&endpoint->paths[i].peer)) {
-            endpoint->paths[i].peer = *peer;
-            *number = i;
-            return SLUICE_OK;
-        }
-    return SLUICE_ELIMIT;
-}
-int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error)
-{
-    (void)datagram;
-    return sluice_fail(error, SLUICE_EUNSUPPORTED, "not yet");
 }

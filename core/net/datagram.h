@@ -43,6 +43,7 @@ typedef struct sluice_datagram_statistics {
     uint64_t crowded_packets;  /* from one address more than an endpoint keeps: a path made room for it */
     uint64_t refused_packets;  /* by the kernel as too big */
     uint64_t lost_packets;     /* by the kernel for another reason, which a network might have had too */
+    uint64_t reconnects;       /* times that a connected socket took a new local address and port */
     uint64_t receive_buffer_bytes, send_buffer_bytes;          /* as granted */
     bool segmenting, coalescing;                               /* whether the offloads are in use at this moment */
 } sluice_datagram_statistics;
@@ -53,6 +54,15 @@ int sluice_datagram_new(sluice_datagram **out, sluice_loop *loop, const sluice_d
                         sluice_error *error);
 /* Endpoints must be gone.  Not from inside a callback. */
 void sluice_datagram_free(sluice_datagram *datagram); /* NULL is fine */
+
+/* The network that the socket was bound to may be gone, or a NAT has forgotten it.  A client's connected socket is
+ * replaced by one with another local port, and with the local address by which the peer is reached now; its endpoints
+ * stay, what lay unread in the old one is lost.  When the kernel says while sending that the address or the way is gone
+ * (over IPv4 it does when a local address was removed, over IPv6 it sends on in that address's name), a channel does
+ * this by itself, at most once a second.  An unconnected socket's endpoints forget from which of our addresses they
+ * write to their paths.  Inside callbacks as well.  SLUICE_ECONNECT (there is no way to the peer now), SLUICE_EIO,
+ * SLUICE_ENOMEM: nothing has changed. */
+int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error);
 
 /* A batch to produce packets in; kept by the channel, so that idle endpoints need none.  NULL: no memory. */
 sluice_batch *sluice_datagram_batch_take(sluice_datagram *datagram);
@@ -96,6 +106,11 @@ void sluice_endpoint_free(sluice_endpoint *endpoint); /* NULL is fine */
  * broken for good. */
 int sluice_endpoint_send(sluice_endpoint *endpoint, const sluice_packet *packets, size_t count, size_t *handled);
 
+/* One more address that may be the peer's, on an unconnected socket: *path is its number, under which packets can be
+ * sent there and come from there.  It is kept like a confirmed one.  SLUICE_EINVAL: the socket is connected, or of
+ * another family; SLUICE_ELIMIT: SLUICE_PATHS addresses are kept already. */
+int sluice_endpoint_path_add(sluice_endpoint *endpoint, const sluice_address *peer, uint32_t *path);
+
 /* The address of a path; NULL: none. */
 const sluice_address *sluice_endpoint_path(const sluice_endpoint *endpoint, uint32_t path);
 
@@ -107,6 +122,4 @@ void sluice_endpoint_adopt(sluice_endpoint *endpoint, uint32_t path);
  * source addresses cannot push out a path that is being validated. */
 void sluice_endpoint_confirm(sluice_endpoint *endpoint, uint32_t path);
 
-int sluice_endpoint_path_add(sluice_endpoint *endpoint, const sluice_address *peer, uint32_t *path);
-int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error);
 #endif

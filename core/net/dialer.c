@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/dialer.h"
 
-#include "net/resolver.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,13 +151,12 @@ static void resolved(void *user, int failed, const char *why, const sluice_addre
     start_next(dialer);
 }
 
-int sluice_dialer_new(sluice_dialer **out, sluice_loop *loop, const char *host, uint16_t port,
-                      sluice_duration stagger_ns, sluice_dialer_done *done, void *user, sluice_error *error)
+static sluice_dialer *dialer_make(sluice_loop *loop, sluice_duration stagger_ns, sluice_dialer_done *done, void *user)
 {
     sluice_dialer *dialer = calloc(1, sizeof(*dialer));
     if (!dialer || sluice_timer_new(&dialer->stagger, loop, stagger_over, dialer) != SLUICE_OK) {
         free(dialer);
-        return sluice_fail(error, SLUICE_ENOMEM, "out of memory to connect to %s", host);
+        return NULL;
     }
     dialer->loop = loop;
     dialer->stagger_ns = stagger_ns;
@@ -166,6 +164,15 @@ int sluice_dialer_new(sluice_dialer **out, sluice_loop *loop, const char *host, 
     dialer->user = user;
     for (size_t i = 0; i < SLUICE_RESOLVER_ADDRESSES; i++)
         dialer->attempts[i].fd = -1;
+    return dialer;
+}
+
+int sluice_dialer_new(sluice_dialer **out, sluice_loop *loop, const char *host, uint16_t port,
+                      sluice_duration stagger_ns, sluice_dialer_done *done, void *user, sluice_error *error)
+{
+    sluice_dialer *dialer = dialer_make(loop, stagger_ns, done, user);
+    if (!dialer)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory to connect to %s", host);
     bool bare = strchr(host, ':') != NULL; /* an IPv6 address */
     snprintf(dialer->label, sizeof(dialer->label), "%s%.255s%s:%u", bare ? "[" : "", host, bare ? "]" : "", port);
     int status = sluice_resolver_new(&dialer->resolver, loop, host, port, resolved, dialer, error);
@@ -173,6 +180,23 @@ int sluice_dialer_new(sluice_dialer **out, sluice_loop *loop, const char *host, 
         sluice_dialer_free(dialer);
         return status;
     }
+    *out = dialer;
+    return SLUICE_OK;
+}
+
+int sluice_dialer_to(sluice_dialer **out, sluice_loop *loop, const char *label, const sluice_address *addresses,
+                     size_t count, sluice_duration stagger_ns, sluice_dialer_done *done, void *user,
+                     sluice_error *error)
+{
+    if (count == 0 || count > SLUICE_RESOLVER_ADDRESSES)
+        return sluice_fail(error, SLUICE_EINVAL, "%s: %zu addresses to connect to", label, count);
+    sluice_dialer *dialer = dialer_make(loop, stagger_ns, done, user);
+    if (!dialer)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory to connect to %s", label);
+    snprintf(dialer->label, sizeof(dialer->label), "%s", label);
+    memcpy(dialer->addresses, addresses, count * sizeof(*addresses));
+    dialer->count = count;
+    sluice_timer_set(dialer->stagger, sluice_loop_refresh(loop)); /* at once, but from the loop */
     *out = dialer;
     return SLUICE_OK;
 }

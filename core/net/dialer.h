@@ -10,6 +10,7 @@
 
 #include "net/address.h"
 #include "net/loop.h"
+#include "net/resolver.h"
 
 typedef struct sluice_dialer sluice_dialer;
 
@@ -19,6 +20,11 @@ typedef void sluice_dialer_done(void *user, int fd, const sluice_address *peer, 
 /* Only SLUICE_ENOMEM and SLUICE_EIO are told here. */
 int sluice_dialer_new(sluice_dialer **out, sluice_loop *loop, const char *host, uint16_t port,
                       sluice_duration stagger_ns, sluice_dialer_done *done, void *user, sluice_error *error);
+/* The same to addresses that are known already, at most SLUICE_RESOLVER_ADDRESSES, in this order.  label: who it is,
+ * for sentences.  SLUICE_ENOMEM, SLUICE_EINVAL. */
+int sluice_dialer_to(sluice_dialer **out, sluice_loop *loop, const char *label, const sluice_address *addresses,
+                     size_t count, sluice_duration stagger_ns, sluice_dialer_done *done, void *user,
+                     sluice_error *error);
 /* Gives up what is under way; also needed after done; NULL is fine. */
 void sluice_dialer_free(sluice_dialer *dialer);
 

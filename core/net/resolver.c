@@ -47,17 +47,15 @@ static const struct addrinfo *next_of(const struct addrinfo **heads, unsigned tu
     return NULL;
 }
 
-static void addresses_take(sluice_resolver *resolver, const struct addrinfo *list)
+size_t sluice_resolver_order(const struct addrinfo *list, uint16_t port, sluice_address *out)
 {
     const struct addrinfo *heads[2] = {list, list}, *info;
+    size_t count = 0;
     unsigned first = list && list->ai_family == AF_INET ? 1 : 0;
-    for (unsigned turn = first; resolver->count < SLUICE_RESOLVER_ADDRESSES && (info = next_of(heads, turn)); turn++) {
-        sluice_address *address = &resolver->addresses[resolver->count];
-        if (sluice_address_take(info->ai_addr, info->ai_addrlen, address) == SLUICE_OK) {
-            sluice_address_port_set(address, resolver->port);
-            resolver->count++;
-        }
-    }
+    for (unsigned turn = first; count < SLUICE_RESOLVER_ADDRESSES && (info = next_of(heads, turn)); turn++)
+        if (sluice_address_take(info->ai_addr, info->ai_addrlen, &out[count]) == SLUICE_OK)
+            sluice_address_port_set(&out[count++], port);
+    return count;
 }
 
 static void ask(void *user)
@@ -67,7 +65,7 @@ static void ask(void *user)
     struct addrinfo *list = NULL;
     int failed = getaddrinfo(resolver->host, NULL, &hints, &list);
     if (!failed) {
-        addresses_take(resolver, list);
+        resolver->count = sluice_resolver_order(list, resolver->port, resolver->addresses);
         freeaddrinfo(list);
     }
     resolver->failed = failed ? failed : resolver->count ? 0 : EAI_NONAME;

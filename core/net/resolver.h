@@ -17,6 +17,10 @@ typedef struct sluice_resolver sluice_resolver;
 typedef void sluice_resolver_done(void *user, int failed, const char *why, const sluice_address *addresses,
                                   size_t count);
 
+/* That order, of what getaddrinfo gave; out has room for SLUICE_RESOLVER_ADDRESSES.  Returns how many there are. */
+struct addrinfo;
+size_t sluice_resolver_order(const struct addrinfo *list, uint16_t port, sluice_address *out);
+
 /* SLUICE_ENOMEM; SLUICE_EIO: no thread to be had.  Numeric hosts need no thread. */
 int sluice_resolver_new(sluice_resolver **out, sluice_loop *loop, const char *host, uint16_t port,
                         sluice_resolver_done *done, void *user, sluice_error *error);

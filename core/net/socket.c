@@ -175,6 +175,9 @@ int sluice_socket_init(sluice_socket *udp, const sluice_datagram_setup *setup, s
     sluice_address local = {0};
     if (setup->local)
         local = *setup->local;
+    udp->wished = local;
+    udp->setup = *setup;
+    udp->setup.local = udp->setup.peer = NULL; /* they may be gone before us */
     udp->family = setup->peer ? setup->peer->of.any.sa_family : local.of.any.sa_family;
     bool either = udp->family == AF_UNSPEC;
     if (either)
@@ -204,6 +207,23 @@ int sluice_socket_init(sluice_socket *udp, const sluice_datagram_setup *setup, s
         return status;
     }
     return SLUICE_OK;
+}
+
+int sluice_socket_reopen(sluice_socket *udp, int *before)
+{
+    sluice_socket old = *udp;
+    sluice_address local = udp->wished;
+    if (sluice_address_is_none(&local))
+        (void)sluice_address_numeric(udp->family == AF_INET ? "0.0.0.0" : "::", 0, &local);
+    sluice_address_port_set(&local, 0); /* the old one is still taken, by us */
+    int failed = open_family(udp, &local, &udp->setup);
+    if (failed) {
+        *udp = old;
+        return failed;
+    }
+    udp->overflow = 0; /* the kernel counts anew */
+    *before = old.fd;
+    return 0;
 }
 
 void sluice_socket_fini(sluice_socket *udp)

@@ -31,11 +31,18 @@ typedef struct sluice_socket {
     uint32_t overflow;                     /* the kernel's counter when it was last seen */
     bool joined_lately;                    /* the last call brought large pieces: a few of them are enough */
     struct sluice_inbox *inbox;
+    sluice_datagram_setup setup; /* as it was asked for; its addresses are ours: */
+    sluice_address wished;
 } sluice_socket;
 
 /* Errors as sluice_datagram_new. */
 int sluice_socket_init(sluice_socket *udp, const sluice_datagram_setup *setup, sluice_error *error);
 void sluice_socket_fini(sluice_socket *udp);
+
+/* Of a connected socket: a new descriptor with a new local port, and the local address by which the peer is reached
+ * now.  0, and the old descriptor in *before, which is the caller's to close; or a negative errno value, and all is as
+ * it was. */
+int sluice_socket_reopen(sluice_socket *udp, int *before);
 
 /* Takes what is there, without waiting.  Returns the number of arrivals (0: nothing there), and the array in *arrivals.
  * A negative errno value: the network told of a packet sent earlier; call again. */

@@ -3,8 +3,8 @@
  * tls.h - message channels over TLS 1.3 on TCP: a client's, and a listener that accepts them.
  *
  * TLS 1.3 only, without session tickets and without 0-RTT.  The client knows the server by the SHA-256 of its public
- * key; the client itself is anonymous to TLS.  A client's first messages leave together with its Finished: TCP 1, TLS 1,
- * message and answer 1 make three round trips.  A message of SLUICE_CHANNEL_PACKET bytes and its length are one TLS
+ * key; the client itself is anonymous to TLS.  A client's first messages leave together with its Finished: TCP 1,
+ * TLS 1, message and answer 1 make three round trips.  A message of SLUICE_CHANNEL_PACKET bytes and its length are one TLS
  * record; smaller ones share a record.
  *
  * Everything belongs to the loop's thread.  No callback is called from inside the function that starts something; all

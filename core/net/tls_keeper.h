@@ -12,7 +12,7 @@
 typedef struct sluice_tls_keeper {
     void (*ready)(void *user, sluice_channel *channel);  /* the handshake is done: somebody must take the channel */
     void (*failed)(void *user, sluice_channel *channel); /* it ended; if nobody has claimed it, the keeper frees it */
-    void (*left)(void *user, sluice_channel *channel);   /* admitted, or about to be freed: not to be watched any more */
+    void (*left)(void *user, sluice_channel *channel);   /* admitted, or about to be freed: to be watched no more */
 } sluice_tls_keeper;
 
 /* What both sides set: TLS 1.3 only, no tickets, no early data.  NULL: OpenSSL has no memory. */
