@@ -40,12 +40,12 @@ typedef struct kept_packet {
     uint8_t contents[2048];
 } kept_packet;
 
-typedef struct attacker {
+typedef struct attack_state {
     struct sockaddr_in target;
     int tap, out;
     uint64_t sent_packets, sent_bytes, received_packets, received_bytes, seen;
     kept_packet kept[KEPT];
-} attacker;
+} attack_state;
 
 static void check(int result, const char *what)
 {
@@ -74,17 +74,17 @@ static int tap_open(const char *space, const char *device)
     return fd;
 }
 
-static void send_again(attacker *attacker, const uint8_t *contents, size_t bytes)
+static void send_again(attack_state *attack, const uint8_t *contents, size_t bytes)
 {
-    if (sendto(attacker->out, contents, bytes, MSG_DONTWAIT, (struct sockaddr *)&attacker->target,
-               sizeof attacker->target) != (ssize_t)bytes)
+    if (sendto(attack->out, contents, bytes, MSG_DONTWAIT, (struct sockaddr *)&attack->target, sizeof attack->target) !=
+        (ssize_t)bytes)
         return;
-    attacker->sent_packets++;
-    attacker->sent_bytes += bytes + HEADERS;
+    attack->sent_packets++;
+    attack->sent_bytes += bytes + HEADERS;
 }
 
 /* What a datagram to the target has in it, or NULL: it is something else. */
-static const uint8_t *contents_of(const attacker *attacker, const uint8_t *packet, size_t bytes, size_t *count)
+static const uint8_t *contents_of(const attack_state *attack, const uint8_t *packet, size_t bytes, size_t *count)
 {
     struct iphdr ip;
     struct udphdr udp;
@@ -92,61 +92,61 @@ static const uint8_t *contents_of(const attacker *attacker, const uint8_t *packe
         return NULL;
     memcpy(&ip, packet, sizeof ip);
     size_t header = (size_t)ip.ihl * 4;
-    if (ip.protocol != IPPROTO_UDP || ip.daddr != attacker->target.sin_addr.s_addr || bytes < header + sizeof udp)
+    if (ip.protocol != IPPROTO_UDP || ip.daddr != attack->target.sin_addr.s_addr || bytes < header + sizeof udp)
         return NULL;
     memcpy(&udp, packet + header, sizeof udp);
     size_t length = ntohs(udp.len);
-    if (udp.dest != attacker->target.sin_port || length < sizeof udp || bytes < header + length)
+    if (udp.dest != attack->target.sin_port || length < sizeof udp || bytes < header + length)
         return NULL;
     *count = length - sizeof udp;
     return packet + header + sizeof udp;
 }
 
-static void replay(attacker *attacker, const uint8_t *contents, size_t bytes)
+static void replay(attack_state *attack, const uint8_t *contents, size_t bytes)
 {
-    kept_packet *place = &attacker->kept[attacker->seen % KEPT];
-    const kept_packet *early = &attacker->kept[(attacker->seen + 1) % KEPT];
+    kept_packet *place = &attack->kept[attack->seen % KEPT];
+    const kept_packet *early = &attack->kept[(attack->seen + 1) % KEPT];
     if (bytes == 0 || bytes > sizeof place->contents)
         return;
-    send_again(attacker, contents, bytes);
+    send_again(attack, contents, bytes);
     if (early->bytes > 0)
-        send_again(attacker, early->contents, early->bytes);
+        send_again(attack, early->contents, early->bytes);
     place->bytes = bytes;
     memcpy(place->contents, contents, bytes);
-    place->contents[attacker->seen % bytes] ^= 4;
-    send_again(attacker, place->contents, bytes);
-    place->contents[attacker->seen % bytes] ^= 4;
-    attacker->seen++;
+    place->contents[attack->seen % bytes] ^= 4;
+    send_again(attack, place->contents, bytes);
+    place->contents[attack->seen % bytes] ^= 4;
+    attack->seen++;
 }
 
-static void take_packet(attacker *attacker)
+static void take_packet(attack_state *attack)
 {
     uint8_t packet[PACKET_MOST];
     struct sockaddr_ll from;
     socklen_t size = sizeof from;
     size_t count;
-    ssize_t bytes = recvfrom(attacker->tap, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+    ssize_t bytes = recvfrom(attack->tap, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
     if (bytes <= 0)
         return;
-    const uint8_t *contents = contents_of(attacker, packet, (size_t)bytes, &count);
+    const uint8_t *contents = contents_of(attack, packet, (size_t)bytes, &count);
     /* His own come by here as well, if the device is on their way. */
     if (contents != NULL && from.sll_pkttype != PACKET_OUTGOING)
-        replay(attacker, contents, count);
+        replay(attack, contents, count);
 }
 
-static void take_answer(attacker *attacker)
+static void take_answer(attack_state *attack)
 {
     uint8_t packet[PACKET_MOST];
-    ssize_t bytes = recv(attacker->out, packet, sizeof packet, MSG_DONTWAIT);
+    ssize_t bytes = recv(attack->out, packet, sizeof packet, MSG_DONTWAIT);
     if (bytes < 0)
         return;
-    attacker->received_packets++;
-    attacker->received_bytes += (uint64_t)bytes + HEADERS;
+    attack->received_packets++;
+    attack->received_bytes += (uint64_t)bytes + HEADERS;
 }
 
 int main(int argc, char **argv)
 {
-    static attacker attack;
+    static attack_state attack;
     if (argc != 5) {
         fprintf(stderr, "usage: replay NETNS DEVICE ADDRESS PORT\n");
         return 2;
