@@ -125,9 +125,23 @@ static void packet_open(sim_endpoint *endpoint, sluice_packet *packet)
 
 /* ---- the engine's calls: rate and events ---- */
 
+/* What protocol.md says a packet takes on a byte channel: its length (4) and a TLS record (22) around it, in segments
+ * of 1448 bytes with 52 bytes of headers. */
+static uint32_t stream_bytes(uint32_t size)
+{
+    uint32_t stream = 4 + 22 + size;
+
+    return stream + (stream / 1448 + (stream % 1448 != 0)) * 52;
+}
+
+static uint32_t largest_of(const sim_endpoint *endpoint)
+{
+    return endpoint->channel ? stream_bytes(SIM_BYTES_PACKET) : endpoint->setup.datagram_most + IP_BYTES;
+}
+
 static double burst_of(const sim_endpoint *endpoint, sluice_rate pacing_bps)
 {
-    double burst = (double)pacing_bps / 8 * 0.0005, least = 2.0 * (endpoint->setup.datagram_most + IP_BYTES);
+    double burst = (double)pacing_bps / 8 * 0.0005, least = 2.0 * largest_of(endpoint);
 
     burst = burst > 65536 ? 65536 : burst;
     return burst < least ? least : burst;
@@ -152,6 +166,15 @@ static void sample_check(sim_endpoint *endpoint, const sluice_sample *sample)
         sim_fail(endpoint->simulation, "a sample that cannot be: rtt %.3f ms, srtt %.3f ms, queue %.3f, least %.3f ms",
                  (double)sample->rtt_ns / 1e6, (double)sample->srtt_ns / 1e6, (double)sample->queue_ns / 1e6,
                  (double)sample->queue_min_ns / 1e6);
+    if (endpoint->channel && (sample->lost_packets || sample->spurious_packets || sample->persistent))
+        sim_fail(endpoint->simulation, "a sample tells of loss on a byte channel");
+}
+
+/* On a byte channel TCP or ssh controls the rate: there is the user's target, if any.  The window says nothing there.
+ */
+static void control_of_channel(const sim_endpoint *endpoint, sluice_control *control)
+{
+    *control = (sluice_control){.pacing_bps = endpoint->setup.limits.target_bps, .cwnd_bytes = 1};
 }
 
 static void call_sample(void *user, const sluice_sample *sample, sluice_control *control)
@@ -159,7 +182,10 @@ static void call_sample(void *user, const sluice_sample *sample, sluice_control 
     sim_endpoint *endpoint = user;
 
     sample_check(endpoint, sample);
-    sluice_rate_sample(&endpoint->rate, sample, control);
+    if (endpoint->channel)
+        control_of_channel(endpoint, control);
+    else
+        sluice_rate_sample(&endpoint->rate, sample, control);
     pacing_change(endpoint, control);
 }
 
@@ -167,7 +193,10 @@ static void call_sent(void *user, sluice_time now, uint64_t bytes, uint64_t in_f
 {
     sim_endpoint *endpoint = user;
 
-    sluice_rate_sent(&endpoint->rate, now, bytes, in_flight, control);
+    if (endpoint->channel)
+        control_of_channel(endpoint, control);
+    else
+        sluice_rate_sent(&endpoint->rate, now, bytes, in_flight, control);
     pacing_change(endpoint, control);
 }
 
@@ -175,7 +204,10 @@ static void call_restart(void *user, sluice_time now, sluice_time idle_since, sl
 {
     sim_endpoint *endpoint = user;
 
-    sluice_rate_restart(&endpoint->rate, now, idle_since, control);
+    if (endpoint->channel)
+        control_of_channel(endpoint, control);
+    else
+        sluice_rate_restart(&endpoint->rate, now, idle_since, control);
     pacing_change(endpoint, control);
 }
 
@@ -203,6 +235,14 @@ static void call_event(void *user, const sluice_transport_event *event)
         break;
     case SLUICE_TRANSPORT_PHASE:
         endpoint->phases++;
+        if (endpoint->channel)
+            sim_fail(endpoint->simulation, "keys change on a byte channel");
+        break;
+    case SLUICE_TRANSPORT_PATH:
+        if (!endpoint->addressing)
+            sim_fail(endpoint->simulation, "a path is adopted where there is one only");
+        else
+            endpoint->addressing->adopt(endpoint->addressing->subject, endpoint, (uint32_t)event->value);
         break;
     case SLUICE_TRANSPORT_CLOSED:
         if (endpoint->closed)
@@ -218,7 +258,7 @@ static void call_event(void *user, const sluice_transport_event *event)
 
 /* ---- packets in ---- */
 
-static void packet_arrive(void *subject, sim_packet *packet)
+void sim_endpoint_arrive(void *subject, sim_packet *packet)
 {
     sim_endpoint *endpoint = subject;
 
@@ -235,6 +275,27 @@ static void packet_arrive(void *subject, sim_packet *packet)
     }
 }
 
+/* Packets of one address, as the datagram channel gives them. */
+static void take_run(sim_endpoint *endpoint, sluice_packet *packets, sim_packet **run, size_t count)
+{
+    const sim_addressing *addressing = endpoint->addressing;
+    uint32_t path = addressing && !run[0]->plain ? addressing->path(addressing->subject, endpoint, run[0]) : 0;
+
+    for (size_t i = 0; i < count; i++)
+        packets[i].path = path;
+    endpoint->ops->inspect(endpoint->transport.state, packets, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!run[i]->plain)
+            packet_open(endpoint, &packets[i]);
+        if (run[i]->plain && packets[i].status)
+            sim_fail(endpoint->simulation, "packet %llu of a byte channel is refused: %s",
+                     (unsigned long long)run[i]->number, sluice_status_name(packets[i].status));
+        if (addressing && !run[i]->plain && !packets[i].status)
+            addressing->authentic(addressing->subject, endpoint, run[i]);
+    }
+    endpoint->ops->receive(endpoint->transport.state, endpoint->simulation->now, packets, count);
+}
+
 static void take_inbox(sim_endpoint *endpoint)
 {
     sluice_packet packets[SLUICE_COUNT(endpoint->inbox)];
@@ -249,10 +310,11 @@ static void take_inbox(sim_endpoint *endpoint)
                                      .ecn = packet->ecn,
                                      .received = endpoint->simulation->now};
     }
-    endpoint->ops->inspect(endpoint->transport.state, packets, count);
-    for (size_t i = 0; i < count; i++)
-        packet_open(endpoint, &packets[i]);
-    endpoint->ops->receive(endpoint->transport.state, endpoint->simulation->now, packets, count);
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && endpoint->inbox[to]->from == endpoint->inbox[from]->from; to++)
+            continue;
+        take_run(endpoint, packets + from, endpoint->inbox + from, to - from);
+    }
     for (size_t i = 0; i < count; i++)
         sim_packet_free(endpoint->inbox[i]);
     endpoint->inbox_count = 0;
@@ -278,7 +340,7 @@ static void check_pacing(sim_endpoint *endpoint, uint64_t bytes)
 {
     sluice_time now = endpoint->simulation->now;
     double rate = (double)endpoint->control.pacing_bps / 8, burst = burst_of(endpoint, endpoint->control.pacing_bps);
-    double largest = endpoint->setup.datagram_most + IP_BYTES;
+    double largest = largest_of(endpoint);
 
     if (!endpoint->control.pacing_bps) {
         endpoint->owed = 0;
@@ -320,8 +382,10 @@ static void batch_send(sim_endpoint *endpoint, sluice_packet *packets, size_t co
         packet->number = packets[i].number;
         packet->ip_bytes = packets[i].size + IP_BYTES;
         packet->ecn = endpoint->setup.ecn ? SLUICE_ECN_ECT0 : SLUICE_ECN_NONE;
-        packet->arrival = packet_arrive;
+        packet->arrival = sim_endpoint_arrive;
         packet->subject = endpoint->peer;
+        if (endpoint->addressing)
+            endpoint->addressing->address(endpoint->addressing->subject, endpoint, packets[i].path, packet);
         check_pacing(endpoint, packet->ip_bytes);
         if (!endpoint->first_sent && (packets[i].flags & SLUICE_PACKET_DATA))
             endpoint->first_sent = endpoint->simulation->now;
@@ -346,10 +410,46 @@ static void check_batch(sim_endpoint *endpoint, const sluice_packet *packets, si
     }
 }
 
+/* The channel takes whatever the engine has made. */
+static size_t batch_make_bytes(sim_endpoint *endpoint)
+{
+    sluice_packet packets[SIM_BATCH_BYTES];
+    size_t count;
+
+    if (!sim_channel_room(endpoint->channel))
+        return 0;
+    for (size_t i = 0; i < SIM_BATCH_BYTES; i++)
+        packets[i] = (sluice_packet){.data = endpoint->buffers + i * SLUICE_PACKET_MAX, .capacity = SIM_BYTES_PACKET};
+    count = endpoint->ops->produce(endpoint->transport.state, endpoint->simulation->now, packets, SIM_BATCH_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        sim_packet *packet = sim_packet_new(endpoint->simulation, packets[i].data, packets[i].size);
+
+        if (!packet)
+            return 0;
+        if (packets[i].size > SIM_BYTES_PACKET || (packets[i].flags & SLUICE_PACKET_ALONE) || packets[i].path)
+            sim_fail(endpoint->simulation, "packet of %u bytes, flags %u, path %u on a byte channel", packets[i].size,
+                     packets[i].flags, packets[i].path);
+        check_numbers(endpoint, &packets[i]);
+        packet->number = packets[i].number;
+        packet->ip_bytes = stream_bytes(packets[i].size);
+        packet->plain = true;
+        packet->arrival = sim_endpoint_arrive;
+        packet->subject = endpoint->peer;
+        check_pacing(endpoint, packet->ip_bytes);
+        if (!endpoint->first_sent && (packets[i].flags & SLUICE_PACKET_DATA))
+            endpoint->first_sent = endpoint->simulation->now;
+        sim_channel_send(endpoint->channel, packet);
+    }
+    return count;
+}
+
 static size_t batch_make(sim_endpoint *endpoint)
 {
     sluice_packet packets[SIM_BATCH];
     size_t count;
+
+    if (endpoint->channel)
+        return batch_make_bytes(endpoint);
 
     for (size_t i = 0; i < SIM_BATCH; i++)
         packets[i] = (sluice_packet){.data = endpoint->buffers + i * SLUICE_PACKET_MAX, .capacity = SLUICE_PACKET_MAX};
@@ -365,6 +465,8 @@ static void arm(sim_endpoint *endpoint)
 {
     sluice_time wake = endpoint->ops->next_wake(endpoint->transport.state);
 
+    if (endpoint->channel && endpoint->channel->wanted)
+        return; /* It goes on when there is room. */
     if (wake <= endpoint->simulation->now) {
         sim_fail(endpoint->simulation, "%llu: the engine asks to be woken %llu ns ago, but has nothing to do",
                  (unsigned long long)sim_application_stream(endpoint),
@@ -471,11 +573,43 @@ static void endpoint_init(sim_endpoint *endpoint, sim *simulation, const sim_end
                                    .fail = host_fail,
                                    .resize = host_resize,
                                    .random = host_random};
-    endpoint->buffers = malloc(SIM_BATCH * (size_t)SLUICE_PACKET_MAX);
+    endpoint->buffers = malloc(SIM_BATCH_BYTES * (size_t)SLUICE_PACKET_MAX);
     if (!endpoint->buffers || !objects_make(endpoint) ||
         sim_instance_init(&endpoint->transport, setup->transport, setup->transport_settings) ||
         sim_instance_init(&endpoint->congestion, setup->congestion, setup->congestion_settings))
         sim_fail(simulation, "the endpoint's set-up fails");
+}
+
+static void channel_take(sim_endpoint *endpoint, sim_channel *channel)
+{
+    endpoint->channel = channel;
+    channel->writable = sim_endpoint_work;
+    channel->subject = endpoint;
+}
+
+void sim_endpoint_move(sim_endpoint *endpoint, sim_channel *channel)
+{
+    sluice_transport_statistics before, after;
+    sluice_control control;
+
+    if (!endpoint->live)
+        return;
+    sim_endpoint_statistics(endpoint, &before);
+    endpoint->moves++;
+    endpoint->moves_in_flight += before.in_flight_bytes > 0;
+    channel_take(endpoint, channel);
+    if (endpoint->ops->move(endpoint->transport.state, endpoint->simulation->now, SIM_BYTES_PACKET))
+        sim_fail(endpoint->simulation, "the move fails");
+    control_of_channel(endpoint, &control);
+    pacing_change(endpoint, &control);
+    endpoint->ops->control(endpoint->transport.state, endpoint->simulation->now, &control);
+    sim_endpoint_statistics(endpoint, &after);
+    if (after.in_flight_bytes || after.lost_packets != before.lost_packets || after.datagram_bytes != SIM_BYTES_PACKET)
+        sim_fail(endpoint->simulation, "after a move %llu bytes are in flight, %llu lost",
+                 (unsigned long long)after.in_flight_bytes,
+                 (unsigned long long)(after.lost_packets - before.lost_packets));
+    sim_say(endpoint->simulation, "%llu: moved", (unsigned long long)sim_application_stream(endpoint));
+    sim_endpoint_work(endpoint, UINT64_MAX);
 }
 
 static void endpoint_start(sim_endpoint *endpoint, sluice_duration rtt)
@@ -508,6 +642,12 @@ static void endpoint_start(sim_endpoint *endpoint, sluice_duration rtt)
         sim_fail(endpoint->simulation, "%s", error.text);
         return;
     }
+    if (setup->channel) {
+        channel_take(endpoint, setup->channel);
+        out.seal_bytes = 0;
+        out.datagram_most = SIM_BYTES_PACKET;
+        control_of_channel(endpoint, &endpoint->control);
+    }
     out.control = endpoint->control;
     if (endpoint->ops->init(endpoint->transport.state, endpoint->transport.config, &endpoint->host, &out)) {
         sim_fail(endpoint->simulation, "the transport does not start");
@@ -521,10 +661,15 @@ static void endpoint_start(sim_endpoint *endpoint, sluice_duration rtt)
     sim_at(endpoint->simulation, endpoint->simulation->now, sim_endpoint_work, endpoint, UINT64_MAX);
 }
 
+static sluice_duration delay_of(const sim_endpoint_setup *setup)
+{
+    return setup->out ? setup->out->setup.delay_ns : setup->channel->setup.delay_ns;
+}
+
 void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sim *simulation,
                        const sim_endpoint_setup *client_setup, const sim_endpoint_setup *server_setup, bool rtt_known)
 {
-    sluice_duration rtt = client_setup->out->setup.delay_ns + server_setup->out->setup.delay_ns;
+    sluice_duration rtt = delay_of(client_setup) + delay_of(server_setup);
 
     endpoint_init(client, simulation, client_setup);
     endpoint_init(server, simulation, server_setup);

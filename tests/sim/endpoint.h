@@ -11,6 +11,7 @@
 #define SLUICE_SIM_ENDPOINT_H
 
 #include "session/rate.h"
+#include "sim/channel.h"
 #include "sim/instance.h"
 #include "sim/link.h"
 #include "sim/payload.h"
@@ -18,6 +19,8 @@
 #include <sluice/transport.h>
 
 #define SIM_BATCH 44
+#define SIM_BATCH_BYTES 64     /* on a byte channel */
+#define SIM_BYTES_PACKET 16380 /* with its length a whole TLS record */
 
 /* An object that an endpoint sends.  Its id is its place in the table; number 0 is the control stream. */
 typedef struct sim_object_setup {
@@ -37,7 +40,8 @@ typedef struct sim_endpoint_setup {
     const sluice_plugin *transport, *congestion;
     const char *transport_settings, *congestion_settings;
     sluice_limits limits;
-    sim_link *out;
+    sim_link *out;                   /* NULL: it begins on the channel */
+    sim_channel *channel;            /* of an endpoint that begins on one */
     const sim_object_setup *objects; /* borrowed */
     size_t object_count;
     uint64_t receive_bytes, ordered_bytes, packets_per_phase, in_flight_most;
@@ -64,6 +68,17 @@ typedef struct sim_object {
 } sim_object;
 
 typedef struct sim_endpoint sim_endpoint;
+
+/* Where there are several addresses: gives a packet that leaves its addresses, finds the path that one came from, and
+ * learns that a path was adopted. */
+typedef struct sim_addressing {
+    void *subject;
+    void (*address)(void *subject, const sim_endpoint *from, uint32_t path, sim_packet *packet);
+    uint32_t (*path)(void *subject, const sim_endpoint *to, const sim_packet *packet);
+    void (*authentic)(void *subject, const sim_endpoint *to, const sim_packet *packet);
+    void (*adopt)(void *subject, const sim_endpoint *endpoint, uint32_t path);
+} sim_addressing;
+
 struct sim_endpoint {
     sim *simulation;
     sim_endpoint_setup setup;
@@ -75,6 +90,8 @@ struct sim_endpoint {
     sluice_rate_control rate;
     sim_random random;
     bool live, started;
+    sim_channel *channel; /* NULL: datagrams */
+    const sim_addressing *addressing;
     size_t memory_blocks; /* that the engine holds */
     size_t memory_bytes, memory_most;
 
@@ -86,7 +103,7 @@ struct sim_endpoint {
     bool work_due;
     uint64_t timer;
     sluice_time timer_at;
-    uint8_t *buffers; /* SIM_BATCH packets */
+    uint8_t *buffers; /* SIM_BATCH_BYTES packets */
 
     /* What the invariants need. */
     bool any_sent;
@@ -101,6 +118,7 @@ struct sim_endpoint {
     /* What happened. */
     bool ready, closed, silent;
     int closed_status;
+    uint64_t moves, moves_in_flight; /* to byte channels; of those, with packets in flight */
     uint64_t closed_code, silences, refusals, forged, phases;
     uint64_t delivered_bytes, acked_bytes;
     sluice_time first_sent, last_delivered;
@@ -112,6 +130,12 @@ void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sim *simulati
                        const sim_endpoint_setup *client_setup, const sim_endpoint_setup *server_setup, bool rtt_known);
 /* Ends the engine and checks that its memory came back. */
 void sim_endpoint_fini(sim_endpoint *endpoint);
+
+/* The engine moves to that byte channel. */
+void sim_endpoint_move(sim_endpoint *endpoint, sim_channel *channel);
+
+/* A packet arrives; taken over.  A sim_arrival of the endpoint. */
+void sim_endpoint_arrive(void *endpoint, sim_packet *packet);
 
 /* Everything that this endpoint sends has come to the end that its set-up says. */
 bool sim_endpoint_done(const sim_endpoint *endpoint);

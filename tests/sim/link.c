@@ -119,6 +119,8 @@ static void duplicate(sim_link *link, const sim_packet *packet)
     copy->subject = packet->subject;
     copy->ip_bytes = packet->ip_bytes;
     copy->ecn = packet->ecn;
+    copy->from = packet->from;
+    copy->to = packet->to;
     copy->sent = packet->sent;
     copy->number = packet->number;
     link->counts.duplicated++;

@@ -25,6 +25,8 @@ struct sim_packet {
     uint32_t ip_bytes; /* what it takes on the link */
     uint8_t ecn;       /* SLUICE_ECN_* */
     bool damaged;      /* a bit was flipped (in data, where there is some) */
+    bool plain;        /* from a byte channel: not sealed */
+    uint32_t from, to; /* addresses, where a network tells them apart */
     sluice_time sent;
     uint64_t number; /* for the sender's use */
     uint32_t size;   /* of data */

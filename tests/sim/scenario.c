@@ -352,6 +352,11 @@ static void check(void *subject)
     sim_scenario *s = subject;
     uint64_t inside = s->forward.counts.held + s->back.counts.held + s->client.inbox_count + s->server.inbox_count;
 
+    if (s->more) {
+        inside += s->more->held(s);
+        s->more->check(s);
+    }
+
     sim_link_check(&s->forward);
     sim_link_check(&s->back);
     if (s->simulation.packets != inside)
@@ -400,6 +405,8 @@ static void run_out(sim_scenario *s)
 {
     s->client.live = s->server.live = false;
     sim_run(&s->simulation, SLUICE_NEVER);
+    if (s->more)
+        s->more->end(s);
     if (s->simulation.packets)
         sim_fail(&s->simulation, "%llu packets are left", (unsigned long long)s->simulation.packets);
 }
@@ -409,17 +416,23 @@ bool sim_scenario_run(sim_scenario *s, bool verbose)
     s->simulation.verbose = verbose;
     sim_link_init(&s->forward, &s->simulation, &s->forward_setup, 1);
     sim_link_init(&s->back, &s->simulation, &s->back_setup, 2);
-    s->client_setup.out = &s->forward;
-    s->server_setup.out = &s->back;
+    if (!s->client_setup.channel) {
+        s->client_setup.out = &s->forward;
+        s->server_setup.out = &s->back;
+    }
     for (size_t i = 0; i < s->trouble_count; i++)
         sim_at(&s->simulation, s->troubles[i].at, trouble, s, i);
     sim_endpoint_pair(&s->client, &s->server, &s->simulation, &s->client_setup, &s->server_setup, s->rtt_known);
     s->simulation.check = check;
     s->simulation.check_subject = s;
+    if (s->more && !s->simulation.failed)
+        s->more->begin(s);
     if (run_until_done(s))
         run_close(s);
     if (!s->simulation.failed)
         run_out(s);
+    else if (s->more)
+        s->more->end(s);
     s->simulation.check = NULL;
     for (int side = 0; side < 2; side++) {
         sim_endpoint *endpoint = side ? &s->server : &s->client;

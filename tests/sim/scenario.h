@@ -15,7 +15,17 @@ typedef struct sim_trouble {
     sim_link_setup setup; /* from then on */
 } sim_trouble;
 
-typedef struct sim_scenario {
+typedef struct sim_scenario sim_scenario;
+
+/* What a program adds to scenarios: things that happen, places where packets are, what else must hold. */
+typedef struct sim_scenario_more {
+    void (*begin)(sim_scenario *scenario);          /* the endpoints stand */
+    uint64_t (*held)(const sim_scenario *scenario); /* packets */
+    void (*check)(sim_scenario *scenario);          /* after each event */
+    void (*end)(sim_scenario *scenario);            /* all is said, the endpoints still stand */
+} sim_scenario_more;
+
+struct sim_scenario {
     sim simulation;
     const char *family;
     sim_link forward, back;
@@ -27,7 +37,8 @@ typedef struct sim_scenario {
     size_t trouble_count;
     bool rtt_known;
     sluice_time limit; /* all must be done by then */
-} sim_scenario;
+    const sim_scenario_more *more;
+};
 
 /* How many families there are; a scenario's is seed mod this. */
 unsigned sim_scenario_families(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A peer that lies, and a machine without memory: the session ends with the right status, and nothing else breaks. */
-#include "../../plugins/transport/udp/wire.h"
+#include "../../plugins/transport/engine/wire.h"
 
 #include "unit/suite.h"
 #include "unit/udp_pair.h"
@@ -79,7 +79,7 @@ static void floods_are_bounded(void)
     for (uint64_t offset = 0; p->end[1].closed.status == SLUICE_OK && offset < UINT64_C(1) << 30;) {
         uint8_t *at = body;
         while (at + 24 < body + sizeof(body)) {
-            at = udp_data_put(at, 2, 0, offset, 1, false);
+            at = engine_data_put(at, 2, 0, offset, 1, false);
             *at++ = pair_byte(2, offset);
             offset += 2;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The range set against a bitmap that does the same the slow way. */
-#include "../../plugins/transport/udp/ranges.h"
+#include "../../plugins/transport/engine/ranges.h"
 
 #include "unit/suite.h"
 
@@ -39,12 +39,12 @@ static uint64_t model_set(uint8_t *model, uint64_t from, uint64_t to, uint8_t va
     return changed;
 }
 
-static bool same(const udp_ranges *set, const uint8_t *model)
+static bool same(const engine_ranges *set, const uint8_t *model)
 {
     uint64_t at = 0, covered = 0;
     size_t count = 0;
-    udp_range range;
-    while (udp_ranges_find(set, at, &range)) {
+    engine_range range;
+    while (engine_ranges_find(set, at, &range)) {
         for (uint64_t i = at; i < range.from; i++) {
             if (model[i])
                 return false;
@@ -69,7 +69,7 @@ static bool same(const udp_ranges *set, const uint8_t *model)
 static void model_agrees(uint64_t seed, uint64_t longest, unsigned adds_of_ten, unsigned steps)
 {
     static uint8_t model[NUMBERS + 1];
-    udp_ranges set = {0};
+    engine_ranges set = {0};
     memset(model, 0, sizeof(model));
     for (unsigned step = 0; step < steps; step++) {
         uint64_t from = next_random(&seed) % NUMBERS;
@@ -77,15 +77,15 @@ static void model_agrees(uint64_t seed, uint64_t longest, unsigned adds_of_ten, 
         to = to > NUMBERS ? NUMBERS : to;
         uint64_t changed = UINT64_MAX;
         bool add = next_random(&seed) % 10 < adds_of_ten;
-        int status = add ? udp_ranges_add(&set, &plain, from, to, &changed)
-                         : udp_ranges_remove(&set, &plain, from, to, &changed);
+        int status = add ? engine_ranges_add(&set, &plain, from, to, &changed)
+                         : engine_ranges_remove(&set, &plain, from, to, &changed);
         CU_ASSERT_EQUAL_FATAL(status, SLUICE_OK);
         CU_ASSERT_EQUAL_FATAL(changed, model_set(model, from, to, add));
         if (step % 64 == 0)
             CU_ASSERT_FATAL(same(&set, model));
     }
     CU_ASSERT(same(&set, model));
-    udp_ranges_fini(&set, &plain);
+    engine_ranges_fini(&set, &plain);
 }
 
 static void random_operations_agree_with_a_model(void)
@@ -100,31 +100,31 @@ static void random_operations_agree_with_a_model(void)
 
 static void gaps_are_found(void)
 {
-    udp_ranges set = {0};
-    udp_range gap;
-    CU_ASSERT(udp_ranges_gap(&set, 5, 9, &gap) && gap.from == 5 && gap.to == 9);
-    udp_ranges_add(&set, &plain, 10, 20, NULL);
-    udp_ranges_add(&set, &plain, 30, 40, NULL);
-    CU_ASSERT(udp_ranges_gap(&set, 10, 40, &gap) && gap.from == 20 && gap.to == 30);
-    CU_ASSERT(udp_ranges_gap(&set, 0, 15, &gap) && gap.from == 0 && gap.to == 10);
-    CU_ASSERT(udp_ranges_gap(&set, 35, 50, &gap) && gap.from == 40 && gap.to == 50);
-    CU_ASSERT_FALSE(udp_ranges_gap(&set, 12, 20, &gap));
-    CU_ASSERT_EQUAL(udp_ranges_below(&set, 35), 15);
-    CU_ASSERT(udp_ranges_has(&set, 39) && !udp_ranges_has(&set, 40) && !udp_ranges_has(&set, 29));
-    udp_ranges_fini(&set, &plain);
+    engine_ranges set = {0};
+    engine_range gap;
+    CU_ASSERT(engine_ranges_gap(&set, 5, 9, &gap) && gap.from == 5 && gap.to == 9);
+    engine_ranges_add(&set, &plain, 10, 20, NULL);
+    engine_ranges_add(&set, &plain, 30, 40, NULL);
+    CU_ASSERT(engine_ranges_gap(&set, 10, 40, &gap) && gap.from == 20 && gap.to == 30);
+    CU_ASSERT(engine_ranges_gap(&set, 0, 15, &gap) && gap.from == 0 && gap.to == 10);
+    CU_ASSERT(engine_ranges_gap(&set, 35, 50, &gap) && gap.from == 40 && gap.to == 50);
+    CU_ASSERT_FALSE(engine_ranges_gap(&set, 12, 20, &gap));
+    CU_ASSERT_EQUAL(engine_ranges_below(&set, 35), 15);
+    CU_ASSERT(engine_ranges_has(&set, 39) && !engine_ranges_has(&set, 40) && !engine_ranges_has(&set, 29));
+    engine_ranges_fini(&set, &plain);
 }
 
 static void neighbours_become_one(void)
 {
-    udp_ranges set = {0};
+    engine_ranges set = {0};
     for (uint64_t i = 0; i < 10000; i += 2)
-        udp_ranges_add(&set, &plain, i, i + 1, NULL);
+        engine_ranges_add(&set, &plain, i, i + 1, NULL);
     CU_ASSERT_EQUAL(set.count, 5000);
     for (uint64_t i = 1; i < 10000; i += 2)
-        udp_ranges_add(&set, &plain, i, i + 1, NULL);
+        engine_ranges_add(&set, &plain, i, i + 1, NULL);
     CU_ASSERT_EQUAL(set.count, 1);
     CU_ASSERT_EQUAL(set.covered, 10000);
-    udp_ranges_fini(&set, &plain);
+    engine_ranges_fini(&set, &plain);
 }
 
 /* Whichever allocation fails, the set stays as it was and goes on working. */
@@ -133,7 +133,7 @@ static void out_of_memory_leaves_the_set_whole(void)
     static uint8_t model[NUMBERS + 1];
     int64_t left = 0;
     sluice_host host = {.owner = &left, .resize = plain_resize};
-    udp_ranges set = {0};
+    engine_ranges set = {0};
     uint64_t seed = 7;
     unsigned failures = 0;
     memset(model, 0, sizeof(model));
@@ -142,7 +142,7 @@ static void out_of_memory_leaves_the_set_whole(void)
         bool add = next_random(&seed) % 3 > 0;
         to = to > NUMBERS ? NUMBERS : to;
         left = (int64_t)(next_random(&seed) % 2);
-        int status = add ? udp_ranges_add(&set, &host, from, to, NULL) : udp_ranges_remove(&set, &host, from, to, NULL);
+        int status = add ? engine_ranges_add(&set, &host, from, to, NULL) : engine_ranges_remove(&set, &host, from, to, NULL);
         if (status == SLUICE_OK)
             model_set(model, from, to, add);
         else
@@ -151,7 +151,7 @@ static void out_of_memory_leaves_the_set_whole(void)
     CU_ASSERT(failures > 0);
     CU_ASSERT(same(&set, model));
     left = INT64_MAX;
-    udp_ranges_fini(&set, &host);
+    engine_ranges_fini(&set, &host);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of headers, frames and reports: vectors of RFC 9000, round trips, and input that is not what it should be. */
-#include "../../plugins/transport/udp/report.h"
-#include "../../plugins/transport/udp/wire.h"
+#include "../../plugins/transport/engine/report.h"
+#include "../../plugins/transport/engine/wire.h"
 
 #include "unit/suite.h"
 
@@ -24,17 +24,17 @@ static void varints_are_those_of_rfc_9000(void)
         uint8_t out[8];
         const uint8_t *at = cases[i].bytes;
         uint64_t value;
-        CU_ASSERT(udp_varint_get(&at, cases[i].bytes + cases[i].size, &value));
+        CU_ASSERT(engine_varint_get(&at, cases[i].bytes + cases[i].size, &value));
         CU_ASSERT_EQUAL(value, cases[i].value);
-        CU_ASSERT_EQUAL((size_t)(udp_varint_put(out, value) - out), cases[i].size);
+        CU_ASSERT_EQUAL((size_t)(engine_varint_put(out, value) - out), cases[i].size);
         CU_ASSERT_EQUAL(memcmp(out, cases[i].bytes, cases[i].size), 0);
         at = cases[i].bytes;
-        CU_ASSERT_FALSE(udp_varint_get(&at, cases[i].bytes + cases[i].size - 1, &value));
+        CU_ASSERT_FALSE(engine_varint_get(&at, cases[i].bytes + cases[i].size - 1, &value));
     }
     const uint8_t longer[] = {0x40, 0x25}; /* The same 37 in two bytes is allowed. */
     const uint8_t *at = longer;
     uint64_t value;
-    CU_ASSERT(udp_varint_get(&at, longer + 2, &value) && value == 37);
+    CU_ASSERT(engine_varint_get(&at, longer + 2, &value) && value == 37);
 }
 
 static void numbers_are_the_nearest(void)
@@ -52,54 +52,54 @@ static void numbers_are_the_nearest(void)
         {UINT64_C(0x180000000), UINT64_C(0x100000001)},
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++)
-        CU_ASSERT_EQUAL(udp_number_expand(cases[i].expected, (uint32_t)cases[i].number), cases[i].number);
+        CU_ASSERT_EQUAL(engine_number_expand(cases[i].expected, (uint32_t)cases[i].number), cases[i].number);
 }
 
 static void headers_have_their_bytes(void)
 {
     static const uint8_t expected[] = {0x41, 1, 2, 3, 4, 5, 6, 7, 8, 0xaa, 0xbb, 0xcc, 0xdd};
-    uint8_t bytes[UDP_HEADER_BYTES];
+    uint8_t bytes[ENGINE_HEADER_BYTES];
     bool bit;
     uint32_t low;
-    udp_header_put(bytes, true, UINT64_C(0x0102030405060708), UINT64_C(0x11aabbccdd));
+    engine_header_put(bytes, true, UINT64_C(0x0102030405060708), UINT64_C(0x11aabbccdd));
     CU_ASSERT_EQUAL(memcmp(bytes, expected, sizeof(expected)), 0);
-    CU_ASSERT(udp_header_get(bytes, sizeof(bytes), UINT64_C(0x0102030405060708), &bit, &low));
+    CU_ASSERT(engine_header_get(bytes, sizeof(bytes), UINT64_C(0x0102030405060708), &bit, &low));
     CU_ASSERT(bit && low == 0xaabbccdd);
-    CU_ASSERT_FALSE(udp_header_get(bytes, sizeof(bytes) - 1, UINT64_C(0x0102030405060708), &bit, &low));
-    CU_ASSERT_FALSE(udp_header_get(bytes, sizeof(bytes), 9, &bit, &low));
+    CU_ASSERT_FALSE(engine_header_get(bytes, sizeof(bytes) - 1, UINT64_C(0x0102030405060708), &bit, &low));
+    CU_ASSERT_FALSE(engine_header_get(bytes, sizeof(bytes), 9, &bit, &low));
     bytes[0] = 0x81;
-    CU_ASSERT_FALSE(udp_header_get(bytes, sizeof(bytes), UINT64_C(0x0102030405060708), &bit, &low));
+    CU_ASSERT_FALSE(engine_header_get(bytes, sizeof(bytes), UINT64_C(0x0102030405060708), &bit, &low));
     bytes[0] = 0x43;
-    CU_ASSERT_FALSE(udp_header_get(bytes, sizeof(bytes), UINT64_C(0x0102030405060708), &bit, &low));
+    CU_ASSERT_FALSE(engine_header_get(bytes, sizeof(bytes), UINT64_C(0x0102030405060708), &bit, &low));
 }
 
 static void frames_come_back(void)
 {
     uint8_t bytes[256], *end = bytes;
-    udp_frame frame;
-    end = udp_data_put(end, 70, 3, 100000, 3, false);
-    CU_ASSERT_EQUAL((size_t)(end - bytes), udp_data_overhead(70, 100000, 3, false));
+    engine_frame frame;
+    end = engine_data_put(end, 70, 3, 100000, 3, false);
+    CU_ASSERT_EQUAL((size_t)(end - bytes), engine_data_overhead(70, 100000, 3, false));
     memcpy(end, "abc", 3);
     end += 3;
-    *end++ = UDP_FRAME_PADDING;
+    *end++ = ENGINE_FRAME_PADDING;
     memcpy(end, "\x40\x40\x02hi", 5); /* Type 64, optional, not known. */
     end += 5;
-    end = udp_fields_put(end, UDP_FRAME_END, (uint64_t[]){70, 3, 100003, 3}, 4);
-    end = udp_frame_put(end, UDP_FRAME_CLOSE, (uint64_t[]){28}, 1, "bye", 3);
-    end = udp_data_put(end, 2, 0, 0, 0, true);
+    end = engine_fields_put(end, ENGINE_FRAME_END, (uint64_t[]){70, 3, 100003, 3}, 4);
+    end = engine_frame_put(end, ENGINE_FRAME_CLOSE, (uint64_t[]){28}, 1, "bye", 3);
+    end = engine_data_put(end, 2, 0, 0, 0, true);
     memcpy(end, "tail", 4);
     end += 4;
     const uint8_t *at = bytes;
-    CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_READ);
-    CU_ASSERT(frame.type == UDP_FRAME_DATA && frame.field[0] == 70 && frame.field[2] == 100000 &&
+    CU_ASSERT_EQUAL(engine_frame_get(&at, end, &frame), ENGINE_FRAME_READ);
+    CU_ASSERT(frame.type == ENGINE_FRAME_DATA && frame.field[0] == 70 && frame.field[2] == 100000 &&
               frame.rest_bytes == 3);
-    CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_READ);
-    CU_ASSERT(frame.type == UDP_FRAME_END && frame.field[2] == 100003 && frame.field[3] == 3);
-    CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_READ);
-    CU_ASSERT(frame.type == UDP_FRAME_CLOSE && frame.field[0] == 28 && memcmp(frame.rest, "bye", 3) == 0);
-    CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_READ);
-    CU_ASSERT(frame.type == UDP_FRAME_DATA_LAST && frame.rest_bytes == 4 && memcmp(frame.rest, "tail", 4) == 0);
-    CU_ASSERT_EQUAL(udp_frame_get(&at, end, &frame), UDP_FRAME_NONE);
+    CU_ASSERT_EQUAL(engine_frame_get(&at, end, &frame), ENGINE_FRAME_READ);
+    CU_ASSERT(frame.type == ENGINE_FRAME_END && frame.field[2] == 100003 && frame.field[3] == 3);
+    CU_ASSERT_EQUAL(engine_frame_get(&at, end, &frame), ENGINE_FRAME_READ);
+    CU_ASSERT(frame.type == ENGINE_FRAME_CLOSE && frame.field[0] == 28 && memcmp(frame.rest, "bye", 3) == 0);
+    CU_ASSERT_EQUAL(engine_frame_get(&at, end, &frame), ENGINE_FRAME_READ);
+    CU_ASSERT(frame.type == ENGINE_FRAME_DATA_LAST && frame.rest_bytes == 4 && memcmp(frame.rest, "tail", 4) == 0);
+    CU_ASSERT_EQUAL(engine_frame_get(&at, end, &frame), ENGINE_FRAME_NONE);
 }
 
 static void broken_frames_are_refused(void)
@@ -107,22 +107,22 @@ static void broken_frames_are_refused(void)
     static const struct {
         const char *bytes;
         size_t size;
-        udp_frame_result expected;
+        engine_frame_result expected;
     } cases[] = {
-        {"\x05", 1, UDP_FRAME_MALFORMED},             /* no length */
-        {"\x05\x04\x01\x01", 4, UDP_FRAME_MALFORMED}, /* longer than the packet */
-        {"\x05\x02\x01\x01", 4, UDP_FRAME_MALFORMED}, /* fields are missing */
-        {"\x05\xff\xff\xff\xff\xff\xff\xff\xff", 9, UDP_FRAME_MALFORMED},
-        {"\x01\x03\x01\x01\x80", 5, UDP_FRAME_MALFORMED}, /* a field is cut */
-        {"\x03\x01", 2, UDP_FRAME_MALFORMED},
-        {"\x3f\x00", 2, UDP_FRAME_UNKNOWN},
-        {"\x3e\x00", 2, UDP_FRAME_NONE},
-        {"\x00\x00\x00", 3, UDP_FRAME_NONE},
+        {"\x05", 1, ENGINE_FRAME_MALFORMED},             /* no length */
+        {"\x05\x04\x01\x01", 4, ENGINE_FRAME_MALFORMED}, /* longer than the packet */
+        {"\x05\x02\x01\x01", 4, ENGINE_FRAME_MALFORMED}, /* fields are missing */
+        {"\x05\xff\xff\xff\xff\xff\xff\xff\xff", 9, ENGINE_FRAME_MALFORMED},
+        {"\x01\x03\x01\x01\x80", 5, ENGINE_FRAME_MALFORMED}, /* a field is cut */
+        {"\x03\x01", 2, ENGINE_FRAME_MALFORMED},
+        {"\x3f\x00", 2, ENGINE_FRAME_UNKNOWN},
+        {"\x3e\x00", 2, ENGINE_FRAME_NONE},
+        {"\x00\x00\x00", 3, ENGINE_FRAME_NONE},
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         const uint8_t *at = (const uint8_t *)cases[i].bytes;
-        udp_frame frame;
-        CU_ASSERT_EQUAL(udp_frame_get(&at, at + cases[i].size, &frame), cases[i].expected);
+        engine_frame frame;
+        CU_ASSERT_EQUAL(engine_frame_get(&at, at + cases[i].size, &frame), cases[i].expected);
     }
 }
 
@@ -130,7 +130,7 @@ static void broken_frames_are_refused(void)
 static void segments_say_what_arrived(void)
 {
     static uint64_t map[64];
-    udp_numbers numbers = {map, sizeof(map) * 8};
+    engine_numbers numbers = {map, sizeof(map) * 8};
     uint64_t seed = 1;
     for (int round = 0; round < 3000; round++) {
         uint8_t bytes[700];
@@ -144,25 +144,25 @@ static void segments_say_what_arrived(void)
         uint64_t low = top - (seed >> 33) % 3000;
         uint64_t wanted = low;
         size_t room = 40 + (seed >> 12) % 600;
-        uint8_t *end = udp_segment_put(bytes, room, &numbers, newest, top, &low);
+        uint8_t *end = engine_segment_put(bytes, room, &numbers, newest, top, &low);
         CU_ASSERT_FATAL(end && (size_t)(end - bytes) <= room && low >= wanted && low <= top);
-        udp_report report = {.newest = newest, .segment_count = 1, .segments = bytes, .end = end};
-        udp_walk walk;
-        udp_walk_init(&walk, &report);
-        CU_ASSERT_EQUAL_FATAL(udp_walk_next(&walk), UDP_WALK_SEGMENT);
+        engine_report report = {.newest = newest, .segment_count = 1, .segments = bytes, .end = end};
+        engine_walk walk;
+        engine_walk_init(&walk, &report);
+        CU_ASSERT_EQUAL_FATAL(engine_walk_next(&walk), ENGINE_WALK_SEGMENT);
         CU_ASSERT(walk.low == low && walk.top == top);
         uint64_t next = top;
         bool exact = true;
-        udp_walk_step step;
-        while ((step = udp_walk_next(&walk)) == UDP_WALK_RUN) {
+        engine_walk_step step;
+        while ((step = engine_walk_next(&walk)) == ENGINE_WALK_RUN) {
             for (; next > walk.top; next--)
-                exact = exact && !udp_numbers_has(&numbers, next);
+                exact = exact && !engine_numbers_has(&numbers, next);
             for (; next + 1 > walk.low; next--)
-                exact = exact && udp_numbers_has(&numbers, next);
+                exact = exact && engine_numbers_has(&numbers, next);
         }
         for (; next + 1 > low; next--)
-            exact = exact && !udp_numbers_has(&numbers, next);
-        CU_ASSERT(exact && step == UDP_WALK_END);
+            exact = exact && !engine_numbers_has(&numbers, next);
+        CU_ASSERT(exact && step == ENGINE_WALK_END);
     }
 }
 
@@ -186,16 +186,16 @@ static void broken_reports_are_refused(void)
     };
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         const uint8_t *bytes = (const uint8_t *)cases[i].bytes;
-        udp_report report;
-        udp_walk_step step = UDP_WALK_MALFORMED;
-        if (udp_report_get(bytes, bytes + cases[i].size, &report)) {
-            udp_walk walk;
-            udp_walk_init(&walk, &report);
+        engine_report report;
+        engine_walk_step step = ENGINE_WALK_MALFORMED;
+        if (engine_report_get(bytes, bytes + cases[i].size, &report)) {
+            engine_walk walk;
+            engine_walk_init(&walk, &report);
             do {
-                step = udp_walk_next(&walk);
-            } while (step == UDP_WALK_SEGMENT || step == UDP_WALK_RUN);
+                step = engine_walk_next(&walk);
+            } while (step == ENGINE_WALK_SEGMENT || step == ENGINE_WALK_RUN);
         }
-        CU_ASSERT_EQUAL(step, UDP_WALK_MALFORMED);
+        CU_ASSERT_EQUAL(step, ENGINE_WALK_MALFORMED);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "udp_pair.h"
 
-#include "../../plugins/transport/udp/wire.h"
+#include "../../plugins/transport/engine/wire.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #define SEAL 16
 #define SPIN_MOST 4096
 
+extern const sluice_plugin transport_tcp_LTX_sluice_plugin;
 extern const sluice_plugin transport_udp_LTX_sluice_plugin;
 
 uint64_t pair_random(pair *p)
@@ -76,12 +77,12 @@ static void host_random(const sluice_host *host, void *out, size_t bytes)
 /* ---- the user of an engine ---- */
 
 /* What the test itself remembers is not meant to run out of memory. */
-static uint64_t note(pair *p, udp_ranges *set, uint64_t from, uint64_t to)
+static uint64_t note(pair *p, engine_ranges *set, uint64_t from, uint64_t to)
 {
     int64_t fail_after = p->fail_after;
     uint64_t calls = p->calls, fresh = 0;
     p->fail_after = -1;
-    udp_ranges_add(set, &p->host, from, to, &fresh);
+    engine_ranges_add(set, &p->host, from, to, &fresh);
     p->fail_after = fail_after;
     p->calls = calls;
     return fresh;
@@ -291,7 +292,7 @@ static void push(pair_end *end, sluice_time at, const sluice_packet *packet)
         end->room = end->room ? end->room * 2 : 64;
         end->flying = realloc(end->flying, end->room * sizeof(*end->flying));
     }
-    pair_flying item = {at, end->pair->order++, *packet};
+    pair_flying item = {at, end->pair->order++, end->bytes, *packet};
     item.packet.data = malloc(packet->size + 1);
     memcpy(item.packet.data, packet->data, packet->size);
     size_t i = end->count++;
@@ -319,6 +320,22 @@ static pair_flying pop(pair_end *end)
     return top;
 }
 
+static void transmit_bytes(pair_end *end, const sluice_packet *packet)
+{
+    pair *p = end->pair;
+    pair_path *path = &end->path;
+    sluice_time at = end->link_free > p->now ? end->link_free : p->now;
+    end->largest = packet->size > end->largest ? packet->size : end->largest;
+    if (path->out) {
+        end->drops++;
+        return;
+    }
+    if (path->rate)
+        at += packet->size * 8 * SLUICE_SECOND / path->rate;
+    end->link_free = at;
+    push(end, at + path->delay, packet);
+}
+
 static void transmit(pair_end *end, sluice_packet *packet)
 {
     pair *p = end->pair;
@@ -328,6 +345,11 @@ static void transmit(pair_end *end, sluice_packet *packet)
     end->probes += (packet->flags & SLUICE_PACKET_ALONE) != 0;
     p->faults += end->last_number != UINT64_MAX && packet->number <= end->last_number;
     end->last_number = packet->number;
+    if (end->bytes) {
+        p->faults += packet->size > PAIR_BYTES_PACKET || (packet->flags & SLUICE_PACKET_ALONE) || packet->path != 0;
+        transmit_bytes(end, packet);
+        return;
+    }
     seal(packet);
     end->largest = packet->size > end->largest ? packet->size : end->largest;
     if (path->out || (path->mtu && packet->size > path->mtu) || chance(p, path->loss) ||
@@ -356,23 +378,26 @@ static size_t produce(pair_end *end)
     pair *p = end->pair;
     size_t want = 1 + pair_random(p) % 64;
     for (size_t i = 0; i < want; i++)
-        packets[i] = (sluice_packet){.data = memory[i], .capacity = SLUICE_PACKET_MAX};
+        packets[i] = (sluice_packet){.data = memory[i], .capacity = end->bytes ? PAIR_BYTES_PACKET : SLUICE_PACKET_MAX};
     size_t made = p->ops->produce(end->state, p->now, packets, want);
-    for (size_t i = 0; i + 1 < made; i++)
+    end->batch_most = made > end->batch_most ? made : end->batch_most;
+    for (size_t i = 0; i + 1 < made && !end->bytes; i++)
         p->faults += packets[i].size != packets[0].size;
     for (size_t i = 0; i < made; i++)
         transmit(end, &packets[i]);
     return made;
 }
 
-static void arrive(pair_end *end, sluice_packet *packet)
+static void arrive(pair_end *end, sluice_packet *packet, bool plain)
 {
     pair *p = end->pair;
     packet->status = SLUICE_OK;
     packet->capacity = packet->size;
     packet->received = p->now;
     p->ops->inspect(end->state, packet, 1);
-    unseal(packet);
+    if (!plain)
+        unseal(packet);
+    p->faults += plain && packet->status != SLUICE_OK;
     p->ops->receive(end->state, p->now, packet, 1);
 }
 
@@ -380,11 +405,12 @@ void pair_inject(pair *p, int end, uint64_t number, const void *body, size_t byt
 {
     uint8_t memory[SLUICE_PACKET_MAX + SEAL];
     sluice_packet packet = {.data = memory, .number = number, .capacity = sizeof(memory)};
-    udp_header_put(memory, false, (uint64_t)(end + 1), number);
-    memcpy(memory + UDP_HEADER_BYTES, body, bytes);
-    packet.size = (uint32_t)(UDP_HEADER_BYTES + bytes);
-    seal(&packet);
-    arrive(&p->end[end], &packet);
+    engine_header_put(memory, false, (uint64_t)(end + 1), number);
+    memcpy(memory + ENGINE_HEADER_BYTES, body, bytes);
+    packet.size = (uint32_t)(ENGINE_HEADER_BYTES + bytes);
+    if (!p->end[end].bytes)
+        seal(&packet);
+    arrive(&p->end[end], &packet, p->end[end].bytes);
 }
 
 /* ---- the pair ---- */
@@ -414,12 +440,7 @@ void pair_setup(sluice_transport_setup setup[2])
     }
 }
 
-pair *pair_new(const sluice_transport_setup setup[2])
-{
-    return pair_new_failing(setup, -1);
-}
-
-pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after)
+static pair *make(const sluice_transport_setup setup[2], int64_t fail_after, const sluice_plugin *plugin)
 {
     pair *p = calloc(1, sizeof(*p));
     p->now = setup[0].now;
@@ -431,13 +452,14 @@ pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after
                             .fail = host_fail,
                             .resize = host_resize,
                             .random = host_random};
-    p->ops = transport_udp_LTX_sluice_plugin.ops;
+    p->ops = plugin->ops;
     for (int i = 0; i < 2; i++) {
         pair_end *end = &p->end[i];
         sluice_transport_setup own = setup[i];
         *end = (pair_end){.pair = p, .index = i, .auto_consume = true, .last_number = UINT64_MAX};
         end->path.delay = 20 * SLUICE_MS;
-        end->state = calloc(1, transport_udp_LTX_sluice_plugin.state_size);
+        end->bytes = p->ops->carriage == SLUICE_CARRIAGE_BYTES;
+        end->state = calloc(1, plugin->state_size);
         own.calls = &calls;
         own.user = end;
         if (p->ops->init(end->state, NULL, &p->host, &own) != SLUICE_OK) {
@@ -448,6 +470,39 @@ pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after
         }
     }
     return p;
+}
+
+void pair_setup_bytes(sluice_transport_setup setup[2])
+{
+    pair_setup(setup);
+    for (int i = 0; i < 2; i++) {
+        setup[i].seal_bytes = 0;
+        setup[i].datagram_most = PAIR_BYTES_PACKET;
+        setup[i].control.pacing_bps = 0;
+    }
+}
+
+pair *pair_new(const sluice_transport_setup setup[2])
+{
+    return pair_new_failing(setup, -1);
+}
+
+pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after)
+{
+    return make(setup, fail_after, &transport_udp_LTX_sluice_plugin);
+}
+
+pair *pair_new_bytes(const sluice_transport_setup setup[2])
+{
+    return make(setup, -1, &transport_tcp_LTX_sluice_plugin);
+}
+
+int pair_move(pair *p, int end)
+{
+    p->end[end].path = (pair_path){.delay = p->end[end].path.delay};
+    p->end[end].link_free = 0;
+    p->end[end].bytes = true;
+    return p->ops->move(p->end[end].state, p->now, PAIR_BYTES_PACKET);
 }
 
 void pair_free(pair *p)
@@ -462,8 +517,8 @@ void pair_free(pair *p)
             free(pop(end).packet.data);
         free(end->flying);
         for (int j = 0; j < PAIR_OBJECTS; j++) {
-            udp_ranges_fini(&end->objects[j].got, &p->host);
-            udp_ranges_fini(&end->objects[j].acked, &p->host);
+            engine_ranges_fini(&end->objects[j].got, &p->host);
+            engine_ranges_fini(&end->objects[j].acked, &p->host);
         }
     }
     if (p->memory != 0)
@@ -498,7 +553,7 @@ static void step(pair *p)
         pair_end *from = &p->end[i], *to = &p->end[1 - i];
         while (from->count > 0 && from->flying[0].at <= p->now) {
             pair_flying item = pop(from);
-            arrive(to, &item.packet);
+            arrive(to, &item.packet, item.plain);
             free(item.packet.data);
         }
     }

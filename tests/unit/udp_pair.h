@@ -9,11 +9,12 @@
 #ifndef SLUICE_TEST_UDP_PAIR_H
 #define SLUICE_TEST_UDP_PAIR_H
 
-#include "../../plugins/transport/udp/ranges.h"
+#include "../../plugins/transport/engine/ranges.h"
 
 #include <sluice/transport.h>
 
 #define PAIR_OBJECTS 4096
+#define PAIR_BYTES_PACKET 16380 /* on a byte channel */
 
 typedef struct pair_path {
     sluice_duration delay;
@@ -26,7 +27,7 @@ typedef struct pair_path {
 } pair_path;
 
 typedef struct pair_object {
-    udp_ranges got, acked;
+    engine_ranges got, acked;
     uint64_t next; /* ordered: expected */
     uint64_t size, skipped, stop_code, abort_code;
     bool opened, ordered, ended, completed, aborted, stopped;
@@ -35,6 +36,7 @@ typedef struct pair_object {
 typedef struct pair_flying {
     sluice_time at;
     uint64_t order;
+    bool plain; /* it travels on a byte channel */
     sluice_packet packet;
 } pair_flying;
 
@@ -46,6 +48,7 @@ typedef struct pair_end {
     void *state;
     pair_object objects[PAIR_OBJECTS];
     pair_path path; /* of what this end sends */
+    bool bytes;     /* what it sends travels on a byte channel: its delay and rate hold there, and nothing else */
     sluice_time link_free;
     pair_flying *flying; /* heap by arrival */
     size_t count, room;
@@ -59,9 +62,9 @@ typedef struct pair_end {
     sluice_sample last_sample;
     uint64_t last_number; /* of packets produced: must grow */
     uint64_t drops, probes, packets;
-    uint64_t largest;
-    int refuse_open;     /* status of opened */
-    uint64_t paced_from; /* sliding check of the pacer */
+    uint64_t largest, batch_most; /* bytes of a packet, packets of a batch */
+    int refuse_open;              /* status of opened */
+    uint64_t paced_from;          /* sliding check of the pacer */
     struct {
         sluice_time at;
         uint64_t bytes;
@@ -82,11 +85,18 @@ typedef struct pair {
 
 /* Fills in usual values: 20 ms each way, no loss, windows of 4 MiB, 100 Mbit/s. */
 void pair_setup(sluice_transport_setup setup[2]);
+/* The same on byte channels of no rate, for pair_new_bytes. */
+void pair_setup_bytes(sluice_transport_setup setup[2]);
 /* NULL: an engine could not be made. */
 pair *pair_new(const sluice_transport_setup setup[2]);
 /* The same when an allocation fails after so many; negative: none does. */
 pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after);
+/* Two engines of transport `tcp`. */
+pair *pair_new_bytes(const sluice_transport_setup setup[2]);
 void pair_free(pair *p);
+
+/* That end moves to a byte channel; what it has sent before may still arrive. */
+int pair_move(pair *p, int end);
 
 /* Opens an object at an end, offers all and finishes it. */
 void pair_send(pair *p, int end, uint64_t id, unsigned flags, uint64_t size);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rtt.h"
+
+#define INITIAL_RTT (200 * SLUICE_MS)
+#define SLOT (1 * SLUICE_SECOND)
+#define STRETCH (2 * SLUICE_SECOND)
+#define SKEW_MOST 300e-6 /* crystals are within 100 ppm each; more is a queue that grows */
+
+void engine_least_add(engine_least *least, sluice_time now, sluice_duration slot, int64_t value)
+{
+    uint64_t epoch = now / slot + 1;
+    if (least->epoch == 0 || epoch >= least->epoch + ENGINE_LEAST_SLOTS) {
+        for (int i = 0; i < ENGINE_LEAST_SLOTS; i++)
+            least->slot[i] = INT64_MAX;
+        least->epoch = epoch;
+    }
+    while (least->epoch < epoch) {
+        least->epoch++;
+        least->slot[least->epoch % ENGINE_LEAST_SLOTS] = INT64_MAX;
+    }
+    int64_t *mine = &least->slot[least->epoch % ENGINE_LEAST_SLOTS];
+    if (value < *mine)
+        *mine = value;
+    least->least = *mine;
+    for (int i = 0; i < ENGINE_LEAST_SLOTS; i++) {
+        if (least->slot[i] < least->least)
+            least->least = least->slot[i];
+    }
+}
+
+void engine_rtt_init(engine_rtt *rtt, sluice_duration initial)
+{
+    *rtt = (engine_rtt){0};
+    rtt->initial = initial ? initial : INITIAL_RTT;
+    rtt->stretch = STRETCH;
+}
+
+void engine_rtt_sample(engine_rtt *rtt, sluice_time now, sluice_duration sample)
+{
+    if (sample == 0)
+        sample = 1;
+    rtt->latest = sample;
+    if (rtt->srtt == 0) {
+        rtt->srtt = sample;
+        rtt->rttvar = sample / 2;
+    } else {
+        sluice_duration error = rtt->srtt > sample ? rtt->srtt - sample : sample - rtt->srtt;
+        rtt->rttvar = (3 * rtt->rttvar + error) / 4;
+        rtt->srtt = (7 * rtt->srtt + sample) / 8;
+    }
+    engine_least_add(&rtt->least_rtt, now, SLOT, (int64_t)sample);
+    rtt->min_rtt = (sluice_duration)rtt->least_rtt.least;
+}
+
+sluice_duration engine_rtt_smoothed(const engine_rtt *rtt)
+{
+    return rtt->srtt ? rtt->srtt : rtt->initial;
+}
+
+sluice_duration engine_rtt_report_delay(const engine_rtt *rtt)
+{
+    sluice_duration delay = engine_rtt_smoothed(rtt) / 4;
+    return delay < SLUICE_MS ? SLUICE_MS : delay > 20 * SLUICE_MS ? 20 * SLUICE_MS : delay;
+}
+
+sluice_duration engine_rtt_pto(const engine_rtt *rtt)
+{
+    sluice_duration spread = rtt->srtt ? 4 * rtt->rttvar : rtt->initial / 2;
+    return engine_rtt_smoothed(rtt) + (spread > SLUICE_MS ? spread : SLUICE_MS) + engine_rtt_report_delay(rtt);
+}
+
+/* Halves the table by joining neighbours, and doubles the stretch. */
+static void points_fold(engine_rtt *rtt)
+{
+    for (uint32_t i = 0; i < ENGINE_SKEW_POINTS / 2; i++) {
+        uint32_t low = rtt->points[2 * i].delay <= rtt->points[2 * i + 1].delay ? 2 * i : 2 * i + 1;
+        rtt->points[i] = rtt->points[low];
+    }
+    rtt->point_count = ENGINE_SKEW_POINTS / 2;
+    rtt->stretch *= 2;
+}
+
+/* The slope of that edge of the lower convex hull that spans the middle of the time observed: no point lies below
+ * the line, as no packet arrives before the empty path lets it.  (Moon, Skelly, Towsley: clock skew, INFOCOM 1999.) */
+static double hull_slope(const engine_rtt *rtt)
+{
+    sluice_time middle = rtt->points[0].time / 2 + rtt->points[rtt->point_count - 1].time / 2;
+    uint32_t left = 0;
+    for (;;) {
+        double best = 0;
+        uint32_t right = left;
+        for (uint32_t i = left + 1; i < rtt->point_count; i++) {
+            double slope = (double)(rtt->points[i].delay - rtt->points[left].delay) /
+                           (double)(rtt->points[i].time - rtt->points[left].time + 1);
+            if (right == left || slope <= best) {
+                best = slope;
+                right = i;
+            }
+        }
+        if (right == left || rtt->points[right].time >= middle)
+            return best;
+        left = right;
+    }
+}
+
+static void skew_note(engine_rtt *rtt, sluice_time sent, int64_t delay)
+{
+    uint32_t last = rtt->point_count ? rtt->point_count - 1 : 0;
+    if (rtt->point_count > 0 && sent < rtt->skew_origin + rtt->stretch * rtt->point_count) {
+        if (delay < rtt->points[last].delay && sent > rtt->points[last].time) {
+            rtt->points[last].delay = delay;
+            rtt->points[last].time = sent;
+        }
+        return;
+    }
+    if (rtt->point_count == 0)
+        rtt->skew_origin = sent;
+    if (rtt->point_count == ENGINE_SKEW_POINTS)
+        points_fold(rtt);
+    /* Skipped stretches are joined with the one before. */
+    while (rtt->point_count > 0 && rtt->point_count < ENGINE_SKEW_POINTS &&
+           sent >= rtt->skew_origin + rtt->stretch * (rtt->point_count + 1))
+        rtt->stretch *= 2;
+    rtt->points[rtt->point_count].time = sent;
+    rtt->points[rtt->point_count].delay = delay;
+    rtt->point_count++;
+    if (rtt->point_count >= ENGINE_SKEW_POINTS / 2) {
+        double slope = hull_slope(rtt);
+        rtt->skew = slope > SKEW_MOST ? SKEW_MOST : slope < -SKEW_MOST ? -SKEW_MOST : slope;
+    }
+}
+
+sluice_duration engine_rtt_oneway(engine_rtt *rtt, sluice_time sent, sluice_time arrived)
+{
+    int64_t raw = (int64_t)(arrived - sent);
+    skew_note(rtt, sent, raw);
+    int64_t corrected = raw - (int64_t)((double)(sent - rtt->skew_origin) * rtt->skew);
+    engine_least_add(&rtt->least_oneway, sent, SLOT, corrected);
+    return corrected > rtt->least_oneway.least ? (sluice_duration)(corrected - rtt->least_oneway.least) : 0;
+}
+
+sluice_time engine_rtt_arrival(engine_rtt *rtt, sluice_time now, sluice_time arrived)
+{
+    engine_least_add(&rtt->least_return, now, SLOT, (int64_t)(now - arrived));
+    sluice_time here = arrived + (sluice_time)rtt->least_return.least;
+    return here < now ? here : now;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rtt.h - what is known of the path's delays: round trip (RFC 6298), its least, and the queue on the way out.
+ *
+ * The one-way delay is the receiver's clock minus ours: only its changes mean something.  The queue is the delay
+ * above the least one seen, after the clocks' skew has been taken out.
+ */
+#ifndef ENGINE_RTT_H
+#define ENGINE_RTT_H
+
+#include <sluice/types.h>
+
+#define ENGINE_LEAST_SLOTS 10
+#define ENGINE_SKEW_POINTS 32
+
+/* The least value of the last ten slots of one second or so. */
+typedef struct engine_least {
+    int64_t slot[ENGINE_LEAST_SLOTS];
+    uint64_t epoch; /* number of the newest slot, plus one; 0: empty */
+    int64_t least;
+} engine_least;
+
+typedef struct engine_rtt {
+    sluice_duration latest, srtt, rttvar, min_rtt; /* srtt 0: none measured */
+    sluice_duration initial;                       /* assumed until then */
+    engine_least least_rtt;
+    engine_least least_oneway; /* of skew-corrected one-way delays */
+    engine_least least_return; /* report's arrival here minus the packet's arrival there */
+    struct {
+        sluice_time time;
+        int64_t delay;
+    } points[ENGINE_SKEW_POINTS]; /* least raw one-way delay of each stretch of time */
+    uint32_t point_count;
+    sluice_duration stretch; /* length of a stretch; doubles when the table is full */
+    sluice_time skew_origin;
+    double skew; /* receiver's clock gains that many seconds per second */
+} engine_rtt;
+
+void engine_least_add(engine_least *least, sluice_time now, sluice_duration slot, int64_t value);
+
+void engine_rtt_init(engine_rtt *rtt, sluice_duration initial);
+void engine_rtt_sample(engine_rtt *rtt, sluice_time now, sluice_duration sample);
+
+/* srtt, or what is assumed before the first measurement. */
+sluice_duration engine_rtt_smoothed(const engine_rtt *rtt);
+
+/* Probe time-out without backoff: RFC 9002, 6.2.1, with the peer's greatest report delay. */
+sluice_duration engine_rtt_pto(const engine_rtt *rtt);
+
+/* How long a receiver holds its report back at most: a quarter of the round trip, 1 to 20 ms. */
+sluice_duration engine_rtt_report_delay(const engine_rtt *rtt);
+
+/* Notes one packet's one-way delay and returns the queue it saw. */
+sluice_duration engine_rtt_oneway(engine_rtt *rtt, sluice_time sent, sluice_time arrived);
+
+/* When the report would have been here with an empty way back: what delivery rates are measured with, so that a queue
+ * on the way back does not disturb them. */
+sluice_time engine_rtt_arrival(engine_rtt *rtt, sluice_time now, sluice_time arrived);
+
+#endif
