@@ -6,12 +6,14 @@
 # One JSON line a case: what was measured and what is aimed at.  Needs root and /dev/net/tun for the WAN cases and
 # room in $BENCH_DIR (default /dev/shm) for 9 GB.  Figures are defined in doc/performance.md.
 set -u
-: "${SLUICE:?}" "${TOP_BUILDDIR:?}"
+: "${SLUICE:?}" "${TOP_SRCDIR:?}" "${TOP_BUILDDIR:?}"
 wanem=$TOP_BUILDDIR/tests/wan/wanem
 measure=$TOP_BUILDDIR/tests/bench/measure
-room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
-trap 'rm -rf "$room"' EXIT
-cases=${CASES:-setup loopback wan1g wan100m small}
+if [ "${1:-}" != private ]; then
+    room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
+    trap 'rm -rf "$room"' EXIT
+fi
+cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege}
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -120,6 +122,231 @@ case_small() {
         report "5000 files of 4 KB, 100 Mbit/s 100 ms 0.1 %" 0 0 "4.0 s from start to end" "$room/small"
 }
 
+# ---- the ways in ----
+
+# Runs one case in network, mount and process namespaces of its own, which end with it.
+in_private() { # FUNCTION
+    ROOM=$room unshare --net --mount --pid --fork --kill-child=KILL --mount-proc bash "$0" private "$1"
+}
+
+# The command for the program itself, in the array `program`, where $SLUICE is a script of libtool's that stands before it: the
+# start of a shell would be measured as well.
+program_itself() {
+    local folder
+    folder=$(dirname "$SLUICE")/.libs
+    program=("$SLUICE")
+    [ ! -x "$folder/sluice" ] || program=(env "LD_LIBRARY_PATH=$folder" "$folder/sluice")
+}
+
+# Starts a server for files in $room/in; sets server and port.
+serve_here() { # ADDRESS COMMAND-BEFORE...
+    local address=$1
+    shift
+    port=33991
+    rm -rf "$room/in" "$room/out" "$room/state"
+    mkdir -p "$room/in" "$room/out" "$room/state"
+    "$@" "$measure" "$room/out/server.json" "$SLUICE" serve --listen "$address:$port" --max-sessions 100 \
+        --root "$room/in" --ticket-file "$room/state/ticket" >"$room/out/serve.log" 2>&1 &
+    server=$!
+    for _ in $(seq 100); do grep -qs fetch "$room/out/serve.log" && break; sleep 0.05; done
+}
+end_server() {
+    kill -TERM "$server"
+    wait "$server"
+}
+
+# ssh_setup: what the way through ssh adds once the remote program has spoken.
+#
+#     added = (start of the client + its setup_seconds) - when the first byte of the remote's stdout left ssh
+#
+# in round trips of the path (100 ms), with a real sshd behind it, in a push.  setup_seconds ends with the first data
+# packet.  The remote's first word is seen by a program between the client and ssh; the startup files of the remote shell
+# say nothing.  What ssh itself takes until then is given beside it (until_first_word), and what `ssh host true` takes, which
+# is not the same: that one also waits for the exit status.  first_udp is the same figure for the client's first datagram,
+# seen on the path itself.
+case_ssh_setup() { in_private ssh_setup_inside; }
+ssh_setup_inside() {
+    local start=0 true_seconds pass
+    export room TMPDIR=/run SLUICE_PRIVATE=yes real_user=0
+    . "$TOP_SRCDIR/tests/system/private.sh"
+    . "$TOP_SRCDIR/tests/system/session.sh"
+    . "$TOP_SRCDIR/tests/system/network.sh"
+    . "$TOP_SRCDIR/tests/system/sshd.sh"
+    program_itself
+    network --rate 1g --rtt 100ms
+    ssh_room
+    head -c 1048576 /dev/urandom >"$room/one"
+    start=$(date +%s%N)
+    in_client ssh near true
+    true_seconds=$(awk -v ns=$(($(date +%s%N) - start)) 'BEGIN { printf "%.3f", ns / 1e9 }')
+    for pass in 1 2 3; do
+        in_client "$TOP_BUILDDIR/tests/bench/measure" "$room/client.json" "${program[@]}" copy --json --progress never \
+            --overwrite always --ssh "$TOP_BUILDDIR/tests/bench/firstword $room/word.json ssh" "$room/one" near:one \
+            >"$room/events" 2>"$room/said" || { sed 's/^/bench: /' "$room/said" >&2; return 1; }
+        awk -v started="$(value "$room/client.json" started_ns)" -v setup="$(value "$room/events" setup_seconds)" \
+            -v ssh="$(value "$room/word.json" started_ns)" -v word="$(value "$room/word.json" first_word_ns)" \
+            -v bare="$true_seconds" 'BEGIN {
+                printf "{\"case\":\"ssh setup, 100 ms\",\"ssh_true_seconds\":%.3f,\"until_first_word\":%.3f," \
+                       "\"setup_seconds\":%.3f,\"added_round_trips\":%.2f,\"reach\":\"at most 1 round trip\"}\n",
+                       bare, (word - ssh) / 1e9, setup, ((started - word) / 1e9 + setup) / 0.1
+            }'
+    done
+}
+
+# tcp_loopback: transport tcp against one TLS connection of OpenSSL with the same cipher, on loopback: as its own s_client and
+# s_server carry it, and as two programs do that have nothing else to do (tls.c); from zeroes to nothing in all three.
+case_tcp_loopback() {
+    local bytes=4000000000 suite name pass
+    serve_here 127.0.0.1
+    head -c "$bytes" /dev/zero >"$room/in/zeroes"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$room/key.pem" \
+        -out "$room/certificate.pem" -subj /CN=bench -days 2 2>/dev/null
+    printf '[session pull]\nsource = sluice://127.0.0.1:%s/zeroes\ndestination = null:\nticket-file = %s\ntransport = tcp\n' \
+        "$port" "$room/state/ticket" >"$room/bench.ini"
+    for pass in 1 2 3; do
+        "$SLUICE" run --json --progress never "$room/bench.ini" pull >"$room/out/copy.json" 2>"$room/out/copy.log" ||
+            { sed 's/^/bench: /' "$room/out/copy.log" >&2; break; }
+        name=$(sed -n 's/.*"cipher":"\([^"]*\)".*/\1/p' "$room/out/copy.json" | tail -n 1)
+        case $name in
+        aes-256-gcm) suite=TLS_AES_256_GCM_SHA384 ;;
+        chacha20-poly1305) suite=TLS_CHACHA20_POLY1305_SHA256 ;;
+        *) suite=TLS_AES_128_GCM_SHA256 ;;
+        esac
+        openssl_pair "$suite" "$bytes" >"$room/out/openssl.json"
+        "$TOP_BUILDDIR/tests/bench/tls" "$room/certificate.pem" "$room/key.pem" "$suite" "$bytes" >"$room/out/tls.json"
+        awk -v name="$name" -v ours="$(value "$room/out/copy.json" goodput_bps)" \
+            -v theirs="$(value "$room/out/openssl.json" mbps)" -v bare="$(value "$room/out/tls.json" mbps)" \
+            -v transport="$(sed -n 's/.*"transport":"\([^"]*\)".*/\1/p' "$room/out/copy.json" | tail -n 1)" 'BEGIN {
+                printf "{\"case\":\"tcp loopback\",\"transport\":\"%s\",\"cipher\":\"%s\",\"mbps\":%.0f," \
+                       "\"openssl_mbps\":%.0f,\"ratio\":%.2f,\"bare_mbps\":%.0f,\"bare_ratio\":%.2f," \
+                       "\"reach\":\"ratio 0.8\"}\n",
+                       transport, name, ours / 1e6, theirs, ours / 1e6 / theirs, bare, ours / 1e6 / bare }'
+    done
+    end_server
+    rm -f "$room/in/zeroes"
+}
+
+# s_client reads zeroes from a file, s_server writes to /dev/null and reads a stdin that never ends.
+openssl_pair() { # SUITE BYTES
+    local start keeper
+    head -c "$2" /dev/zero >"$room/zeroes"
+    mkfifo "$room/hold" 2>/dev/null
+    sleep 300 >"$room/hold" &
+    keeper=$!
+    openssl s_server -accept 127.0.0.1:33992 -quiet -naccept 1 -cert "$room/certificate.pem" -key "$room/key.pem" \
+        -ciphersuites "$1" <"$room/hold" >/dev/null 2>&1 &
+    local pair=$!
+    for _ in $(seq 100); do grep -q ":84C8 00000000:0000 0A" /proc/net/tcp && break; sleep 0.02; done
+    start=$(date +%s%N)
+    openssl s_client -connect 127.0.0.1:33992 -quiet -no_ign_eof -ciphersuites "$1" <"$room/zeroes" >/dev/null 2>&1
+    wait $pair
+    awk -v ns=$(($(date +%s%N) - start)) -v bytes="$2" 'BEGIN { printf "{\"mbps\":%.1f}\n", bytes * 8000 / ns }'
+    kill $keeper
+    rm -f "$room/zeroes"
+}
+
+# fifty: fifty clients of one server at once on this machine.  Each one's goodput in a window of time that is common to all;
+# spread is (most - least) / mean.  In the pull they read one file and keep nothing, in the push they send zeroes.  The clients
+# run at a lower priority, because it is the server's worker whose capacity they are to share, not this machine's.
+case_fifty() {
+    local way number
+    serve_here 127.0.0.1
+    head -c 2000000000 /dev/zero >"$room/in/zeroes"
+    for number in $(seq 50); do
+        printf '[session pull%s]\nsource = sluice://127.0.0.1:%s/zeroes\ndestination = null:\nticket-file = %s\n' \
+            "$number" "$port" "$room/state/ticket"
+        printf '[session push%s]\nsource = zero:8G\ndestination = sluice://127.0.0.1:%s/push%s\nticket-file = %s\n' \
+            "$number" "$port" "$number" "$room/state/ticket"
+    done >"$room/bench.ini"
+    for way in pull push; do
+        nice -n 10 "$TOP_BUILDDIR/tests/bench/crowd" 50 15 "$SLUICE" run --json --progress never "$room/bench.ini" "$way{}" \
+            >"$room/out/crowd.json" 2>"$room/out/crowd.log" || grep '^crowd:' "$room/out/crowd.log" >&2
+        sed "s/^{/{\"case\":\"fifty at once, $way\",/; s/}\$/,\"server_peak_mb\":$(peak_mb),\"reach\":\"spread 0.20\"}/" \
+            "$room/out/crowd.json"
+    done
+    end_server
+    rm -rf "$room/in"
+}
+
+# The most memory that the server has held so far.
+peak_mb() {
+    local pid
+    pid=$(cat "/proc/$server/task/$server/children")
+    awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/${pid%% *}/status"
+}
+
+# siege: a transfer on loopback, alone and while the server is besieged from another namespace: 10 000 half-open TCP
+# connections and 50 000 random datagrams a second to its port.  Half-open in two ways: connected and silent (opened again when
+# the server hangs up), and SYNs that nobody stands behind; `none` are the datagrams alone.  `aside` are the same datagrams to an address
+# that this side drops at once: what the besieger itself takes of this machine.  Rates are medians of three; ratio is to the
+# quiet ones, fair_ratio to those beside the siege of the other address.
+case_siege() { in_private siege_inside; }
+siege_inside() {
+    local kind pass
+    room=$ROOM
+    ip link set lo up
+    unshare --net sleep infinity &
+    local holder=$!
+    while [ "$(readlink /proc/$holder/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+    away=(nsenter "--net=/proc/$holder/ns/net" --)
+    ip link add s0 type veth peer name a0 netns $holder
+    ip addr add 10.81.0.2/24 dev s0
+    ip link set s0 up
+    "${away[@]}" ip addr add 10.81.0.1/24 dev a0
+    "${away[@]}" ip link set a0 up
+    "${away[@]}" ip link set lo up
+    "${away[@]}" ip route add local 10.81.128.0/17 dev lo
+    "${away[@]}" ip route add 10.83.0.0/16 via 10.81.0.2
+    ip route add 10.81.128.0/17 via 10.81.0.1
+    ip route add 10.82.0.0/16 via 10.81.0.1
+    for pass in 1 2 3; do
+        for kind in quiet aside none silent syn; do besieged $kind; done
+    done >"$room/siege.txt"
+    awk '{ rate[$1, ++n[$1]] = $2; if ($3 > peak[$1]) peak[$1] = $3; resent[$1] += $4 / 3; did[$1] = $5 }
+        function median(k,  a, b, c) { a = rate[k, 1]; b = rate[k, 2]; c = rate[k, 3]
+            return a > b ? (b > c ? b : (a > c ? c : a)) : (a > c ? a : (b > c ? c : b)) }
+        END { split("aside none silent syn", kinds)
+            for (i = 1; i <= 4; i++) { k = kinds[i]
+                printf "{\"case\":\"siege: %s\",\"quiet_mbps\":%.0f,\"mbps\":%.0f,\"ratio\":%.2f,\"fair_ratio\":%.2f," \
+                       "\"resent\":%.3f,\"peak_mb\":%.0f,\"growth_mb\":%.0f,\"did\":%s,\"reach\":\"ratio 0.90, growth 50 MB\"}\n",
+                       k, median("quiet"), median(k), median(k) / median("quiet"), median(k) / median("aside"),
+                       resent[k], peak[k], peak[k] - peak["quiet"], did[k] } }' "$room/siege.txt"
+}
+
+# One transfer: kind, Mbit/s, the server's peak in MB, share of packets sent again, what the besieger did.
+besieged() { # KIND
+    local attacker=0 target=10.81.0.2 kind=$1
+    serve_here 0.0.0.0
+    printf '[session push]\nsource = zero:3G\ndestination = sluice://127.0.0.1:%s/zeroes\nticket-file = %s\n' \
+        "$port" "$room/state/ticket" >"$room/bench.ini"
+    echo '{}' >"$room/out/siege.json"
+    if [ "$1" != quiet ]; then
+        rm -f "$room/stop"
+        mkfifo "$room/stop"
+        [ "$1" != aside ] || { target=10.83.0.1; kind=none; }
+        "${away[@]}" "$TOP_BUILDDIR/tests/bench/siege" "$kind" $target "$port" 10000 50000 <"$room/stop" \
+            >"$room/out/siege.json" 2>"$room/out/siege.log" &
+        attacker=$!
+        exec 7>"$room/stop"
+        for _ in $(seq 400); do grep -q ready "$room/out/siege.json" && break; sleep 0.05; done
+        grep -q ready "$room/out/siege.json" || sed 's/^/bench: /' "$room/out/siege.log" >&2
+    fi
+    "$SLUICE" run --json --progress never "$room/bench.ini" push >"$room/out/copy.json" 2>"$room/out/copy.log" 7>&- ||
+        sed 's/^/bench: /' "$room/out/copy.log" >&2
+    exec 7>&-
+    [ $attacker = 0 ] || wait $attacker
+    end_server
+    echo "$1" "$(awk -v bps="$(value "$room/out/copy.json" goodput_bps)" 'BEGIN { printf "%.1f", bps / 1e6 }')" \
+        "$(awk -v kib="$(value "$room/out/server.json" peak_kib)" 'BEGIN { printf "%.1f", kib / 1024 }')" \
+        "$(awk -v r="$(value "$room/out/copy.json" resent_packets)" -v d="$(value "$room/out/copy.json" data_packets)" \
+            'BEGIN { printf "%.4f", d > 0 ? r / d : 0 }')" "$(tail -n 1 "$room/out/siege.json")"
+    rm -f "$room/in/zeroes"
+}
+
+if [ "${1:-}" = private ]; then
+    "$2"
+    exit
+fi
 for case in $cases; do
     "case_$case"
 done

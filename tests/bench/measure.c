@@ -2,8 +2,8 @@
 /*
  * measure FILE COMMAND ARGUMENT...
  *
- * Runs the command, passes SIGTERM and SIGINT on to it, and writes one JSON object about it to FILE: wall and CPU
- * seconds and the peak of its resident memory.  Exits as the command did.
+ * Runs the command, passes SIGTERM and SIGINT on to it, and writes one JSON object about it to FILE: when it was started
+ * (CLOCK_MONOTONIC, in nanoseconds), wall and CPU seconds and the peak of its resident memory.  Exits as the command did.
  */
 #include <errno.h>
 #include <signal.h>
@@ -61,7 +61,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "measure: %s: %s\n", argv[1], strerror(errno));
         return 2;
     }
-    fprintf(out, "{\"seconds\":%.3f,\"user\":%.3f,\"system\":%.3f,\"peak_kib\":%ld}\n",
+    fprintf(out, "{\"started_ns\":%lld,\"seconds\":%.3f,\"user\":%.3f,\"system\":%.3f,\"peak_kib\":%ld}\n",
+            (long long)start.tv_sec * 1000000000 + start.tv_nsec,
             (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9,
             seconds_of(usage.ru_utime), seconds_of(usage.ru_stime), usage.ru_maxrss);
     fclose(out);

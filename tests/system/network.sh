@@ -105,7 +105,7 @@ wide_link() { # OPTION...
         --b-address 10.80.2.2/24 --b-address fd80:2::2/64 \
         link "/proc/${holder[router]}/ns/net" "/proc/${holder[server]}/ns/net" >"$room/wan.out" 2>"$room/wan.err" &
     wan=$!
-    await 5 "the wide link" grep -q ready "$room/wan.out"
+    await 5 "the wide link" grep -qs ready "$room/wan.out"
 }
 
 # Puts a wide link in the place of the short one between router and server; what listens there stays.

@@ -68,12 +68,12 @@ replayed() { # WHAT FROM TO COMPARED
         <"$room/replay.in" >"$room/replay.out" 2>"$room/replay.err" &
     attacker=$!
     exec 8>"$room/replay.in"
-    await 10 "the attacker" grep -q ready "$room/replay.out" || cat "$room/replay.err"
+    await 10 "the attacker" grep -qs ready "$room/replay.out" || cat "$room/replay.err"
     before=$(moved)
     await_moved $((before + 8000000))
     # Only now, so that the copy was attacked long enough.
     exec 8>&-
-    await 10 "the attacker's figures" grep -q sent_packets "$room/replay.out"
+    await 10 "the attacker's figures" grep -qs sent_packets "$room/replay.out"
     wait "$attacker"
     end_copy 0 "$1"
     filter_off

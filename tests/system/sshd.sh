@@ -33,7 +33,7 @@ END
         skip "sshd does not run here: $(cat "$keys/log.$1")"
     "${at[@]}" "$(command -v sshd)" -D -e -f "$keys/sshd_config.$1" 2>"$keys/log.$1" &
     sshd[$1]=$!
-    await 10 "sshd on $1" grep -q "Server listening" "$keys/log.$1"
+    await 10 "sshd on $1" grep -qs "Server listening" "$keys/log.$1"
 }
 
 ssh_keys() {

@@ -76,6 +76,7 @@ struct stats {
 	uint64_t lost, queue_dropped, late_max_ns;
 	uint64_t queue_max_bytes;
 	uint64_t corrupted, duplicated, reordered, filtered;
+	uint64_t first_udp;	/* ns of CLOCK_MONOTONIC, when the first one came in */
 };
 
 struct direction {
@@ -151,11 +152,15 @@ static bool lose(struct direction *d)
 	return d->bad;
 }
 
+static bool is_udp(const unsigned char *ip)
+{
+	return ((ip[0] >> 4) == 4 ? ip[9] : ip[6]) == 17;
+}
+
 /* What a firewall before the line does to the packet. */
 static bool filtered(struct direction *d, const unsigned char *ip)
 {
-	bool udp = ((ip[0] >> 4) == 4 ? ip[9] : ip[6]) == 17;
-	return udp && d->udp_loss > 0 && (d->udp_loss >= 1 || uniform(d) < d->udp_loss);
+	return is_udp(ip) && d->udp_loss > 0 && (d->udp_loss >= 1 || uniform(d) < d->udp_loss);
 }
 
 static uint64_t backlog_bytes(struct direction *d, uint64_t now)
@@ -324,6 +329,8 @@ static void arrive(struct direction *d, const unsigned char *buf, int len, uint6
 		gso = vh->gso_size;
 		total = (len - HDR - hlen + gso - 1) / gso;
 	}
+	if (!d->st.first_udp && is_udp(ip))
+		d->st.first_udp = now;
 	if (d->line_free < now)
 		d->line_free = now;
 	for (i = 0; i <= total; i++) {
@@ -689,9 +696,10 @@ static void print_direction(FILE *f, struct direction *d, const char *tail)
 		",\"packets_out\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ",\"lost\":%" PRIu64
 		",\"filtered\":%" PRIu64 ",\"queue_dropped\":%" PRIu64 ",\"queue_max_bytes\":%" PRIu64
 		",\"reordered\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"corrupted\":%" PRIu64
-		",\"late_max_us\":%.0f}%s", d->name, d->st.packets_in, d->st.bytes_in,
+		",\"first_udp_ns\":%" PRIu64 ",\"late_max_us\":%.0f}%s", d->name, d->st.packets_in, d->st.bytes_in,
 		d->st.packets_out, d->st.bytes_out, d->st.lost, d->st.filtered, d->st.queue_dropped,
 		d->st.queue_max_bytes, d->st.reordered, d->st.duplicated, d->st.corrupted,
+		d->st.first_udp,
 		(double)d->st.late_max_ns / 1e3, tail);
 }
 
