@@ -24,7 +24,7 @@ static void write_out(void *user, const char *text, size_t bytes)
 static void complain(void *user, const char *sentence)
 {
     (void)user;
-    sluice_screen_say("%s", sentence);
+    sluice_screen_complain(sentence);
 }
 
 /* Errors of the file have been told line by line; then error stays empty. */

@@ -11,11 +11,13 @@
 
 const sluice_help sluice_help_copy = {
     .usage = "copy [OPTION...] SOURCE... DESTINATION",
-    .summary = "Copies files and directories, with all below them, to or from a server. One side is local, the other "
-               "is sluice://HOST[:PORT]/PATH, where `sluice serve` runs (port 33001); PATH is below the root of the "
-               "server. An existing directory, or a DESTINATION that ends in '/', means into it. A copy that was "
+    .summary = "Copies files and directories, with all below them, to or from another machine. One side is local, the "
+               "other is [USER@]HOST:PATH, reached through ssh, where sluice is installed but nothing needs to run (PATH is "
+               "relative to the home directory); or sluice://HOST[:PORT]/PATH, where `sluice serve` runs (port 33001; PATH "
+               "is below the root of the server). Data goes by UDP where it arrives, else by TCP. An existing directory, or a DESTINATION that ends in '/', means into it. A copy that was "
                "interrupted goes on where it was when the same command is given again.",
-    .examples = "  sluice copy --ticket-file t data/ sluice://archive.example/in/\n"
+    .examples = "  sluice copy data/ user@archive.example:in/\n"
+                "  sluice copy --ticket-file t data/ sluice://archive.example/in/\n"
                 "  sluice copy --ticket-file t --rate 500m sluice://archive.example/out/a.iso .\n",
     .table = SLUICE_SETTINGS_TRANSFER,
     .config = true,
@@ -32,7 +34,8 @@ const sluice_help sluice_help_run = {
 const sluice_help sluice_help_serve = {
     .usage = "serve --root DIR [OPTION...]",
     .summary = "Lets clients copy files to and from a directory, in the foreground. Who has the ticket file is let in; "
-               "it is made if it is not there. SIGTERM: no new sessions, and the end when those that run are done.",
+               "it is made if it is not there. SIGTERM: no new sessions, and the end when those that run are done. "
+               "SIGHUP: options and configuration file are read again.",
     .examples = "  sluice serve --root /srv/sluice --read-only\n",
     .table = SLUICE_SETTINGS_SERVE,
     .config = true,
@@ -44,9 +47,11 @@ static const struct {
 } groups[] = {
     {"What is copied", " file-list pair-list null exclude include symlinks "},
     {"How files are written", " overwrite resume preserve checksum sync mkdir "},
-    {"Admission", " listen root read-only write-only ticket-file pin once max-sessions "},
+    {"Admission",
+     " listen stdio root read-only write-only ticket-file default-ticket pin once max-sessions max-handshakes "
+     "max-handshakes-per-host "},
     {"Rate", " rate min-rate max-rate policy congestion "},
-    {"Connection", " cipher crypto transport timeout memory "},
+    {"Connection", " transport ssh remote-command udp-ports udp-host cipher crypto timeout memory "},
     {"Output", " report json progress quiet verbose "},
     {"Other", ""},
 };
@@ -68,7 +73,8 @@ static const struct {
 } arguments[] = {
     {"exclude", "PATTERN"}, {"include", "PATTERN"},  {"preserve", "LIST"},       {"report", "LIST"},
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
-    {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"},
+    {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
+    {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)

@@ -14,6 +14,10 @@ static void *body(void *argument)
         int signal = 0;
         if (sigwait(&interrupt->signals, &signal) != 0 || signal == WAKE_UP)
             continue;
+        if (signal == SIGHUP && interrupt->hangup == SLUICE_HANGUP_RELOADS) {
+            interrupt->came(interrupt->user, signal, 0);
+            continue;
+        }
         atomic_store(&interrupt->last, signal);
         if (++count >= PATIENCE)
             _exit(sluice_status_exit(SLUICE_EINTERRUPTED));
@@ -29,15 +33,19 @@ static void add_unless_ignored(sigset_t *set, int signal)
         sigaddset(set, signal);
 }
 
-int sluice_interrupt_begin(sluice_interrupt *interrupt, bool with_hangup,
+int sluice_interrupt_begin(sluice_interrupt *interrupt, sluice_hangup hangup,
                            void (*came)(void *user, int signal, unsigned count), void *user, sluice_error *error)
 {
-    *interrupt = (sluice_interrupt){.came = came, .user = user};
+    *interrupt = (sluice_interrupt){.hangup = hangup, .came = came, .user = user};
     sigemptyset(&interrupt->signals);
     add_unless_ignored(&interrupt->signals, SIGINT);
     add_unless_ignored(&interrupt->signals, SIGTERM);
-    if (with_hangup)
+    if (hangup == SLUICE_HANGUP_ENDS) {
         add_unless_ignored(&interrupt->signals, SIGHUP);
+    } else {
+        signal(SIGHUP, SIG_DFL);
+        sigaddset(&interrupt->signals, SIGHUP);
+    }
     sigaddset(&interrupt->signals, WAKE_UP);
     int reason = pthread_sigmask(SIG_BLOCK, &interrupt->signals, &interrupt->before);
     if (reason == 0)

@@ -245,13 +245,20 @@ const char *sluice_line_value(const sluice_line *line, const char *key)
 
 /* ---- the library ---- */
 
-static void say_config_error(void *user, const char *sentence)
+typedef struct complaints {
+    void (*complain)(const char *sentence);
+    unsigned count;
+} complaints;
+
+static void take_complaint(void *user, const char *sentence)
 {
-    (*(unsigned *)user)++;
-    sluice_screen_say("%s", sentence);
+    complaints *all = user;
+    all->count++;
+    all->complain(sentence);
 }
 
-static int configure(const sluice_line *line, sluice *library, sluice_error *error)
+static int configure(const sluice_line *line, sluice *library, void (*complain)(const char *sentence),
+                     sluice_error *error)
 {
     int status = SLUICE_OK;
     for (size_t i = 0; i < line->plugin_dir_count && status == SLUICE_OK; i++)
@@ -259,9 +266,9 @@ static int configure(const sluice_line *line, sluice *library, sluice_error *err
     if (status == SLUICE_OK)
         status = sluice_plugin_path(library, secure_getenv("SLUICE_PLUGIN_PATH"), error);
     if (status == SLUICE_OK && line->config != NULL) {
-        unsigned told = 0;
-        status = sluice_config_read(library, line->config, say_config_error, &told, error);
-        if (status != SLUICE_OK && told > 0 && error != NULL)
+        complaints all = {.complain = complain};
+        status = sluice_config_read(library, line->config, take_complaint, &all, error);
+        if (status != SLUICE_OK && all.count > 0 && error != NULL)
             *error = (sluice_error){.status = status};
     }
     for (size_t i = 0; i < line->set_count && status == SLUICE_OK; i++)
@@ -269,14 +276,15 @@ static int configure(const sluice_line *line, sluice *library, sluice_error *err
     return status;
 }
 
-int sluice_line_library(const sluice_line *line, sluice **out, sluice_error *error)
+int sluice_line_library(const sluice_line *line, void (*complain)(const char *sentence), sluice **out,
+                        sluice_error *error)
 {
     sluice *library;
     int status = sluice_new(&library, error);
     if (status != SLUICE_OK)
         return status;
     sluice_screen_log(library, line);
-    status = configure(line, library, error);
+    status = configure(line, library, complain, error);
     if (status != SLUICE_OK) {
         sluice_free(library);
         return status;

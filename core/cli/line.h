@@ -38,9 +38,10 @@ void sluice_line_fini(sluice_line *line);
 /* The last value given for a key, "yes" or "no" of a bool; NULL: not given. */
 const char *sluice_line_value(const sluice_line *line, const char *key);
 
-/* Makes the library: directories of plugins, configuration, --set.  Errors of the INI file are written to stderr one
- * by one; then error is empty and the status ECONFIG. */
-int sluice_line_library(const sluice_line *line, sluice **out, sluice_error *error);
+/* Makes the library: directories of plugins, configuration, --set.  complain is told the errors of the INI file one by
+ * one; then error is empty and the status ECONFIG. */
+int sluice_line_library(const sluice_line *line, void (*complain)(const char *sentence), sluice **out,
+                        sluice_error *error);
 
 /* The settings of the configuration, or of a session of it (NULL: none), with the options of the line over them. */
 int sluice_line_settings(const sluice_line *line, sluice *library, const char *session, sluice_settings **out,

@@ -5,7 +5,7 @@
  * A line of the frame that begins with '@' is replaced, all others pass as they are:
  *
  *     @options copy         the options of a subcommand that has an option table
- *     @keys transfer        the keys of that section of the INI file; serve
+ *     @keys transfer        the keys of that section of the INI file; serve, ticket
  *     @plugin congestion fair
  */
 #include "cli/help.h"
@@ -135,6 +135,8 @@ static int put_section(const char *section)
         options = sluice_settings_options(SLUICE_SETTINGS_TRANSFER, &count);
     else if (strcmp(section, "serve") == 0)
         options = sluice_settings_options(SLUICE_SETTINGS_SERVE, &count);
+    else if (strcmp(section, "ticket") == 0)
+        options = sluice_settings_options(SLUICE_SETTINGS_TICKET, &count);
     else
         return SLUICE_EUSAGE;
     put_keys(options, count);

@@ -3,6 +3,7 @@
 
 #include "cli/screen.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ int sluice_orders_begin(sluice_orders *orders, sluice *library, sluice_error *er
 {
     *orders = (sluice_orders){.library = library};
     pthread_mutex_init(&orders->lock, NULL);
-    return sluice_interrupt_begin(&orders->interrupt, true, interrupted, orders, error);
+    return sluice_interrupt_begin(&orders->interrupt, SLUICE_HANGUP_ENDS, interrupted, orders, error);
 }
 
 void sluice_orders_end(sluice_orders *orders)
@@ -48,6 +49,31 @@ static void set_current(sluice_orders *orders, sluice_transfer *transfer)
     pthread_mutex_unlock(&orders->lock);
 }
 
+/* What a report plugin would have said, were there one that does. */
+static void say_warning(void *user, const sluice_event *event)
+{
+    (void)user;
+    if (event->type == SLUICE_EVENT_WARNING)
+        sluice_screen_say("warning: %s", event->message);
+}
+
+static bool somebody_says_warnings(const sluice_settings *settings)
+{
+    char word[64];
+    const char *list = sluice_settings_get(settings, "report");
+    if (sluice_screen_is_on(settings, "quiet") || sluice_screen_is_on(settings, "json"))
+        return true;
+    while (list != NULL && *list != '\0') {
+        list += strspn(list, ", \t");
+        size_t bytes = strcspn(list, ", \t");
+        snprintf(word, sizeof word, "%.*s", (int)bytes, list);
+        if (strcmp(word, "progress") == 0 || strcmp(word, "json") == 0)
+            return true;
+        list += bytes;
+    }
+    return false;
+}
+
 int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, const char *name,
                      const char *const *sources, size_t source_count, const char *destination)
 {
@@ -61,6 +87,7 @@ int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, con
         .source_count = source_count,
         .destination = destination,
         .name = name,
+        .event = somebody_says_warnings(settings) ? NULL : say_warning,
         .report = sluice_screen_spec(data, sluice_settings_get(settings, "progress"),
                                      sluice_screen_is_on(settings, "quiet"), sluice_screen_is_on(settings, "verbose")),
     };

@@ -16,7 +16,7 @@ int sluice_undertaking_run(const sluice_undertaking *undertaking, int argc, char
     if (status == SLUICE_OK)
         status = undertaking->check(&line, &error);
     if (status == SLUICE_OK)
-        status = sluice_line_library(&line, &library, &error);
+        status = sluice_line_library(&line, sluice_screen_complain, &library, &error);
     if (status == SLUICE_OK)
         exit_status = undertaking->run(&line, library);
     else

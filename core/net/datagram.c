@@ -537,3 +537,18 @@ void sluice_endpoint_free(sluice_endpoint *endpoint)
         TAILQ_REMOVE(&datagram->waiting, endpoint, waiting_link);
     free(endpoint);
 }
+int sluice_endpoint_path_add(sluice_endpoint *endpoint, const sluice_address *peer, uint32_t *number)
+{
+    for (uint32_t i = 0; i < SLUICE_PATHS; i++)
+        if (sluice_address_is_none(&endpoint->paths[i].peer)) {
+            endpoint->paths[i].peer = *peer;
+            *number = i;
+            return SLUICE_OK;
+        }
+    return SLUICE_ELIMIT;
+}
+int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error)
+{
+    (void)datagram;
+    return sluice_fail(error, SLUICE_EUNSUPPORTED, "not yet");
+}

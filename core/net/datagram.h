@@ -107,4 +107,6 @@ void sluice_endpoint_adopt(sluice_endpoint *endpoint, uint32_t path);
  * source addresses cannot push out a path that is being validated. */
 void sluice_endpoint_confirm(sluice_endpoint *endpoint, uint32_t path);
 
+int sluice_endpoint_path_add(sluice_endpoint *endpoint, const sluice_address *peer, uint32_t *path);
+int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error);
 #endif

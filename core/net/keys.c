@@ -55,6 +55,11 @@ int sluice_keys_derive(const sluice_keys *keys, sluice_role sealer, uint32_t lan
     return status;
 }
 
+int sluice_keys_join(const sluice_keys *keys, uint8_t out[SLUICE_SECRET_BYTES])
+{
+    return derive(keys, "join", SLUICE_CLIENT, 0, 0, out, SLUICE_SECRET_BYTES);
+}
+
 int sluice_keys_install(const sluice_keys *keys, sluice_role sealer, uint32_t lane, uint64_t phase,
                         const sluice_crypto_ops *ops, void *crypto, const sluice_cipher *cipher)
 {

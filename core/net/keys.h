@@ -36,6 +36,10 @@ void sluice_keys_fini(sluice_keys *keys); /* cleanses */
 int sluice_keys_derive(const sluice_keys *keys, sluice_role sealer, uint32_t lane, uint64_t phase, uint8_t *key,
                        size_t key_bytes, uint8_t iv[SLUICE_CRYPTO_IV_BYTES]);
 
+/* What a client proves with, on another channel than the one of the set-up, that it is the session's: label "join", all
+ * numbers 0.  Cleanse it after use. */
+int sluice_keys_join(const sluice_keys *keys, uint8_t out[SLUICE_SECRET_BYTES]);
+
 /* Derives and installs the key of a phase into slot phase mod SLUICE_CRYPTO_SLOTS of an instance. */
 int sluice_keys_install(const sluice_keys *keys, sluice_role sealer, uint32_t lane, uint64_t phase,
                         const sluice_crypto_ops *ops, void *crypto, const sluice_cipher *cipher);

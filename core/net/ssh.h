@@ -2,7 +2,7 @@
 /*
  * ssh.h - a message channel to `sluice serve --stdio` on another machine, through the system's ssh.
  *
- * Runs `ssh ... -- TARGET REMOTE serve --stdio` as a child process, so that the user's configuration, agent, keys, ProxyJump
+ * Runs `ssh OPTIONS -- TARGET REMOTE serve --stdio` as a child process, so that the user's configuration, agent, keys, ProxyJump
  * and aliases work.  Its stdin and stdout are the channel; its stderr is read line by line, passed on as it comes, and looked
  * at when ssh ends early, to tell why.  Prompts are ssh's own, on the terminal.  Only TARGET and REMOTE are arguments; paths and
  * secrets travel inside the channel.  The child is ended (stdin closed, then SIGTERM, by its process id) when the channel

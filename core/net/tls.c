@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/tls.h"
 
+#include "net/channel_state.h"
 #include "net/dialer.h"
 #include "net/identity_handles.h"
 #include "net/secure.h"
 #include "net/tls_keeper.h"
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -16,84 +18,101 @@
 
 #define TIMEOUT_NS (15 * SLUICE_SECOND)
 #define STAGGER_NS (250 * SLUICE_MS)
-#define FINISH_NS (2 * SLUICE_SECOND)
-#define QUEUE_BYTES_MAX ((size_t)1 << 20)
-#define LENGTH_BYTES 4
-#define CHUNK_BYTES 16384
-#define ROUNDS 8 /* of receiving, before others get their turn */
+#define IN_BYTES_FIRST ((size_t)16384)
+#define IN_BYTES_MOST ((size_t)256 << 10) /* taken by one call */
+#define OUT_BYTES_FIRST ((size_t)16384)
+#define OUT_BYTES_MOST ((size_t)256 << 10) /* given by one call */
+#define OVERHEAD_MOST 256                  /* of a record, and of a key update before it */
+#define UNSENT_BYTES (256 << 10) /* may wait in the kernel: what is queued behind more of it would come too late */
+#define KEY_RECORDS ((uint64_t)1 << 23) /* sealed with one key; AES-GCM bears 2^24.5 (RFC 8446 section 5.5) */
+#define ROUNDS 4                        /* of receiving, before others get their turn */
 
-typedef enum stage { DIALING, SHAKING, READY, FINISHING, CLOSED } stage;
-
-struct sluice_tls {
-    sluice_loop *loop;
-    const sluice_tls_calls *calls;
-    void *user;
-    stage stage;
-    bool server, ended; /* ended: the peer has closed its side of TCP */
+typedef struct tls {
+    sluice_channel channel;      /* first: a channel over TLS is one of these */
+    bool shaking, server, ended; /* ended: the peer has closed its side of TCP */
     int fd;
     sluice_watch *watch;
-    sluice_timer *deadline;
     sluice_dialer *dialer;
     SSL_CTX *settings; /* a client's own */
     SSL *ssl;          /* reads and writes memory; the socket is ours, so that no write can raise SIGPIPE */
-    char label[SLUICE_ADDRESS_HOST + 16];
-    sluice_address peer, local;
+    BIO_METHOD *memory;
     uint8_t fingerprint[SLUICE_FINGERPRINT_BYTES];
-    sluice_duration timeout_ns;
-    sluice_error why; /* known before OpenSSL reports a failure: a wrong key */
+    uint64_t key_records, records; /* after so many a new key; sealed with this one */
 
     const sluice_tls_keeper *keeper; /* NULL: admitted, or a client */
     void *keeper_user;
     uint64_t stranger_bytes, received_bytes;
 
-    uint8_t length[LENGTH_BYTES]; /* of the message that comes in */
-    size_t length_got, body_bytes, body_got;
-    uint8_t *body;
+    uint8_t *in; /* from the socket, for TLS, which always takes all of it */
+    size_t in_from, in_to, in_room;
+    uint8_t *out; /* records, not yet given to the socket */
+    size_t out_from, out_to, out_room;
+} tls;
 
-    uint8_t *queue; /* framed messages, not yet given to TLS */
-    size_t queue_from, queue_to, queue_room;
-    uint8_t out[CHUNK_BYTES]; /* records, not yet given to the socket */
-    size_t out_from, out_to;
-
-    bool *gone; /* set when the channel is freed inside a callback */
-};
-
-/* ---- the end ---- */
-
-static void hang_up(sluice_tls *tls)
+static tls *tls_of(sluice_channel *channel)
 {
-    sluice_dialer_free(tls->dialer);
-    tls->dialer = NULL;
-    sluice_watch_free(tls->watch);
-    tls->watch = NULL;
-    if (tls->fd >= 0)
-        close(tls->fd);
-    tls->fd = -1;
-    sluice_timer_set(tls->deadline, SLUICE_NEVER);
+    return (tls *)channel;
 }
 
-/* The last thing that is done to a channel in any call from the loop: it may be gone afterwards. */
-static void end(sluice_tls *tls, const sluice_error *error)
+/* ---- memory in place of a socket ---- */
+
+static int memory_read(BIO *bio, char *to, size_t room, size_t *got)
 {
-    sluice_error copy = *error; /* it may lie inside the channel */
-    bool claimed = sluice_tls_is_claimed(tls);
-    hang_up(tls);
-    tls->stage = CLOSED;
-    if (tls->keeper)
-        tls->keeper->failed(tls->keeper_user, tls);
-    if (claimed)
-        tls->calls->closed(tls->user, &copy);
+    tls *t = BIO_get_data(bio);
+    size_t left = t->in_to - t->in_from;
+    BIO_clear_retry_flags(bio);
+    if (!left) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    *got = left < room ? left : room;
+    memcpy(to, t->in + t->in_from, *got);
+    t->in_from += *got;
+    return 1;
 }
 
-static void end_with(sluice_tls *tls, int status, const char *format, ...) SLUICE_PRINTF(3, 4);
-static void end_with(sluice_tls *tls, int status, const char *format, ...)
+static int memory_write(BIO *bio, const char *bytes, size_t count, size_t *took)
 {
-    sluice_error error = {0};
-    va_list args;
-    va_start(args, format);
-    sluice_vfail(&error, status, format, args);
-    va_end(args);
-    end(tls, &error);
+    tls *t = BIO_get_data(bio);
+    size_t room = t->out_room ? t->out_room : OUT_BYTES_FIRST;
+    BIO_clear_retry_flags(bio);
+    while (room - t->out_to < count)
+        room *= 2;
+    if (room != t->out_room) {
+        uint8_t *out = realloc(t->out, room);
+        if (!out)
+            return -1;
+        t->out = out;
+        t->out_room = room;
+    }
+    memcpy(t->out + t->out_to, bytes, count);
+    t->out_to += count;
+    *took = count;
+    return 1;
+}
+
+static long memory_control(BIO *bio, int what, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return what == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static int memory_open(tls *t)
+{
+    /* A type without a number of its own: there are only 127 of those in a process. */
+    t->memory = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "sluice");
+    if (!t->memory || BIO_meth_set_read_ex(t->memory, memory_read) != 1 ||
+        BIO_meth_set_write_ex(t->memory, memory_write) != 1 || BIO_meth_set_ctrl(t->memory, memory_control) != 1)
+        return SLUICE_ENOMEM;
+    BIO *bio = BIO_new(t->memory);
+    if (!bio)
+        return SLUICE_ENOMEM;
+    BIO_set_data(bio, t);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(t->ssl, bio, bio);
+    return SLUICE_OK;
 }
 
 /* ---- settings ---- */
@@ -101,10 +120,9 @@ static void end_with(sluice_tls *tls, int status, const char *format, ...)
 SSL_CTX *sluice_tls_settings_new(const SSL_METHOD *method)
 {
     SSL_CTX *settings = SSL_CTX_new(method);
-    if (settings
-        && (SSL_CTX_set_min_proto_version(settings, TLS1_3_VERSION) != 1
-            || SSL_CTX_set_max_proto_version(settings, TLS1_3_VERSION) != 1
-            || SSL_CTX_set_num_tickets(settings, 0) != 1 || SSL_CTX_set_max_early_data(settings, 0) != 1)) {
+    if (settings && (SSL_CTX_set_min_proto_version(settings, TLS1_3_VERSION) != 1 ||
+                     SSL_CTX_set_max_proto_version(settings, TLS1_3_VERSION) != 1 ||
+                     SSL_CTX_set_num_tickets(settings, 0) != 1 || SSL_CTX_set_max_early_data(settings, 0) != 1)) {
         SSL_CTX_free(settings);
         settings = NULL;
     }
@@ -119,287 +137,248 @@ SSL_CTX *sluice_tls_settings_new(const SSL_METHOD *method)
 /* Nothing in the certificate counts but its public key. */
 static int certificate_check(X509_STORE_CTX *store, void *user)
 {
-    sluice_tls *tls = user;
+    tls *t = user;
     uint8_t found[SLUICE_FINGERPRINT_BYTES];
     char found_text[SLUICE_FINGERPRINT_TEXT], wanted_text[SLUICE_FINGERPRINT_TEXT];
     X509 *certificate = X509_STORE_CTX_get0_cert(store);
-    if (certificate && sluice_certificate_fingerprint(certificate, found) == SLUICE_OK
-        && sluice_secure_equal(found, tls->fingerprint, SLUICE_FINGERPRINT_BYTES)) {
+    if (certificate && sluice_certificate_fingerprint(certificate, found) == SLUICE_OK &&
+        sluice_secure_equal(found, t->fingerprint, SLUICE_FINGERPRINT_BYTES)) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
     X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
-    sluice_fail(&tls->why, SLUICE_EAUTH,
+    sluice_fail(&t->channel.why, SLUICE_EAUTH,
                 "%s: the server's key is %s, but %s was expected: the ticket or pin is of another server, or somebody "
                 "stands in between",
-                tls->label, certificate ? sluice_fingerprint_text(found, found_text) : "missing",
-                sluice_fingerprint_text(tls->fingerprint, wanted_text));
+                t->channel.label, certificate ? sluice_fingerprint_text(found, found_text) : "missing",
+                sluice_fingerprint_text(t->fingerprint, wanted_text));
     return 0;
 }
 
 /* ---- the socket's side ---- */
 
 /* Gives records to the socket until it is full.  0, or a negative errno value. */
-static int records_send(sluice_tls *tls)
+static int records_send(tls *t)
 {
-    for (;;) {
-        if (tls->out_from == tls->out_to) {
-            int bytes = BIO_read(SSL_get_wbio(tls->ssl), tls->out, CHUNK_BYTES);
-            if (bytes <= 0)
-                return 0;
-            tls->out_from = 0;
-            tls->out_to = (size_t)bytes;
-        }
-        ssize_t sent = send(tls->fd, tls->out + tls->out_from, tls->out_to - tls->out_from, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (t->out_from < t->out_to) {
+        ssize_t sent = send(t->fd, t->out + t->out_from, t->out_to - t->out_from, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
             return errno == EAGAIN ? 0 : -errno;
-        tls->out_from += (size_t)sent;
+        t->out_from += (size_t)sent;
     }
+    t->out_from = t->out_to = 0;
+    return 0;
 }
 
-static bool out_is_empty(const sluice_tls *tls)
+static int wants_set(tls *t)
 {
-    return tls->out_from == tls->out_to && BIO_ctrl_pending(SSL_get_wbio(tls->ssl)) == 0;
-}
-
-/* Encrypts what is queued, a piece at a time, so that a slow peer does not have it in memory twice. */
-static int queue_send(sluice_tls *tls)
-{
-    int failed = records_send(tls);
-    while (!failed && tls->queue_from < tls->queue_to && BIO_ctrl_pending(SSL_get_wbio(tls->ssl)) < CHUNK_BYTES) {
-        size_t left = tls->queue_to - tls->queue_from, wrote = 0;
-        if (SSL_write_ex(tls->ssl, tls->queue + tls->queue_from, left < CHUNK_BYTES ? left : CHUNK_BYTES, &wrote) != 1)
-            return -EPROTO;
-        tls->queue_from += wrote;
-        /* Not before there is a record's worth: the end of the handshake and the first message leave as one. */
-        if (tls->queue_from == tls->queue_to || BIO_ctrl_pending(SSL_get_wbio(tls->ssl)) >= CHUNK_BYTES)
-            failed = records_send(tls);
-    }
-    if (tls->queue_from == tls->queue_to)
-        tls->queue_from = tls->queue_to = 0;
-    return failed;
-}
-
-static int wants_set(sluice_tls *tls)
-{
-    unsigned directions = tls->ended ? 0 : SLUICE_WATCH_READ;
-    if (!out_is_empty(tls) || (tls->stage >= READY && tls->queue_from < tls->queue_to))
+    unsigned directions = t->ended ? 0 : SLUICE_WATCH_READ;
+    if (t->out_to)
         directions |= SLUICE_WATCH_WRITE;
-    return sluice_watch_set(tls->watch, directions);
+    return sluice_watch_set(t->watch, directions) == SLUICE_OK ? 0 : -EIO;
 }
 
-/* ---- messages in ---- */
-
-/* One message is complete.  False: the channel is gone or has ended. */
-static bool message_done(sluice_tls *tls)
+/* Seals one record. */
+static int record_write(tls *t)
 {
-    bool gone = false;
-    uint8_t *body = tls->body;
-    size_t bytes = tls->body_bytes;
-    tls->body = NULL;
-    tls->length_got = tls->body_got = tls->body_bytes = 0;
-    tls->gone = &gone;
-    if (tls->calls)
-        tls->calls->message(tls->user, body, bytes);
-    free(body);
-    if (gone)
-        return false;
-    tls->gone = NULL;
-    return tls->stage == READY || tls->stage == FINISHING;
+    const uint8_t *bytes;
+    size_t count = sluice_channel_next(&t->channel, SLUICE_CHANNEL_RECORD, &bytes), wrote = 0;
+    if (t->records++ == t->key_records) {
+        t->records = 1;
+        if (SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) != 1)
+            return -EPROTO;
+    }
+    if (SSL_write_ex(t->ssl, bytes, count, &wrote) != 1)
+        return -EPROTO;
+    sluice_channel_sent(&t->channel, wrote);
+    return 0;
 }
 
-static bool length_done(sluice_tls *tls)
+/* Records are gathered up to what one call takes; so the end of the handshake and the first message leave as one, too.
+ * Nothing is sealed as long as the socket is full, so that a slow peer does not have it in memory twice. */
+static int tls_write(sluice_channel *channel)
 {
-    uint32_t bytes = 0;
-    for (unsigned i = 0; i < LENGTH_BYTES; i++)
-        bytes = bytes << 8 | tls->length[i];
-    if (bytes == 0 || bytes > SLUICE_MESSAGE_MAX) {
-        end_with(tls, SLUICE_EPROTOCOL, "%s: a message of %u bytes was announced; 1 to %d are allowed", tls->label,
-                 (unsigned)bytes, SLUICE_MESSAGE_MAX);
-        return false;
+    tls *t = tls_of(channel);
+    if (channel->stage < SLUICE_CHANNEL_READY)
+        return 0;
+    ERR_clear_error();
+    int failed = records_send(t);
+    while (!failed && channel->queue_used && !t->out_to) {
+        while (!failed && channel->queue_used && t->out_to + SLUICE_CHANNEL_RECORD + OVERHEAD_MOST <= OUT_BYTES_MOST)
+            failed = record_write(t);
+        if (!failed)
+            failed = records_send(t);
     }
-    tls->body = malloc(bytes);
-    if (!tls->body) {
-        end_with(tls, SLUICE_ENOMEM, "%s: out of memory for a message of %u bytes", tls->label, (unsigned)bytes);
-        return false;
-    }
-    tls->body_bytes = bytes;
-    return true;
+    return failed ? failed : wants_set(t);
 }
 
-static bool peer_closed(sluice_tls *tls)
+static void tls_shut(sluice_channel *channel)
 {
-    if (tls->stage == READY) {
-        (void)SSL_shutdown(tls->ssl);
-        (void)records_send(tls);
+    tls *t = tls_of(channel);
+    if (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN)
+        return;
+    ERR_clear_error();
+    (void)SSL_shutdown(t->ssl);
+    (void)records_send(t);
+    (void)wants_set(t);
+}
+
+/* ---- records in ---- */
+
+/* False, always: the channel has ended. */
+static bool peer_closed(tls *t)
+{
+    if (t->channel.stage == SLUICE_CHANNEL_READY) {
+        (void)SSL_shutdown(t->ssl);
+        (void)records_send(t);
     }
-    end_with(tls, SLUICE_ECLOSED, "%s closed the connection", tls->label);
+    sluice_channel_end_with(&t->channel, SLUICE_ECLOSED, "%s closed the connection", t->channel.label);
     return false;
 }
 
 /* Something other than bytes came out of TLS.  True: nothing more for now. */
-static bool read_failed(sluice_tls *tls, int result)
+static bool read_failed(tls *t, int result)
 {
-    int kind = SSL_get_error(tls->ssl, result);
+    int kind = SSL_get_error(t->ssl, result);
     if (kind == SSL_ERROR_ZERO_RETURN)
-        return peer_closed(tls);
+        return peer_closed(t);
     if (kind == SSL_ERROR_WANT_READ) {
-        if (!tls->ended)
+        if (!t->ended)
             return true;
-        if (tls->stage == FINISHING) /* we have said that it is over; how the peer leaves does not matter */
-            return peer_closed(tls);
-        end_with(tls, SLUICE_EIO, "%s: the connection was cut", tls->label);
+        if (t->channel.stage ==
+            SLUICE_CHANNEL_FINISHING) /* we said that it is over; how the peer leaves is his thing */
+            return peer_closed(t);
+        sluice_channel_end_with(&t->channel, SLUICE_EIO, "%s: the connection was cut", t->channel.label);
         return false;
     }
     const char *reason = ERR_reason_error_string(ERR_peek_error());
-    end_with(tls, SLUICE_EPROTOCOL, "%s: TLS failed: %s", tls->label, reason ? reason : "broken record");
+    sluice_channel_end_with(&t->channel, SLUICE_EPROTOCOL, "%s: TLS failed: %s", t->channel.label,
+                            reason ? reason : "broken record");
     return false;
 }
 
 /* False: the channel is gone or has ended. */
-static bool messages_read(sluice_tls *tls)
+static bool records_read(tls *t)
 {
     for (;;) {
-        bool in_length = tls->length_got < LENGTH_BYTES;
-        uint8_t *to = in_length ? tls->length + tls->length_got : tls->body + tls->body_got;
-        size_t wanted = in_length ? LENGTH_BYTES - tls->length_got : tls->body_bytes - tls->body_got, got = 0;
+        size_t room, got = 0;
+        uint8_t *to = sluice_channel_room(&t->channel, &room);
+        if (!to)
+            return false;
         ERR_clear_error();
-        int result = SSL_read_ex(tls->ssl, to, wanted, &got);
+        int result = SSL_read_ex(t->ssl, to, room, &got);
         if (result != 1)
-            return read_failed(tls, result);
-        if (in_length) {
-            tls->length_got += got;
-            if (tls->length_got == LENGTH_BYTES && !length_done(tls))
-                return false;
-        } else {
-            tls->body_got += got;
-            if (tls->body_got == tls->body_bytes && !message_done(tls))
-                return false;
-        }
+            return read_failed(t, result);
+        if (!sluice_channel_took(&t->channel, got))
+            return false;
     }
 }
 
 /* ---- the handshake ---- */
 
-static void handshake_failed(sluice_tls *tls)
+static void handshake_failed(tls *t)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
-    (void)records_send(tls); /* the alert that says why */
-    if (tls->why.status != SLUICE_OK)
-        end(tls, &tls->why);
-    else if (tls->ended)
-        end_with(tls, SLUICE_ECONNECT,
-                 "%s closed the connection during the TLS handshake - is it a sluice server, and not overloaded?",
-                 tls->label);
+    const char *label = t->channel.label, *reason = ERR_reason_error_string(ERR_peek_error());
+    (void)records_send(t); /* the alert that says why */
+    if (t->channel.why.status != SLUICE_OK)
+        sluice_channel_end(&t->channel, &t->channel.why);
+    else if (t->ended)
+        sluice_channel_end_with(
+            &t->channel, SLUICE_ECONNECT,
+            "%s closed the connection during the TLS handshake - is it a sluice server, and not overloaded?", label);
     else
-        end_with(tls, SLUICE_ECONNECT, "%s: the TLS handshake failed (%s) - is it a sluice server?", tls->label,
-                 reason ? reason : "no reason given");
+        sluice_channel_end_with(&t->channel, SLUICE_ECONNECT,
+                                "%s: the TLS handshake failed (%s) - is it a sluice server?", label,
+                                reason ? reason : "no reason given");
 }
 
-/* False: the channel is gone or has ended. */
-static bool handshake_done(sluice_tls *tls)
+/* False: the channel is gone. */
+static bool handshake_done(tls *t)
 {
-    tls->stage = READY;
-    /* First of all, what was queued: it travels with the end of the handshake. */
-    int failed = queue_send(tls);
-    if (failed) {
-        end_with(tls, SLUICE_EIO, "%s: the connection failed: %s", tls->label, strerror(-failed));
-        return false;
-    }
+    t->shaking = false;
+    if (!t->keeper)
+        return sluice_channel_ready(&t->channel);
     bool gone = false;
-    tls->gone = &gone;
-    if (tls->keeper) {
-        tls->keeper->ready(tls->keeper_user, tls);
-    } else {
-        sluice_timer_set(tls->deadline, SLUICE_NEVER);
-        if (tls->calls && tls->calls->ready)
-            tls->calls->ready(tls->user);
-    }
+    t->channel.stage = SLUICE_CHANNEL_READY;
+    t->channel.gone = &gone;
+    t->keeper->ready(t->keeper_user, &t->channel);
     if (gone)
         return false;
-    tls->gone = NULL;
-    return tls->stage == READY || tls->stage == FINISHING;
+    t->channel.gone = NULL;
+    return true;
 }
 
 /* One round of everything that does not wait.  False: the channel is gone or has ended. */
-static bool step(sluice_tls *tls)
+static bool step(tls *t)
 {
-    if (tls->stage == SHAKING) {
-        ERR_clear_error();
-        int result = SSL_do_handshake(tls->ssl);
-        int kind = result == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, result);
-        if ((kind != SSL_ERROR_NONE && kind != SSL_ERROR_WANT_READ) || (kind == SSL_ERROR_WANT_READ && tls->ended)) {
-            handshake_failed(tls);
-            return false;
-        }
-        if (kind == SSL_ERROR_NONE && !handshake_done(tls))
-            return false;
+    if (!t->shaking)
+        return records_read(t);
+    ERR_clear_error();
+    int result = SSL_do_handshake(t->ssl);
+    int kind = result == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, result);
+    if (kind == SSL_ERROR_NONE)
+        return handshake_done(t) && records_read(t);
+    if (kind != SSL_ERROR_WANT_READ || t->ended) {
+        handshake_failed(t);
+        return false;
     }
-    if (tls->stage == SHAKING) {
-        int failed = records_send(tls);
-        if (failed)
-            end_with(tls, SLUICE_ECONNECT, "%s: the connection failed during the TLS handshake: %s", tls->label,
-                     strerror(-failed));
-        return !failed;
-    }
-    return messages_read(tls);
+    int failed = records_send(t);
+    if (!failed)
+        failed = wants_set(t);
+    if (failed)
+        sluice_channel_end_with(&t->channel, SLUICE_ECONNECT, "%s: the connection failed during the TLS handshake: %s",
+                                t->channel.label, strerror(-failed));
+    return !failed;
 }
 
-/* Nothing is left to be written: says so to the peer. */
-static void finish_if_empty(sluice_tls *tls)
+/* What one call takes follows what there is; of strangers little is wanted. */
+static int in_grow(tls *t)
 {
-    if (tls->stage != FINISHING || tls->queue_from < tls->queue_to)
-        return;
-    if (!(SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN)) {
-        ERR_clear_error();
-        (void)SSL_shutdown(tls->ssl);
-        (void)records_send(tls);
-    }
+    if (t->in_room && (t->in_to < t->in_room || t->in_room == IN_BYTES_MOST || t->keeper))
+        return SLUICE_OK;
+    size_t room = t->in_room ? 2 * t->in_room : IN_BYTES_FIRST;
+    uint8_t *in = malloc(room);
+    if (!in)
+        return t->in_room ? SLUICE_OK : SLUICE_ENOMEM;
+    free(t->in);
+    t->in = in;
+    t->in_room = room;
+    return SLUICE_OK;
 }
 
-static void settle(sluice_tls *tls)
+/* Bytes from the socket for TLS.  1: some, or the end; 0: none for now; -1: the channel has ended. */
+static int bytes_take(tls *t)
 {
-    if (tls->stage >= READY) {
-        int failed = queue_send(tls);
-        if (failed) {
-            end_with(tls, SLUICE_EIO, "%s: the connection failed: %s", tls->label, strerror(-failed));
-            return;
-        }
-        finish_if_empty(tls);
-    }
-    if (wants_set(tls) != SLUICE_OK)
-        end_with(tls, SLUICE_EIO, "%s: the connection cannot be watched", tls->label);
-}
-
-/* Bytes from the socket into TLS.  1: some; 0: none for now; -1: the channel has ended. */
-static int bytes_take(sluice_tls *tls)
-{
-    uint8_t chunk[CHUNK_BYTES];
     ssize_t got;
+    assert(t->in_from == t->in_to);
+    if (in_grow(t) != SLUICE_OK) {
+        sluice_channel_end_with(&t->channel, SLUICE_ENOMEM, "%s: out of memory", t->channel.label);
+        return -1;
+    }
+    t->in_from = t->in_to = 0;
     do
-        got = recv(tls->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+        got = recv(t->fd, t->in, t->in_room, MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN)
         return 0;
-    if (got < 0 && tls->stage != SHAKING) {
-        end_with(tls, SLUICE_EIO, "%s: the connection failed: %s", tls->label, strerror(errno));
+    if (got < 0 && !t->shaking) {
+        sluice_channel_end_with(&t->channel, SLUICE_EIO, "%s: the connection failed: %s", t->channel.label,
+                                strerror(errno));
         return -1;
     }
     /* A reset during the handshake tells as much as a close. */
     if (got <= 0) {
-        tls->ended = true;
+        t->ended = true;
         return 1;
     }
-    tls->received_bytes += (uint64_t)got;
-    if (tls->keeper && tls->received_bytes > tls->stranger_bytes) {
-        end_with(tls, SLUICE_EPROTOCOL, "%s: sent more than %llu bytes before it was authenticated", tls->label,
-                 (unsigned long long)tls->stranger_bytes);
-        return -1;
-    }
-    if (BIO_write(SSL_get_rbio(tls->ssl), chunk, (int)got) != got) {
-        end_with(tls, SLUICE_ENOMEM, "%s: out of memory", tls->label);
+    t->in_to = (size_t)got;
+    t->received_bytes += (uint64_t)got;
+    if (t->keeper && t->received_bytes > t->stranger_bytes) {
+        sluice_channel_end_with(&t->channel, SLUICE_EPROTOCOL,
+                                "%s: sent more than %llu bytes before it was authenticated", t->channel.label,
+                                (unsigned long long)t->stranger_bytes);
         return -1;
     }
     return 1;
@@ -407,286 +386,283 @@ static int bytes_take(sluice_tls *tls)
 
 static void ready(void *user, unsigned directions)
 {
-    sluice_tls *tls = user;
+    tls *t = user;
+    sluice_channel_turn_begin(&t->channel);
     if (directions & SLUICE_WATCH_READ)
-        for (unsigned round = 0; round < ROUNDS && !tls->ended; round++) {
-            int took = bytes_take(tls);
-            if (took < 0 || (took > 0 && !step(tls)))
+        for (unsigned round = 0; round < ROUNDS && !t->ended; round++) {
+            int took = bytes_take(t);
+            if (took < 0 || (took > 0 && !step(t)))
                 return;
-            if (took == 0)
+            /* Less than there was room for: that was all, and the loop tells when there is more. */
+            if (took == 0 || t->in_to < t->in_room)
                 break;
         }
-    settle(tls);
+    if (t->shaking && records_send(t) == 0)
+        (void)wants_set(t);
+    (void)sluice_channel_turn_end(&t->channel);
 }
 
-static void deadline_passed(void *user, sluice_time now)
+static void tls_late(sluice_channel *channel)
 {
-    (void)now;
-    sluice_tls *tls = user;
-    unsigned long long seconds = (tls->timeout_ns + SLUICE_SECOND - 1) / SLUICE_SECOND;
-    if (tls->stage == FINISHING)
-        end_with(tls, SLUICE_ECLOSED, "%s does not close the connection", tls->label);
-    else if (tls->keeper)
-        end_with(tls, SLUICE_ETIMEOUT, "%s was not authenticated within %llu s", tls->label, seconds);
-    else if (tls->stage == DIALING)
-        end_with(tls, SLUICE_ECONNECT,
-                 "cannot connect to %s: no answer within %llu s - is the host up, and does a firewall let TCP through?",
-                 tls->label, seconds);
+    tls *t = tls_of(channel);
+    unsigned long long seconds = (channel->timeout_ns + SLUICE_SECOND - 1) / SLUICE_SECOND;
+    if (channel->stage == SLUICE_CHANNEL_FINISHING)
+        sluice_channel_end_with(channel, SLUICE_ECLOSED, "%s does not close the connection", channel->label);
+    else if (t->keeper)
+        sluice_channel_end_with(channel, SLUICE_ETIMEOUT, "%s was not authenticated within %llu s", channel->label,
+                                seconds);
+    else if (!t->shaking)
+        sluice_channel_end_with(
+            channel, SLUICE_ECONNECT,
+            "cannot connect to %s: no answer within %llu s - is the host up, and does a firewall let TCP through?",
+            channel->label, seconds);
     else
-        end_with(tls, SLUICE_ECONNECT, "%s: the TLS handshake took longer than %llu s - is it a sluice server?",
-                 tls->label, seconds);
+        sluice_channel_end_with(channel, SLUICE_ECONNECT,
+                                "%s: the TLS handshake took longer than %llu s - is it a sluice server?",
+                                channel->label, seconds);
 }
 
-/* ---- making and freeing ---- */
+/* ---- the end ---- */
 
-static sluice_tls *channel_new(sluice_loop *loop)
+static void tls_hang_up(sluice_channel *channel)
 {
-    sluice_tls *tls = calloc(1, sizeof(*tls));
-    if (!tls)
-        return NULL;
-    tls->loop = loop;
-    tls->fd = -1;
-    if (sluice_timer_new(&tls->deadline, loop, deadline_passed, tls) != SLUICE_OK) {
-        free(tls);
-        return NULL;
-    }
-    return tls;
+    tls *t = tls_of(channel);
+    sluice_dialer_free(t->dialer);
+    t->dialer = NULL;
+    sluice_watch_free(t->watch);
+    t->watch = NULL;
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
 }
 
-/* The socket is connected: from here on TLS talks. */
-static int shake(sluice_tls *tls, SSL_CTX *settings, int fd)
+static void tls_ended(sluice_channel *channel)
 {
-    int on = 1;
-    struct sockaddr_in6 raw;
-    socklen_t bytes = sizeof(raw);
-    tls->fd = fd;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (getsockname(fd, (struct sockaddr *)&raw, &bytes) == 0)
-        (void)sluice_address_take((const struct sockaddr *)&raw, bytes, &tls->local);
-    tls->ssl = SSL_new(settings);
-    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
-    if (!tls->ssl || !in || !out) {
-        BIO_free(in);
-        BIO_free(out);
-        return SLUICE_ENOMEM;
-    }
-    BIO_set_mem_eof_return(in, -1);
-    BIO_set_mem_eof_return(out, -1);
-    SSL_set_bio(tls->ssl, in, out);
-    SSL_set_mode(tls->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    if (tls->server)
-        SSL_set_accept_state(tls->ssl);
-    else
-        SSL_set_connect_state(tls->ssl);
-    int status = sluice_watch_new(&tls->watch, tls->loop, fd, ready, tls);
-    tls->stage = SHAKING;
-    return status == SLUICE_OK ? sluice_watch_set(tls->watch, SLUICE_WATCH_READ) : status;
+    tls *t = tls_of(channel);
+    if (t->keeper)
+        t->keeper->failed(t->keeper_user, channel);
 }
 
-static void dialed(void *user, int fd, const sluice_address *peer, const sluice_error *error)
+static void tls_leaving(sluice_channel *channel)
 {
-    sluice_tls *tls = user;
-    if (fd < 0) {
-        end(tls, error);
-        return;
-    }
-    tls->peer = *peer;
-    int status = shake(tls, tls->settings, fd);
-    sluice_dialer_free(tls->dialer);
-    tls->dialer = NULL;
-    if (status != SLUICE_OK)
-        end_with(tls, status, "cannot connect to %s: %s", tls->label, sluice_status_text(status));
-    else if (step(tls))
-        settle(tls);
-}
-
-static int client_settings(sluice_tls *tls, const uint8_t *fingerprint)
-{
-    memcpy(tls->fingerprint, fingerprint, SLUICE_FINGERPRINT_BYTES);
-    tls->settings = sluice_tls_settings_new(TLS_client_method());
-    if (!tls->settings)
-        return SLUICE_ENOMEM;
-    SSL_CTX_set_verify(tls->settings, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(tls->settings, certificate_check, tls);
-    return SLUICE_OK;
-}
-
-int sluice_tls_connect(sluice_tls **out, sluice_loop *loop, const sluice_tls_connect_setup *setup,
-                       const sluice_tls_calls *calls, void *user, sluice_error *error)
-{
-    sluice_tls *tls = channel_new(loop);
-    if (!tls || client_settings(tls, setup->fingerprint) != SLUICE_OK) {
-        sluice_tls_free(tls);
-        return sluice_fail(error, SLUICE_ENOMEM, "out of memory to connect to %s", setup->host);
-    }
-    tls->calls = calls;
-    tls->user = user;
-    bool bare = strchr(setup->host, ':') != NULL; /* an IPv6 address */
-    snprintf(tls->label, sizeof(tls->label), "%s%.255s%s:%u", bare ? "[" : "", setup->host, bare ? "]" : "",
-             setup->port);
-    tls->timeout_ns = setup->timeout_ns ? setup->timeout_ns : TIMEOUT_NS;
-    sluice_duration stagger_ns = setup->stagger_ns ? setup->stagger_ns : STAGGER_NS;
-    int status = sluice_dialer_new(&tls->dialer, loop, setup->host, setup->port, stagger_ns, dialed, tls, error);
-    if (status != SLUICE_OK) {
-        sluice_tls_free(tls);
-        return status;
-    }
-    sluice_timer_set(tls->deadline, sluice_loop_refresh(loop) + tls->timeout_ns);
-    *out = tls;
-    return SLUICE_OK;
-}
-
-int sluice_tls_accept(sluice_tls **out, sluice_loop *loop, SSL_CTX *settings, int fd, const sluice_address *peer,
-                      const sluice_tls_limits *limits, const sluice_tls_keeper *keeper, void *keeper_user)
-{
-    sluice_tls *tls = channel_new(loop);
-    if (!tls) {
-        close(fd);
-        return SLUICE_ENOMEM;
-    }
-    tls->server = true;
-    tls->peer = *peer;
-    tls->stranger_bytes = limits->stranger_bytes;
-    tls->timeout_ns = limits->stranger_ns;
-    sluice_address_text(peer, tls->label);
-    int status = shake(tls, settings, fd);
-    if (status != SLUICE_OK) {
-        sluice_tls_free(tls);
-        return status;
-    }
-    tls->keeper = keeper;
-    tls->keeper_user = keeper_user;
-    sluice_timer_set(tls->deadline, sluice_loop_now(loop) + tls->timeout_ns);
-    *out = tls;
-    return SLUICE_OK;
-}
-
-void sluice_tls_free(sluice_tls *tls)
-{
-    if (!tls)
-        return;
-    if (tls->gone)
-        *tls->gone = true;
-    if (tls->keeper)
-        tls->keeper->left(tls->keeper_user, tls);
-    if (tls->fd >= 0 && tls->stage == READY) {
+    tls *t = tls_of(channel);
+    if (t->keeper)
+        t->keeper->left(t->keeper_user, channel);
+    if (t->fd >= 0 && channel->stage == SLUICE_CHANNEL_READY) {
         ERR_clear_error();
-        (void)SSL_shutdown(tls->ssl);
-        (void)records_send(tls);
+        (void)SSL_shutdown(t->ssl);
+        (void)records_send(t);
     }
-    hang_up(tls);
-    sluice_timer_free(tls->deadline);
-    SSL_free(tls->ssl);
-    SSL_CTX_free(tls->settings);
+}
+
+static void tls_fini(sluice_channel *channel)
+{
+    tls *t = tls_of(channel);
+    SSL_free(t->ssl);
+    SSL_CTX_free(t->settings);
+    BIO_meth_free(t->memory);
     ERR_clear_error();
-    free(tls->body);
-    if (tls->queue)
-        sluice_secure_cleanse(tls->queue, tls->queue_room);
-    free(tls->queue);
-    free(tls);
+    free(t->in);
+    free(t->out);
+    free(t);
 }
 
-/* ---- for its owner ---- */
+/* ---- what there is to know ---- */
 
-void sluice_tls_calls_set(sluice_tls *tls, const sluice_tls_calls *calls, void *user)
+static int tls_keying(sluice_channel *channel, const char *label, uint8_t *out, size_t count)
 {
-    tls->calls = calls;
-    tls->user = user;
-}
-
-static int queue_grow(sluice_tls *tls, size_t more)
-{
-    size_t used = tls->queue_to - tls->queue_from;
-    if (tls->queue_room - tls->queue_to >= more)
-        return SLUICE_OK;
-    if (tls->queue_from)
-        memmove(tls->queue, tls->queue + tls->queue_from, used);
-    tls->queue_from = 0;
-    tls->queue_to = used;
-    size_t room = tls->queue_room ? tls->queue_room : 4096;
-    while (room - used < more)
-        room *= 2;
-    uint8_t *queue = room == tls->queue_room ? tls->queue : realloc(tls->queue, room);
-    if (!queue)
-        return SLUICE_ENOMEM;
-    tls->queue = queue;
-    tls->queue_room = room;
-    return SLUICE_OK;
-}
-
-int sluice_tls_send(sluice_tls *tls, const void *bytes, size_t count)
-{
-    if (tls->stage == FINISHING || tls->stage == CLOSED)
-        return SLUICE_ECLOSED;
-    if (count == 0 || count > SLUICE_MESSAGE_MAX)
-        return SLUICE_EINVAL;
-    if (tls->queue_to - tls->queue_from + LENGTH_BYTES + count > QUEUE_BYTES_MAX)
-        return SLUICE_ELIMIT;
-    int status = queue_grow(tls, LENGTH_BYTES + count);
-    if (status != SLUICE_OK)
-        return status;
-    for (unsigned i = 0; i < LENGTH_BYTES; i++)
-        tls->queue[tls->queue_to++] = (uint8_t)(count >> (24 - 8 * i));
-    memcpy(tls->queue + tls->queue_to, bytes, count);
-    tls->queue_to += count;
-    return tls->stage == READY ? wants_set(tls) : SLUICE_OK;
-}
-
-void sluice_tls_finish(sluice_tls *tls)
-{
-    if (tls->stage != READY)
-        return;
-    tls->stage = FINISHING;
-    tls->timeout_ns = FINISH_NS;
-    sluice_timer_set(tls->deadline, sluice_loop_now(tls->loop) + FINISH_NS);
-    /* A socket is as good as always writable, so what remains to be done is done from the loop. */
-    (void)sluice_watch_set(tls->watch, SLUICE_WATCH_READ | SLUICE_WATCH_WRITE);
-}
-
-int sluice_tls_export(sluice_tls *tls, const char *label, uint8_t *out, size_t count)
-{
-    if (tls->stage < READY || !tls->ssl)
-        return SLUICE_EINVAL;
-    int ok = SSL_export_keying_material(tls->ssl, out, count, label, strlen(label), NULL, 0, 0);
+    tls *t = tls_of(channel);
+    int ok = SSL_export_keying_material(t->ssl, out, count, label, strlen(label), NULL, 0, 0);
     return ok == 1 ? SLUICE_OK : SLUICE_EFAILED;
 }
 
-const sluice_address *sluice_tls_peer(const sluice_tls *tls)
+static sluice_duration tls_rtt(const sluice_channel *channel)
 {
-    return &tls->peer;
-}
-
-const sluice_address *sluice_tls_local(const sluice_tls *tls)
-{
-    return &tls->local;
-}
-
-sluice_duration sluice_tls_rtt(const sluice_tls *tls)
-{
+    const tls *t = (const tls *)channel;
     struct tcp_info info;
     socklen_t bytes = sizeof(info);
     memset(&info, 0, sizeof(info));
-    if (tls->fd < 0 || getsockopt(tls->fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) < 0)
+    if (t->fd < 0 || getsockopt(t->fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) < 0)
         return 0;
     return info.tcpi_rtt * SLUICE_US;
 }
 
-void sluice_tls_admit(sluice_tls *tls)
+static const char *tls_cipher(const sluice_channel *channel)
 {
-    if (!tls->keeper)
+    static const struct {
+        uint16_t suite;
+        const char *name;
+    } names[] = {{0x1301, "aes-128-gcm"}, {0x1302, "aes-256-gcm"}, {0x1303, "chacha20-poly1305"}};
+    const tls *t = (const tls *)channel;
+    const SSL_CIPHER *cipher = t->ssl ? SSL_get_current_cipher(t->ssl) : NULL;
+    if (!cipher)
+        return "none";
+    for (size_t i = 0; i < SLUICE_COUNT(names); i++)
+        if (SSL_CIPHER_get_protocol_id(cipher) == names[i].suite)
+            return names[i].name;
+    return SSL_CIPHER_get_name(cipher);
+}
+
+static const sluice_channel_ops tls_ops = {
+    .write = tls_write,
+    .shut = tls_shut,
+    .late = tls_late,
+    .hang_up = tls_hang_up,
+    .ended = tls_ended,
+    .leaving = tls_leaving,
+    .fini = tls_fini,
+    .keying = tls_keying,
+    .rtt = tls_rtt,
+    .cipher = tls_cipher,
+    .guard = "tls",
+};
+
+/* ---- making ---- */
+
+static tls *tls_new(sluice_loop *loop, uint64_t key_records)
+{
+    tls *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    if (sluice_channel_init(&t->channel, &tls_ops, loop, SLUICE_CHANNEL_RECORD) != SLUICE_OK) {
+        free(t);
+        return NULL;
+    }
+    t->fd = -1;
+    t->key_records = key_records ? key_records : KEY_RECORDS;
+    return t;
+}
+
+static void socket_set_up(tls *t)
+{
+    int on = 1, unsent = UNSENT_BYTES;
+    struct sockaddr_in6 raw;
+    socklen_t bytes = sizeof(raw);
+    (void)setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(t->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+    if (getsockname(t->fd, (struct sockaddr *)&raw, &bytes) == 0)
+        (void)sluice_address_take((const struct sockaddr *)&raw, bytes, &t->channel.local);
+}
+
+/* The socket is connected: from here on TLS talks. */
+static int shake(tls *t, SSL_CTX *settings, int fd)
+{
+    t->fd = fd;
+    t->shaking = true;
+    socket_set_up(t);
+    t->ssl = SSL_new(settings);
+    if (!t->ssl || memory_open(t) != SLUICE_OK)
+        return SLUICE_ENOMEM;
+    SSL_set_mode(t->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (t->server)
+        SSL_set_accept_state(t->ssl);
+    else
+        SSL_set_connect_state(t->ssl);
+    int status = sluice_watch_new(&t->watch, t->channel.loop, fd, ready, t);
+    return status == SLUICE_OK ? sluice_watch_set(t->watch, SLUICE_WATCH_READ) : status;
+}
+
+static void dialed(void *user, int fd, const sluice_address *peer, const sluice_error *error)
+{
+    tls *t = user;
+    if (fd < 0) {
+        sluice_channel_end(&t->channel, error);
         return;
-    tls->keeper->left(tls->keeper_user, tls);
-    sluice_tls_keeper_forget(tls);
+    }
+    t->channel.peer = *peer;
+    int status = shake(t, t->settings, fd);
+    sluice_dialer_free(t->dialer);
+    t->dialer = NULL;
+    if (status != SLUICE_OK)
+        sluice_channel_end_with(&t->channel, status, "cannot connect to %s: %s", t->channel.label,
+                                sluice_status_text(status));
+    else
+        (void)step(t);
 }
 
-void sluice_tls_keeper_forget(sluice_tls *tls)
+static int client_settings(tls *t, const sluice_tls_connect_setup *setup, sluice_error *error)
 {
-    tls->keeper = NULL;
-    if (tls->stage != FINISHING)
-        sluice_timer_set(tls->deadline, SLUICE_NEVER);
+    memcpy(t->fingerprint, setup->fingerprint, SLUICE_FINGERPRINT_BYTES);
+    t->settings = sluice_tls_settings_new(TLS_client_method());
+    if (!t->settings)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory to connect to %s", setup->host);
+    if (setup->ciphersuites && SSL_CTX_set_ciphersuites(t->settings, setup->ciphersuites) != 1) {
+        ERR_clear_error();
+        return sluice_fail(error, SLUICE_EINVAL, "TLS knows not all of the cipher suites %s", setup->ciphersuites);
+    }
+    SSL_CTX_set_verify(t->settings, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(t->settings, certificate_check, t);
+    return SLUICE_OK;
 }
 
-bool sluice_tls_is_claimed(const sluice_tls *tls)
+int sluice_tls_connect(sluice_channel **out, sluice_loop *loop, const sluice_tls_connect_setup *setup,
+                       const sluice_channel_calls *calls, void *user, sluice_error *error)
 {
-    return tls->calls != NULL;
+    tls *t = tls_new(loop, setup->key_records);
+    if (!t)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory to connect to %s", setup->host);
+    sluice_channel_calls_set(&t->channel, calls, user);
+    bool bare = strchr(setup->host, ':') != NULL; /* an IPv6 address */
+    snprintf(t->channel.label, sizeof(t->channel.label), "%s%.255s%s:%u", bare ? "[" : "", setup->host, bare ? "]" : "",
+             setup->port);
+    sluice_duration stagger_ns = setup->stagger_ns ? setup->stagger_ns : STAGGER_NS;
+    int status = client_settings(t, setup, error);
+    if (status == SLUICE_OK)
+        status = sluice_dialer_new(&t->dialer, loop, setup->host, setup->port, stagger_ns, dialed, t, error);
+    if (status != SLUICE_OK) {
+        sluice_channel_free(&t->channel);
+        return status;
+    }
+    (void)sluice_loop_refresh(loop); /* it may not have run for long */
+    sluice_channel_deadline(&t->channel, setup->timeout_ns ? setup->timeout_ns : TIMEOUT_NS);
+    *out = &t->channel;
+    return SLUICE_OK;
+}
+
+int sluice_tls_accept(sluice_channel **out, sluice_loop *loop, SSL_CTX *settings, int fd, const sluice_address *peer,
+                      const sluice_tls_limits *limits, uint64_t key_records, const sluice_tls_keeper *keeper,
+                      void *keeper_user)
+{
+    tls *t = tls_new(loop, key_records);
+    if (!t) {
+        close(fd);
+        return SLUICE_ENOMEM;
+    }
+    t->server = true;
+    t->channel.peer = *peer;
+    t->stranger_bytes = limits->stranger_bytes;
+    (void)sluice_address_text(peer, t->channel.label);
+    int status = shake(t, settings, fd);
+    if (status != SLUICE_OK) {
+        sluice_channel_free(&t->channel);
+        return status;
+    }
+    t->keeper = keeper;
+    t->keeper_user = keeper_user;
+    sluice_channel_deadline(&t->channel, limits->stranger_ns);
+    *out = &t->channel;
+    return SLUICE_OK;
+}
+
+/* ---- admission ---- */
+
+void sluice_tls_admit(sluice_channel *channel)
+{
+    if (channel->ops != &tls_ops || !tls_of(channel)->keeper)
+        return;
+    tls *t = tls_of(channel);
+    t->keeper->left(t->keeper_user, channel);
+    sluice_tls_keeper_forget(channel);
+}
+
+void sluice_tls_keeper_forget(sluice_channel *channel)
+{
+    tls_of(channel)->keeper = NULL;
+    if (channel->stage != SLUICE_CHANNEL_FINISHING)
+        sluice_timer_set(channel->deadline, SLUICE_NEVER);
+}
+
+bool sluice_tls_is_claimed(const sluice_channel *channel)
+{
+    return channel->calls != NULL;
 }

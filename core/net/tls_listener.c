@@ -24,41 +24,42 @@ struct sluice_tls_listener {
     SSL_CTX *settings;
     sluice_address local;
     sluice_tls_limits limits;
-    void (*accepted)(void *user, sluice_tls *tls);
+    uint64_t key_records;
+    void (*accepted)(void *user, sluice_channel *channel);
     void *user;
     sluice_tls_listener_statistics statistics;
-    sluice_tls **strangers; /* statistics.strangers of them */
+    sluice_channel **strangers; /* statistics.strangers of them */
 };
 
 /* ---- what the channels tell ---- */
 
-static void stranger_ready(void *user, sluice_tls *tls)
+static void stranger_ready(void *user, sluice_channel *channel)
 {
     sluice_tls_listener *listener = user;
     listener->statistics.ready++;
-    listener->accepted(listener->user, tls);
+    listener->accepted(listener->user, channel);
 }
 
-static void stranger_left(void *user, sluice_tls *tls)
+static void stranger_left(void *user, sluice_channel *channel)
 {
     sluice_tls_listener *listener = user;
     unsigned at = 0;
-    while (at < listener->statistics.strangers && listener->strangers[at] != tls)
+    while (at < listener->statistics.strangers && listener->strangers[at] != channel)
         at++;
     if (at < listener->statistics.strangers)
         listener->strangers[at] = listener->strangers[--listener->statistics.strangers];
 }
 
-static void stranger_failed(void *user, sluice_tls *tls)
+static void stranger_failed(void *user, sluice_channel *channel)
 {
     sluice_tls_listener *listener = user;
     listener->statistics.failed++;
-    stranger_left(listener, tls);
+    stranger_left(listener, channel);
     /* Once it was handed over, it is its owner's, who is told. */
-    bool ours = !sluice_tls_is_claimed(tls);
-    sluice_tls_keeper_forget(tls);
+    bool ours = !sluice_tls_is_claimed(channel);
+    sluice_tls_keeper_forget(channel);
     if (ours)
-        sluice_tls_free(tls);
+        sluice_channel_free(channel);
 }
 
 static const sluice_tls_keeper keeper = {.ready = stranger_ready, .failed = stranger_failed, .left = stranger_left};
@@ -77,7 +78,7 @@ static bool is_crowded(const sluice_tls_listener *listener, const sluice_address
 {
     unsigned neighbours = 0;
     for (unsigned i = 0; i < listener->statistics.strangers; i++)
-        neighbours += same_neighbourhood(sluice_tls_peer(listener->strangers[i]), peer);
+        neighbours += same_neighbourhood(sluice_channel_peer(listener->strangers[i]), peer);
     return neighbours >= listener->limits.strangers_per_host;
 }
 
@@ -87,13 +88,13 @@ static bool make_room(sluice_tls_listener *listener)
 {
     unsigned count = listener->statistics.strangers;
     for (unsigned i = 0; count >= listener->limits.strangers && i < count; i++) {
-        sluice_tls *tls = listener->strangers[(listener->statistics.accepted + i) % count];
-        if (sluice_tls_is_claimed(tls))
+        sluice_channel *channel = listener->strangers[(listener->statistics.accepted + i) % count];
+        if (sluice_tls_is_claimed(channel))
             continue;
         listener->statistics.turned_away++;
-        stranger_left(listener, tls);
-        sluice_tls_keeper_forget(tls);
-        sluice_tls_free(tls);
+        stranger_left(listener, channel);
+        sluice_tls_keeper_forget(channel);
+        sluice_channel_free(channel);
         break;
     }
     return listener->statistics.strangers < listener->limits.strangers;
@@ -107,13 +108,14 @@ static void admit_stranger(sluice_tls_listener *listener, int fd, const sluice_a
         close(fd);
         return;
     }
-    sluice_tls *tls;
-    if (sluice_tls_accept(&tls, listener->loop, listener->settings, fd, peer, &listener->limits, &keeper, listener)
+    sluice_channel *channel;
+    if (sluice_tls_accept(&channel, listener->loop, listener->settings, fd, peer, &listener->limits,
+                          listener->key_records, &keeper, listener)
         != SLUICE_OK) {
         listener->statistics.failed++;
         return;
     }
-    listener->strangers[listener->statistics.strangers++] = tls;
+    listener->strangers[listener->statistics.strangers++] = channel;
 }
 
 static void accept_some(void *user, unsigned directions)
@@ -229,7 +231,7 @@ static void limits_default(sluice_tls_limits *limits)
 
 static int listener_watch(sluice_tls_listener *listener, sluice_error *error)
 {
-    listener->strangers = calloc(listener->limits.strangers, sizeof(sluice_tls *));
+    listener->strangers = calloc(listener->limits.strangers, sizeof(sluice_channel *));
     if (!listener->strangers
         || sluice_watch_new(&listener->watch, listener->loop, listener->fd, accept_some, listener) != SLUICE_OK
         || sluice_timer_new(&listener->pause, listener->loop, pause_over, listener) != SLUICE_OK)
@@ -249,6 +251,7 @@ int sluice_tls_listen(sluice_tls_listener **out, sluice_loop *loop, const sluice
     listener->fd = -1;
     listener->limits = setup->limits;
     limits_default(&listener->limits);
+    listener->key_records = setup->key_records;
     listener->accepted = setup->accepted;
     listener->user = setup->user;
     int status = settings_open(listener, setup->identity, error);
@@ -269,11 +272,11 @@ void sluice_tls_listener_free(sluice_tls_listener *listener)
     if (!listener)
         return;
     while (listener->statistics.strangers) {
-        sluice_tls *tls = listener->strangers[--listener->statistics.strangers];
-        bool ours = !sluice_tls_is_claimed(tls);
-        sluice_tls_keeper_forget(tls);
+        sluice_channel *channel = listener->strangers[--listener->statistics.strangers];
+        bool ours = !sluice_tls_is_claimed(channel);
+        sluice_tls_keeper_forget(channel);
         if (ours)
-            sluice_tls_free(tls);
+            sluice_channel_free(channel);
     }
     sluice_watch_free(listener->watch);
     sluice_timer_free(listener->pause);

@@ -90,40 +90,59 @@ static int apply(const sluice_section *section, bool set, sluice_layer layer, sl
     return status;
 }
 
-static const sluice_section *find_session(const sluice_configuration *configuration, const char *session)
+const sluice_section *sluice_configuration_nth(const sluice_configuration *configuration, sluice_section_type type,
+                                               size_t index)
 {
-    sluice_section_name name = {.type = SLUICE_SECTION_SESSION, .kind = SLUICE_KINDS};
-    if (strlen(session) >= sizeof(name.name))
+    for (size_t i = 0; i < configuration->count; i++) {
+        if (configuration->sections[i].name.type == type && index-- == 0)
+            return &configuration->sections[i];
+    }
+    return NULL;
+}
+
+static const sluice_section *find_named(const sluice_configuration *configuration, sluice_section_type type,
+                                        const char *wanted)
+{
+    sluice_section_name name = {.type = type, .kind = SLUICE_KINDS};
+    if (strlen(wanted) >= sizeof(name.name))
         return NULL;
-    snprintf(name.name, sizeof(name.name), "%s", session);
+    snprintf(name.name, sizeof(name.name), "%s", wanted);
     return sluice_configuration_find(configuration, &name);
 }
 
-static int no_session(const sluice_configuration *configuration, const char *session, sluice_error *error)
+static int none_named(const sluice_configuration *configuration, sluice_section_type type, const char *wanted,
+                      sluice_error *error)
 {
     sluice_nearest nearest = SLUICE_NEAREST_START;
     sluice_text hint = {0};
-    for (size_t i = 0; i < configuration->count; i++) {
-        if (configuration->sections[i].name.type == SLUICE_SECTION_SESSION)
-            sluice_nearest_try(&nearest, session, configuration->sections[i].name.name);
-    }
+    const sluice_section *section;
+    for (size_t i = 0; (section = sluice_configuration_nth(configuration, type, i)) != NULL; i++)
+        sluice_nearest_try(&nearest, wanted, section->name.name);
     sluice_nearest_add(&nearest, &hint);
-    sluice_fail(error, SLUICE_ECONFIG, "the configuration has no session '%s'%s", session, sluice_text_string(&hint));
+    sluice_fail(error, SLUICE_ECONFIG, "the configuration has no %s '%s'%s",
+                type == SLUICE_SECTION_TICKET ? "ticket" : "session", wanted, sluice_text_string(&hint));
     sluice_text_fini(&hint);
     return SLUICE_ECONFIG;
 }
 
-int sluice_configuration_settings(const sluice_configuration *configuration, sluice_settings_table table,
-                                  const char *session, sluice_settings **out, sluice_error *error)
+/* The section whose values all settings of a table begin with; tickets have none. */
+static const sluice_section *base_of(const sluice_configuration *configuration, sluice_settings_table table)
 {
-    sluice_section_name general = {
+    sluice_section_name name = {
         .type = table == SLUICE_SETTINGS_SERVE ? SLUICE_SECTION_SERVE : SLUICE_SECTION_TRANSFER,
         .kind = SLUICE_KINDS,
     };
-    const sluice_section *base = sluice_configuration_find(configuration, &general);
-    const sluice_section *special = session == NULL ? NULL : find_session(configuration, session);
-    if (session != NULL && special == NULL)
-        return no_session(configuration, session, error);
+    return table == SLUICE_SETTINGS_TICKET ? NULL : sluice_configuration_find(configuration, &name);
+}
+
+int sluice_configuration_settings(const sluice_configuration *configuration, sluice_settings_table table,
+                                  const char *name, sluice_settings **out, sluice_error *error)
+{
+    sluice_section_type type = table == SLUICE_SETTINGS_TICKET ? SLUICE_SECTION_TICKET : SLUICE_SECTION_SESSION;
+    const sluice_section *base = base_of(configuration, table);
+    const sluice_section *special = name == NULL ? NULL : find_named(configuration, type, name);
+    if (name != NULL && special == NULL)
+        return none_named(configuration, type, name, error);
     sluice_settings *settings;
     int status = sluice_settings_make(table, &settings, error);
     if (status != SLUICE_OK)
@@ -141,4 +160,35 @@ int sluice_configuration_settings(const sluice_configuration *configuration, slu
     }
     *out = settings;
     return SLUICE_OK;
+}
+
+/* ---- comparing ---- */
+
+/* Whether every value that one section has for a key is the other's, in the same order. */
+static bool same_values(const sluice_section *a, const sluice_section *b)
+{
+    if (b == NULL || a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const sluice_assignment *one = &a->assignments[i], *other = &b->assignments[i];
+        if (one->set != other->set || strcmp(one->key, other->key) != 0 || strcmp(one->value, other->value) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool has_plugins_of(const sluice_configuration *a, const sluice_configuration *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        const sluice_section *section = &b->sections[i];
+        if (section->name.type == SLUICE_SECTION_PLUGIN && section->count > 0 &&
+            !same_values(section, sluice_configuration_find(a, &section->name)))
+            return false;
+    }
+    return true;
+}
+
+bool sluice_configuration_same_plugins(const sluice_configuration *a, const sluice_configuration *b)
+{
+    return has_plugins_of(a, b) && has_plugins_of(b, a);
 }

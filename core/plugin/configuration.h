@@ -20,6 +20,7 @@ typedef enum sluice_section_type {
     SLUICE_SECTION_SERVE,
     SLUICE_SECTION_LOG,
     SLUICE_SECTION_SESSION,
+    SLUICE_SECTION_TICKET,
     SLUICE_SECTION_PLUGIN
 } sluice_section_type;
 
@@ -32,7 +33,7 @@ typedef struct sluice_assignment {
 typedef struct sluice_section_name {
     sluice_section_type type;
     sluice_kind kind; /* of PLUGIN */
-    char name[64];    /* of SESSION and PLUGIN; else "" */
+    char name[64];    /* of SESSION, TICKET and PLUGIN; else "" */
 } sluice_section_name;
 
 typedef struct sluice_section {
@@ -54,11 +55,14 @@ sluice_option_table sluice_log_options(void);
 
 void sluice_configuration_fini(sluice_configuration *configuration);
 
-/* "transfer", "serve", "log", "session NAME", "KIND NAME" of a section's header; separator: ' ' there, '.' in --set.
- * SLUICE_EINVAL with the nearest name. */
+/* "transfer", "serve", "log", "session NAME", "ticket NAME", "KIND NAME" of a section's header; separator: ' ' there, '.'
+ * in --set.  SLUICE_EINVAL with the nearest name. */
 int sluice_section_name_parse(const char *text, char separator, sluice_section_name *out, sluice_error *error);
 /* As in a header. */
 void sluice_section_name_print(const sluice_section_name *name, sluice_text *out);
+
+/* The table of the settings that stand behind a section of that type; not for LOG and PLUGIN. */
+sluice_settings_table sluice_section_table(sluice_section_type type);
 
 /* NULL if there is none. */
 sluice_section *sluice_configuration_find(const sluice_configuration *configuration,
@@ -89,8 +93,15 @@ int sluice_section_fill(const sluice_section *section, sluice_option_table table
 int sluice_configuration_fill(const sluice_configuration *configuration, const sluice_plugin *plugin, void *config,
                               sluice_error *error);
 
-/* Makes settings: built-in, file, session's, --set's.  session may be NULL. */
+/* The index'th section of a type, in the file's order; NULL: there are not so many. */
+const sluice_section *sluice_configuration_nth(const sluice_configuration *configuration, sluice_section_type type,
+                                               size_t index);
+
+/* Makes settings: built-in, file, session's (of TICKET: ticket's), --set's.  name of that session may be NULL. */
 int sluice_configuration_settings(const sluice_configuration *configuration, sluice_settings_table table,
-                                  const char *session, sluice_settings **out, sluice_error *error);
+                                  const char *name, sluice_settings **out, sluice_error *error);
+
+/* Whether both say the same of every plugin's options. */
+bool sluice_configuration_same_plugins(const sluice_configuration *a, const sluice_configuration *b);
 
 #endif

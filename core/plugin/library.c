@@ -134,27 +134,57 @@ static int take_value(void *user, const char *key, const char *value, sluice_err
                                  false, key, value, error);
 }
 
+static void complain_of(file_reading *reading, const sluice_section_name *name, const char *why)
+{
+    sluice_text sentence = {0};
+    sluice_text_addf(&sentence, "%s: [", reading->path);
+    sluice_section_name_print(name, &sentence);
+    sluice_text_addf(&sentence, "]: %s", why);
+    complain(reading, sluice_text_string(&sentence));
+    sluice_text_fini(&sentence);
+}
+
 /* What only shows when all values of a section are known. */
 static void check_section(file_reading *reading, const sluice_section_name *name)
 {
     sluice_settings *settings;
     sluice_error why = {0};
-    bool session = name->type == SLUICE_SECTION_SESSION;
-    int status = sluice_configuration_settings(
-        &reading->configuration, name->type == SLUICE_SECTION_SERVE ? SLUICE_SETTINGS_SERVE : SLUICE_SETTINGS_TRANSFER,
-        session ? name->name : NULL, &settings, &why);
+    int status = sluice_configuration_settings(&reading->configuration, sluice_section_table(name->type),
+                                               name->name[0] != '\0' ? name->name : NULL, &settings, &why);
     if (status == SLUICE_OK) {
         status = sluice_settings_check(settings, &why);
         sluice_settings_free(settings);
     }
-    if (status == SLUICE_OK)
-        return;
-    sluice_text sentence = {0};
-    sluice_text_addf(&sentence, "%s: [", reading->path);
-    sluice_section_name_print(name, &sentence);
-    sluice_text_addf(&sentence, "]: %s", why.text);
-    complain(reading, sluice_text_string(&sentence));
-    sluice_text_fini(&sentence);
+    if (status != SLUICE_OK)
+        complain_of(reading, name, why.text);
+}
+
+static const char *ticket_file(const sluice_section *section)
+{
+    const sluice_assignment *given = sluice_section_find(section, "ticket-file", true);
+    if (given == NULL)
+        given = sluice_section_find(section, "ticket-file", false);
+    return given == NULL ? NULL : given->value;
+}
+
+/* Two tickets in one file would be one ticket with two meanings; that of [serve] is a ticket too. */
+static void check_ticket_files(file_reading *reading)
+{
+    const sluice_configuration *configuration = &reading->configuration;
+    for (size_t i = 0; i < configuration->count; i++) {
+        const sluice_section *section = &configuration->sections[i];
+        const char *file = section->name.type == SLUICE_SECTION_TICKET ? ticket_file(section) : NULL;
+        for (size_t j = 0; file != NULL && j < configuration->count; j++) {
+            const sluice_section *other = &configuration->sections[j];
+            bool counts = other->name.type == SLUICE_SECTION_SERVE ||
+                          (other->name.type == SLUICE_SECTION_TICKET && j < i);
+            const char *others = counts ? ticket_file(other) : NULL;
+            if (others == NULL || strcmp(others, file) != 0)
+                continue;
+            complain_of(reading, &section->name, "its ticket-file is another section's too; each needs one of its own");
+            break;
+        }
+    }
 }
 
 static int read_file(file_reading *reading, sluice_error *error)
@@ -173,10 +203,10 @@ static int read_file(file_reading *reading, sluice_error *error)
     }
     for (size_t i = 0; i < reading->configuration.count; i++) {
         const sluice_section_name *name = &reading->configuration.sections[i].name;
-        if (name->type == SLUICE_SECTION_TRANSFER || name->type == SLUICE_SECTION_SERVE ||
-            name->type == SLUICE_SECTION_SESSION)
+        if (name->type != SLUICE_SECTION_LOG && name->type != SLUICE_SECTION_PLUGIN)
             check_section(reading, name);
     }
+    check_ticket_files(reading);
     if (reading->complaints == 1)
         return sluice_fail(error, SLUICE_ECONFIG, "%s", reading->first.text);
     if (reading->complaints > 1)
@@ -201,13 +231,13 @@ int sluice_config_read(sluice *instance, const char *path, void (*each)(void *us
 
 /* ---- --set ---- */
 
-/* A session that --set names must be one of the file's: else a slip of the pen would go unnoticed. */
-static int check_session(const sluice *instance, const sluice_section_name *name, sluice_error *error)
+/* A session or ticket that --set names must be one of the file's: else a slip of the pen would go unnoticed. */
+static int check_named(const sluice *instance, const sluice_section_name *name, sluice_error *error)
 {
     sluice_settings *settings;
-    if (name->type != SLUICE_SECTION_SESSION)
+    if (name->type != SLUICE_SECTION_SESSION && name->type != SLUICE_SECTION_TICKET)
         return SLUICE_OK;
-    int status = sluice_configuration_settings(&instance->configuration, SLUICE_SETTINGS_TRANSFER, name->name,
+    int status = sluice_configuration_settings(&instance->configuration, sluice_section_table(name->type), name->name,
                                                &settings, error);
     if (status == SLUICE_OK)
         sluice_settings_free(settings);
@@ -224,7 +254,7 @@ static int assign(sluice *instance, char *text, const char *value, sluice_error 
     *dot = '\0';
     int status = sluice_section_name_parse(text, '.', &name, error);
     if (status == SLUICE_OK)
-        status = check_session(instance, &name, error);
+        status = check_named(instance, &name, error);
     if (status != SLUICE_OK)
         return status;
     sluice_section *section = sluice_configuration_section(&instance->configuration, &name);
@@ -257,16 +287,19 @@ int sluice_config_set(sluice *instance, const char *assignment, sluice_error *er
 
 const char *sluice_config_session(const sluice *instance, size_t index)
 {
-    const sluice_configuration *configuration = &instance->configuration;
-    for (size_t i = 0; i < configuration->count; i++) {
-        if (configuration->sections[i].name.type == SLUICE_SECTION_SESSION && index-- == 0)
-            return configuration->sections[i].name.name;
-    }
-    return NULL;
+    const sluice_section *section =
+        sluice_configuration_nth(&instance->configuration, SLUICE_SECTION_SESSION, index);
+    return section == NULL ? NULL : section->name.name;
 }
 
-int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *session, sluice_settings **out,
+const char *sluice_config_ticket(const sluice *instance, size_t index)
+{
+    const sluice_section *section = sluice_configuration_nth(&instance->configuration, SLUICE_SECTION_TICKET, index);
+    return section == NULL ? NULL : section->name.name;
+}
+
+int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *name, sluice_settings **out,
                         sluice_error *error)
 {
-    return sluice_configuration_settings(&instance->configuration, table, session, out, error);
+    return sluice_configuration_settings(&instance->configuration, table, name, out, error);
 }

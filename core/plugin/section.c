@@ -20,7 +20,8 @@ sluice_option_table sluice_log_options(void)
 
 /* ---- names ---- */
 
-static const char *const words[] = {"transfer", "serve", "log", "session"}; /* in the order of sluice_section_type */
+/* In the order of sluice_section_type. */
+static const char *const words[] = {"transfer", "serve", "log", "session", "ticket"};
 
 static int unknown_section(const char *text, char separator, sluice_error *error)
 {
@@ -41,7 +42,7 @@ static int unknown_section(const char *text, char separator, sluice_error *error
 /* rest: what stands behind the first word; "" if nothing does. */
 static int take_name(sluice_section_name *found, const char *word, const char *rest, sluice_error *error)
 {
-    bool named = found->type == SLUICE_SECTION_SESSION || found->type == SLUICE_SECTION_PLUGIN;
+    bool named = found->type >= SLUICE_SECTION_SESSION;
     if (!named && *rest != '\0')
         return sluice_fail(error, SLUICE_EINVAL, "section '%s' has no name behind it", word);
     if (named && *rest == '\0')
@@ -50,6 +51,8 @@ static int take_name(sluice_section_name *found, const char *word, const char *r
     if (strlen(rest) >= sizeof(found->name) || rest[strspn(rest, allowed)] != '\0')
         return sluice_fail(error, SLUICE_EINVAL, "'%s' cannot be a name in section '%s': only letters, digits, '-' "
                                                  "and '_'", rest, word);
+    if (found->type == SLUICE_SECTION_TICKET && strcmp(rest, "default") == 0)
+        return sluice_fail(error, SLUICE_EINVAL, "'default' is the ticket of section 'serve'; call it something else");
     snprintf(found->name, sizeof(found->name), "%s", rest);
     return SLUICE_OK;
 }
@@ -82,6 +85,13 @@ void sluice_section_name_print(const sluice_section_name *name, sluice_text *out
 {
     const char *word = name->type == SLUICE_SECTION_PLUGIN ? sluice_kind_name(name->kind) : words[name->type];
     sluice_text_addf(out, "%s%s%s", word, name->name[0] == '\0' ? "" : " ", name->name);
+}
+
+sluice_settings_table sluice_section_table(sluice_section_type type)
+{
+    return type == SLUICE_SECTION_SERVE    ? SLUICE_SETTINGS_SERVE
+           : type == SLUICE_SECTION_TICKET ? SLUICE_SETTINGS_TICKET
+                                           : SLUICE_SETTINGS_TRANSFER;
 }
 
 /* ---- values ---- */
@@ -125,13 +135,12 @@ static int check_in_settings(sluice_section_type type, const char *key, const ch
 {
     sluice_settings *scratch;
     bool session = type == SLUICE_SECTION_SESSION;
-    int status = sluice_settings_make(
-        type == SLUICE_SECTION_SERVE ? SLUICE_SETTINGS_SERVE : SLUICE_SETTINGS_TRANSFER, &scratch, error);
+    int status = sluice_settings_make(sluice_section_table(type), &scratch, error);
     if (status != SLUICE_OK)
         return status;
     status = sluice_settings_assign(scratch, SLUICE_LAYER_FILE, session, key, value, error);
     sluice_settings_free(scratch);
-    if (status == SLUICE_OK && type != SLUICE_SECTION_SERVE) {
+    if (status == SLUICE_OK && sluice_section_table(type) == SLUICE_SETTINGS_TRANSFER) {
         const sluice_option *option = sluice_option_find(sluice_settings_session_options(), key);
         *repeat = (option->flags & SLUICE_OPTION_REPEAT) != 0;
     }

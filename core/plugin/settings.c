@@ -17,6 +17,7 @@ struct sluice_settings {
     union {
         sluice_transfer_settings transfer;
         sluice_serve_settings serve;
+        sluice_ticket_settings ticket;
     } values;
     sluice_layer layers[ROWS_MOST];
     char *texts[ROWS_MOST]; /* each value as text, for sluice_settings_get; NULL: not set */
@@ -45,6 +46,12 @@ const sluice_serve_settings *sluice_settings_serve(const sluice_settings *settin
 {
     assert(settings->table == SLUICE_SETTINGS_SERVE);
     return &settings->values.serve;
+}
+
+const sluice_ticket_settings *sluice_settings_ticket(const sluice_settings *settings)
+{
+    assert(settings->table == SLUICE_SETTINGS_TICKET);
+    return &settings->values.ticket;
 }
 
 /* 0: the row has a field of its own; else it is a view of FILTERS_ROW, whose lines begin with this byte. */
@@ -304,6 +311,11 @@ int sluice_settings_check(const sluice_settings *settings, sluice_error *error)
 {
     if (settings->table == SLUICE_SETTINGS_TRANSFER)
         return check_transfer(settings, error);
+    if (settings->table == SLUICE_SETTINGS_TICKET) {
+        if (settings->values.ticket.ticket_file == NULL)
+            return sluice_fail(error, SLUICE_EUSAGE, "ticket-file is missing: where the ticket lies, or is made");
+        return SLUICE_OK;
+    }
     const sluice_serve_settings *serve = &settings->values.serve;
     if (serve->read_only && serve->write_only)
         return sluice_fail(error, SLUICE_EUSAGE, "read-only and write-only contradict each other");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings.h - the long options of copy and serve as typed structs, behind the public sluice_settings.
+ * settings.h - the long options of copy and serve, and tickets, as typed structs, behind the public sluice_settings.
  *
  * The tables in settings.c fill these structs.  Strings are NULL where nothing is set and there is no default.
  */
@@ -38,6 +38,9 @@ typedef struct sluice_transfer_settings {
     int checksum, sync;
     bool mkdir;
     char *ticket_file; /* NULL: the default place */
+    char *ssh, *remote_command;
+    char *udp_ports;   /* as sluice_settings_ports reads it */
+    char *udp_host;    /* "": none */
     char *pin;         /* 64 lower-case hex digits; NULL: none */
     char *report;      /* comma-separated plugin names; see sluice_settings_list */
     bool json;
@@ -53,14 +56,18 @@ typedef struct sluice_transfer_settings {
 
 typedef struct sluice_serve_settings {
     char *listen; /* address:port */
+    bool stdio;
     char *root;   /* NULL: not given */
     bool read_only, write_only;
-    char *ticket_file; /* NULL: the default place */
+    char *ticket_file;   /* NULL: the default place */
+    bool default_ticket; /* the ticket there admits clients, beside those of [ticket NAME] */
     bool once;
     sluice_rate max_rate; /* of each session; 0: none */
     int64_t max_sessions;
+    int64_t max_handshakes, max_handshakes_per_host; /* of clients that were not admitted yet */
     char *cipher;     /* comma-separated: what a client may choose from; "none" only if it stands here */
     char *crypto;     /* "auto" or a crypto plugin's name */
+    char *transport;  /* comma-separated: what a client may use */
     char *congestion; /* comma-separated: controls that a pulling client may name */
     char *report;     /* comma-separated plugin names */
     bool json;
@@ -69,19 +76,35 @@ typedef struct sluice_serve_settings {
     uint64_t memory; /* bytes for each session */
 } sluice_serve_settings;
 
+/* A [ticket NAME] section. */
+typedef struct sluice_ticket_settings {
+    char *ticket_file;    /* required */
+    char *rights;         /* comma-separated: read, write */
+    char *root;           /* NULL: the server's */
+    sluice_rate max_rate; /* of each session; 0: the server's */
+    int64_t max_sessions; /* 0: the server's */
+    char *expires;        /* as of base/date.h */
+    bool revoked;
+} sluice_ticket_settings;
+
 /* The typed struct behind settings of that table (asserted).  Valid until the settings change. */
 const sluice_transfer_settings *sluice_settings_transfer(const sluice_settings *settings);
 const sluice_serve_settings *sluice_settings_serve(const sluice_settings *settings);
+const sluice_ticket_settings *sluice_settings_ticket(const sluice_settings *settings);
 
 /* A copy of its own, for an order that outlives what it was given. */
 int sluice_settings_copy(const sluice_settings *settings, sluice_settings **out, sluice_error *error);
 
-/* Whether values go together: policy and congestion (SLUICE_EUSAGE), rate and min-rate, read-only and write-only. */
+/* Whether values go together: policy and congestion (SLUICE_EUSAGE), rate and min-rate, read-only and write-only; and
+ * whether a ticket has a file. */
 int sluice_settings_check(const sluice_settings *settings, sluice_error *error);
 
 /* The congestion plugin in force, from congestion and policy: the one set by the stronger source (option over --set
  * over file) wins; set by the same source and different, sluice_settings_check has refused it. */
 const char *sluice_settings_congestion(const sluice_settings *settings);
+
+/* "A-B" or "A": a range of ports from 1 to 65535.  False: it is none. */
+bool sluice_settings_ports(const char *value, uint16_t *least, uint16_t *most);
 
 /* preserve as flags SLUICE_PRESERVE_* of sink.h. */
 unsigned sluice_settings_preserve(const sluice_settings *settings);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/settings_table.h"
 
+#include "base/date.h"
 #include "plugin/registry.h"
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define T sluice_transfer_settings
 #define S sluice_serve_settings
+#define K sluice_ticket_settings
 
 static const sluice_option transfer_options[] = {
     SLUICE_OPTION_RATE(T, rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
@@ -20,7 +23,9 @@ static const sluice_option transfer_options[] = {
                          .help = "Cipher of the data: aes-128-gcm, aes-256-gcm, chacha20-poly1305, or none where both "
                                  "sides allow it. auto: the best for the slower side."),
     SLUICE_OPTION_STRING(T, crypto, .def = "auto", .help = "Crypto plugin that carries the cipher. auto: the fastest."),
-    SLUICE_OPTION_STRING(T, transport, .def = "auto", .help = "Transport plugin: udp. auto: udp."),
+    SLUICE_OPTION_STRING(T, transport, .def = "auto",
+                         .help = "udp, tcp, or auto: UDP where it arrives, else TCP (after 3 s or four round trips, the "
+                                 "larger; also in mid-session)."),
     SLUICE_OPTION_ENUM(T, resume, .def = "full", .choices = "none|attributes|sparse|full",
                        .help = "How a partial file is trusted: full compares every chunk that is there, sparse the "
                                "first, the last and one in 16, attributes only size and time, none starts anew. The "
@@ -53,6 +58,15 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_BOOL(T, mkdir, .def = "no", .help = "Make parents of the destination that are missing."),
     SLUICE_OPTION_PATH(T, ticket_file,
                        .help = "Ticket for the server. By default the one in the state directory of sluice."),
+    SLUICE_OPTION_STRING(T, ssh, .def = "ssh",
+                         .help = "Program, with its options, that reaches [user@]host:path."),
+    SLUICE_OPTION_STRING(T, remote_command, .def = "sluice",
+                         .help = "What ssh runs on the other machine, followed by 'serve --stdio'."),
+    SLUICE_OPTION_STRING(T, udp_ports, .def = "33001-33100",
+                         .help = "With ssh: range of UDP ports, of which either side takes the first that is free."),
+    SLUICE_OPTION_STRING(T, udp_host, .def = "",
+                         .help = "With ssh: name or address to which UDP goes. Empty: the host that ssh connects to, and "
+                                 "the address that the server has there."),
     SLUICE_OPTION_STRING(T, pin, .help = "SHA-256 fingerprint of the server's public key, in hex."),
     SLUICE_OPTION_STRING(T, report, .def = "progress", .help = "Report plugins, a list."),
     SLUICE_OPTION_BOOL(T, json, .def = "no", .help = "Report events as JSON, one object a line."),
@@ -77,19 +91,30 @@ static const sluice_option transfer_options[] = {
 static const sluice_option serve_options[] = {
     SLUICE_OPTION_ADDRESS(S, listen, .def = "[::]:33001",
                           .help = "Address and port, of TCP and UDP. [::] takes IPv4 too."),
-    SLUICE_OPTION_PATH(S, root, .help = "Directory that everything lies below. Required."),
+    SLUICE_OPTION_BOOL(S, stdio, .def = "no",
+                       .help = "Serve one client over standard input and output, as ssh does it. It has the rights of the user "
+                               "who runs it; no ticket is needed."),
+    SLUICE_OPTION_PATH(S, root, .help = "Directory that everything lies below. Required, unless every ticket has its own, or "
+                                        "with stdio, where paths are the user's own."),
     SLUICE_OPTION_BOOL(S, read_only, .def = "no", .help = "Clients may only read."),
     SLUICE_OPTION_BOOL(S, write_only, .def = "no", .help = "Clients may only write."),
     SLUICE_OPTION_PATH(S, ticket_file,
                        .help = "Where the ticket for clients lies, key and certificate beside it; made if it is not "
                                "there. By default in the state directory of sluice."),
+    SLUICE_OPTION_BOOL(S, default_ticket, .def = "yes",
+                       .help = "Whether that ticket lets clients in. no: those of [ticket NAME] sections alone do."),
     SLUICE_OPTION_BOOL(S, once, .def = "no", .help = "End after one authenticated session."),
     SLUICE_OPTION_RATE(S, max_rate, .def = "0", .help = "Highest rate of a session. 0: no limit."),
     SLUICE_OPTION_INT(S, max_sessions, .def = "100", .min = "1", .max = "100000", .unit = "sessions",
                       .help = "Sessions at once; more are refused."),
+    SLUICE_OPTION_INT(S, max_handshakes, .def = "256", .min = "1", .max = "65536", .unit = "handshakes",
+                      .help = "Clients at once that were not admitted yet; more are turned away."),
+    SLUICE_OPTION_INT(S, max_handshakes_per_host, .def = "8", .min = "1", .max = "65536", .unit = "handshakes",
+                      .help = "The same of one host: an IPv4 address, or an IPv6 /64."),
     SLUICE_OPTION_STRING(S, cipher, .def = "aes-128-gcm,aes-256-gcm,chacha20-poly1305",
                          .help = "Ciphers that a client may choose from, a list."),
     SLUICE_OPTION_STRING(S, crypto, .def = "auto", .help = "Crypto plugin that carries the cipher. auto: the fastest."),
+    SLUICE_OPTION_STRING(S, transport, .def = "udp,tcp", .help = "Transports that a client may use, a list."),
     SLUICE_OPTION_STRING(S, congestion, .def = "fixed,fair",
                          .help = "Congestion plugins that a client may name when it reads, a list."),
     SLUICE_OPTION_STRING(S, report, .def = "", .help = "Report plugins, a list."),
@@ -102,12 +127,34 @@ static const sluice_option serve_options[] = {
                        .help = "Limit of each session's memory for data that waits."),
 };
 
+static const sluice_option ticket_options[] = {
+    SLUICE_OPTION_PATH(K, ticket_file,
+                       .help = "Where the ticket lies; made if it is not there. Required, and of this section alone."),
+    SLUICE_OPTION_STRING(K, rights, .def = "read,write",
+                         .help = "What clients with it may do, a list of: read, write. What [serve] forbids stays "
+                                 "forbidden."),
+    SLUICE_OPTION_PATH(K, root, .help = "Directory that is / for them. By default the server's."),
+    SLUICE_OPTION_RATE(K, max_rate, .def = "0",
+                       .help = "Highest rate of each of its sessions, where that is below the server's. 0: the "
+                               "server's."),
+    SLUICE_OPTION_INT(K, max_sessions, .def = "0", .min = "0", .max = "100000", .unit = "sessions",
+                      .help = "Its sessions at once; more are refused. 0: as many as the server takes."),
+    SLUICE_OPTION_STRING(K, expires, .def = "never",
+                         .help = "From when it is refused: 2027-01-31T12:00:00Z, or 2027-01-31 for that day's first "
+                                 "moment, both UTC; or never. A session that runs then goes on."),
+    SLUICE_OPTION_BOOL(K, revoked, .def = "no", .help = "It is refused from now on, and its sessions are ended."),
+};
+
 sluice_settings_rows sluice_settings_rows_of(sluice_settings_table table)
 {
     size_t count = SLUICE_COUNT(transfer_options);
     if (table == SLUICE_SETTINGS_SERVE) {
         count = SLUICE_COUNT(serve_options);
         return (sluice_settings_rows){serve_options, count, count, count};
+    }
+    if (table == SLUICE_SETTINGS_TICKET) {
+        count = SLUICE_COUNT(ticket_options);
+        return (sluice_settings_rows){ticket_options, count, count, count};
     }
     return (sluice_settings_rows){
         .options = transfer_options,
@@ -172,6 +219,46 @@ static int check_names(const char *value, sluice_error *error)
     return SLUICE_OK;
 }
 
+bool sluice_settings_ports(const char *value, uint16_t *least, uint16_t *most)
+{
+    char *end;
+    if (!isdigit((unsigned char)value[0]))
+        return false;
+    unsigned long first = strtoul(value, &end, 10), last = first;
+    if (*end == '-' && isdigit((unsigned char)end[1]))
+        last = strtoul(end + 1, &end, 10);
+    if (*end != '\0' || first == 0 || first > last || last > 65535)
+        return false;
+    *least = (uint16_t)first;
+    *most = (uint16_t)last;
+    return true;
+}
+
+static int check_ports(const char *value, sluice_error *error)
+{
+    uint16_t least, most;
+    if (sluice_settings_ports(value, &least, &most))
+        return SLUICE_OK;
+    return sluice_fail(error, SLUICE_EINVAL, "'%s' is no range of ports, such as 33001-33100", value);
+}
+
+static int check_rights(const char *value, sluice_error *error)
+{
+    char word[32];
+    bool any = false;
+    for (const char *list = value; sluice_settings_list(&list, word, sizeof(word)); any = true) {
+        if (strcmp(word, "read") != 0 && strcmp(word, "write") != 0)
+            return sluice_fail(error, SLUICE_EINVAL, "'%s' is none of read, write", word);
+    }
+    return any ? SLUICE_OK : sluice_fail(error, SLUICE_EINVAL, "may not be empty; to shut it out: revoked = yes");
+}
+
+static int check_date(const char *value, sluice_error *error)
+{
+    uint64_t seconds;
+    return sluice_date_parse(value, &seconds, error);
+}
+
 static int check_nonempty(const char *value, sluice_error *error)
 {
     return value[0] != '\0' ? SLUICE_OK : sluice_fail(error, SLUICE_EINVAL, "may not be empty");
@@ -202,10 +289,12 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         int (*check)(const char *value, sluice_error *error);
     } rows[] = {
         {"preserve", check_preserve}, {"symlinks", check_symlinks},  {"crypto", check_name},
-        {"transport", check_name},    {"report", check_names},       {"congestion", check_names},
+        {"transport", check_names},   {"report", check_names},       {"congestion", check_names},
         {"cipher", check_names},      {"exclude", check_nonempty},   {"include", check_nonempty},
         {"root", check_nonempty},     {"file_list", check_nonempty}, {"pair_list", check_nonempty},
         {"ticket_file", check_nonempty}, {"source", check_nonempty}, {"destination", check_nonempty},
+        {"udp_ports", check_ports},      {"ssh", check_nonempty},    {"remote_command", check_nonempty},
+        {"rights", check_rights},     {"expires", check_date},
     };
     if (strcmp(option->name, "pin") == 0)
         return take_pin(value, canonical, error);

@@ -159,14 +159,20 @@ static int write_general(writer *w, sluice_settings_table table, bool sample, sl
     return SLUICE_OK;
 }
 
-static int write_session(writer *w, const sluice_section_name *name, sluice_error *error)
+/* A session or ticket: of the first only what is its own, of the second all, for it has nothing behind it. */
+static int write_named(writer *w, const sluice_section_name *name, sluice_error *error)
 {
     sluice_settings *settings;
-    int status = sluice_settings_new(w->library, SLUICE_SETTINGS_TRANSFER, name->name, &settings, error);
+    sluice_settings_table table = sluice_section_table(name->type);
+    int status = sluice_settings_new(w->library, table, name->name, &settings, error);
     if (status != SLUICE_OK)
         return status;
+    size_t count;
+    const sluice_option *options = sluice_settings_options(table, &count);
+    bool ticket = table == SLUICE_SETTINGS_TICKET;
+    sluice_option_table rows = ticket ? (sluice_option_table){options, count} : sluice_settings_session_options();
     write_header(w, name);
-    write_settings(w, settings, sluice_settings_session_options(), SLUICE_LAYER_FILE_SESSION, false);
+    write_settings(w, settings, rows, SLUICE_LAYER_FILE_SESSION, ticket);
     sluice_settings_free(settings);
     return SLUICE_OK;
 }
@@ -246,8 +252,9 @@ int sluice_config_print(sluice *instance, void (*write)(void *user, const char *
             status = write_plugin(&w, &configuration->sections[i], error);
     }
     for (size_t i = 0; i < configuration->count && status == SLUICE_OK; i++) {
-        if (configuration->sections[i].name.type == SLUICE_SECTION_SESSION)
-            status = write_session(&w, &configuration->sections[i].name, error);
+        const sluice_section_name *name = &configuration->sections[i].name;
+        if (name->type == SLUICE_SECTION_SESSION || name->type == SLUICE_SECTION_TICKET)
+            status = write_named(&w, name, error);
     }
     return hand_out(&w, status, write, user, error);
 }
@@ -279,6 +286,21 @@ static void write_sample_session(writer *w)
     }
 }
 
+static int write_sample_ticket(writer *w, sluice_error *error)
+{
+    sluice_settings *settings;
+    size_t count;
+    const sluice_option *options = sluice_settings_options(SLUICE_SETTINGS_TICKET, &count);
+    int status = sluice_settings_make(SLUICE_SETTINGS_TICKET, &settings, error);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_text_add(&w->text, "\n; Tickets of a server, beside the one of [serve]; as many as are wanted.\n"
+                              ";[ticket NAME]\n");
+    write_settings(w, settings, (sluice_option_table){options, count}, SLUICE_LAYER_FILE, true);
+    sluice_settings_free(settings);
+    return SLUICE_OK;
+}
+
 int sluice_config_sample(sluice *instance, void (*write)(void *user, const char *text, size_t bytes), void *user,
                          sluice_error *error)
 {
@@ -292,5 +314,7 @@ int sluice_config_sample(sluice *instance, void (*write)(void *user, const char 
     if (status == SLUICE_OK)
         status = sluice_plugin_list(instance, write_sample_plugin, &w, error);
     write_sample_session(&w);
+    if (status == SLUICE_OK)
+        status = write_sample_ticket(&w, error);
     return hand_out(&w, status, write, user, error);
 }

@@ -17,6 +17,12 @@ static sluice_time first_data(const sluice_session *session, const sluice_transp
     return sluice_session_sending(session) ? own->first_data_sent : session->first_data_came;
 }
 
+/* On a byte channel it is the kernel's affair; 0. */
+static uint32_t mtu_of(const sluice_session *session, const sluice_transport_statistics *own)
+{
+    return session->on_bytes ? 0 : own->datagram_bytes + session->ip_bytes;
+}
+
 static void wire_statistics(const sluice_session *session, const sluice_transport_statistics *own,
                             sluice_statistics *out)
 {
@@ -33,7 +39,7 @@ static void wire_statistics(const sluice_session *session, const sluice_transpor
     out->rate_bps = sender ? session->rate_bps : peer->rate_bps;
     out->target_bps = sender ? sluice_lane_limits_get(session->lane)->target_bps : peer->target_bps;
     out->minimum_bps = sender ? sluice_lane_limits_get(session->lane)->minimum_bps : peer->minimum_bps;
-    out->mtu = sender ? own->datagram_bytes + session->ip_bytes : peer->mtu;
+    out->mtu = sender ? mtu_of(session, own) : (uint32_t)peer->mtu;
     out->min_rtt_ns = own->min_rtt_ns;
     out->srtt_ns = own->srtt_ns;
 }
@@ -112,6 +118,8 @@ void sluice_session_tell_statistics(sluice_session *session, sluice_event_type t
 void sluice_session_tell_warning(sluice_session *session, const char *sentence)
 {
     sluice_event event = {.type = SLUICE_EVENT_WARNING, .message = sentence};
+    if (session->role == SLUICE_SERVER) /* whose operator may have no report */
+        sluice_log_say(session->log, SLUICE_LOG_WARNING, "session %.8s: %s", session->id, sentence);
     sluice_session_tell(session, &event);
 }
 
@@ -160,7 +168,7 @@ void sluice_session_measure(sluice_session *session, sluice_progress *out)
     out->rate_bps = session->rate_bps;
     out->target_bps = limits->target_bps;
     out->minimum_bps = limits->minimum_bps;
-    out->mtu = own.datagram_bytes + session->ip_bytes;
+    out->mtu = mtu_of(session, &own);
     out->receiver_drops = own.receiver_drop_packets;
     out->limited_by = limit_now(session, mover.finishing);
     sluice_time first = first_data(session, &own);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/guest.h"
 #include "net/secure.h"
+#include "session/logbook.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +15,29 @@
 /* And four round trips.  A live peer is heard at least once a second: PROGRESS goes both ways and is reported. */
 #define DEAD_NS (2500 * SLUICE_MS)
 
+/* A client that pushes keeps to its ticket's rate by itself.  One that does not is ended once it has sent, beyond that
+ * rate and a tenth more, what takes so long at it, and so many bits at least. */
+#define EXCESS_SHARE 1.1
+#define EXCESS_S 5
+#define EXCESS_BITS 8e6
+
 struct sluice_guest {
     sluice_server *server;
     sluice_guest *next;
-    sluice_tls *tls; /* NULL when the set-up channel is gone */
+    sluice_channel *channel; /* of the set-up; NULL when it is gone, or the session travels on it */
     sluice_session *session;
-    char peer[SLUICE_ADDRESS_TEXT];
+    char peer[SLUICE_ADDRESS_TEXT + 16];
     sluice_address from;
     uint64_t number; /* of the session, in order of admission */
+    sluice_permit *permit; /* what it was admitted as; once it asks for something, what it may then do */
+    sluice_logbook_guest names;
+    sluice_time measured;    /* when what follows was looked at */
+    uint64_t measured_bytes; /* IP bytes that had come */
+    double excess_bits;      /* beyond the permitted rate, as a leaky bucket has them */
     const sluice_request *request;
-    bool answered; /* a hello was judged: nothing more is expected on the set-up channel */
+    bool answered; /* a hello was judged: nothing but a move is expected on the set-up channel */
+    bool refused;
+    bool may_move; /* the session: was agreed upon, or it has only the channel anyway */
 
     sluice_task making; /* makes the store on the pool */
     bool making_busy;
@@ -56,7 +70,8 @@ static void reap(sluice_post *post)
     unlink_guest(guest);
     sluice_session_free(guest->session);
     sluice_store_fini(&guest->store);
-    sluice_tls_free(guest->tls);
+    sluice_channel_free(guest->channel);
+    sluice_permit_leave(guest->permit);
     if (served)
         server->session_count--;
     free(guest);
@@ -68,7 +83,7 @@ static void reap(sluice_post *post)
 /* A guest goes when its session is over, or it never got one and its channel is closed; and nothing runs for it. */
 static void reap_if_over(sluice_guest *guest)
 {
-    bool over = guest->session ? guest->session_ended : guest->tls == NULL;
+    bool over = guest->session ? guest->session_ended : guest->channel == NULL;
     if (!over || guest->making_busy || guest->reap_posted)
         return;
     guest->reap_posted = true;
@@ -81,11 +96,30 @@ static void reap_if_over(sluice_guest *guest)
 static int check_rights(const sluice_guest *guest, const sluice_request *request, sluice_error *error)
 {
     const sluice_serve_settings *serve = guest->server->serve;
-    unsigned rights = guest->server->ticket.rights;
-    if (request->push && (serve->read_only || !(rights & SLUICE_TICKET_WRITE)))
+    unsigned rights = guest->permit->rights;
+    if (request->push && serve->read_only)
         return sluice_fail(error, SLUICE_EACCESS, "the server does not take files: it is read-only");
-    if (!request->push && (serve->write_only || !(rights & SLUICE_TICKET_READ)))
+    if (!request->push && serve->write_only)
         return sluice_fail(error, SLUICE_EACCESS, "the server does not give files: it is write-only");
+    if (request->push && !(rights & SLUICE_TICKET_WRITE))
+        return sluice_fail(error, SLUICE_EACCESS,
+                           "the server takes no files from this ticket: it has no right to write");
+    if (!request->push && !(rights & SLUICE_TICKET_READ))
+        return sluice_fail(error, SLUICE_EACCESS, "the server gives no files to this ticket: it has no right to read");
+    return SLUICE_OK;
+}
+
+/* What the client may do now, which a reload may have changed since it was admitted. */
+static int renew_permit(sluice_guest *guest, sluice_error *error)
+{
+    sluice_permit *permit;
+    int status = sluice_admission_renew(guest->server->admission, guest->permit, (uint64_t)time(NULL), &permit, error);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_permit_use(permit);
+    sluice_permit_leave(guest->permit);
+    guest->permit = permit;
+    guest->names.ticket = permit->name;
     return SLUICE_OK;
 }
 
@@ -94,7 +128,7 @@ static void make_store(sluice_task *task)
     sluice_guest *guest = (sluice_guest *)(void *)((char *)task - offsetof(sluice_guest, making));
     sluice_server *server = guest->server;
     const sluice_request *request = guest->request;
-    const char *root = server->serve->root;
+    const char *root = guest->permit->root;
     uint32_t threads = sluice_pool_threads(server->pool);
     if (request->push)
         guest->made_status = sluice_store_sink(server->library, "file", root, request->destination, request, threads,
@@ -123,7 +157,12 @@ static void on_requested(void *user, const sluice_request *request)
 {
     sluice_guest *guest = user;
     sluice_error error = {0};
-    int status = check_rights(guest, request, &error);
+    int status = renew_permit(guest, &error);
+    if (status == SLUICE_OK)
+        status = check_rights(guest, request, &error);
+    /* The rates that hold were settled for the direction that the hello said. */
+    if (status == SLUICE_OK && request->push != guest->names.push)
+        status = sluice_fail(&error, SLUICE_EPROTOCOL, "the request is for another direction than the hello");
     if (status == SLUICE_OK && request->push && !request->destination)
         status = sluice_fail(&error, SLUICE_EPROTOCOL, "the request names no destination");
     if (status != SLUICE_OK) {
@@ -141,35 +180,61 @@ static void on_requested(void *user, const sluice_request *request)
 static void on_session_ended(void *user, int status)
 {
     sluice_guest *guest = user;
+    sluice_statistics figures;
     (void)status;
+    sluice_session_statistics(guest->session, &figures);
+    sluice_logbook_over(guest->server->log, &guest->names, &figures, sluice_session_error(guest->session));
     guest->session_ended = true;
     reap_if_over(guest);
 }
 
-static const sluice_session_calls session_calls = {.requested = on_requested, .ended = on_session_ended};
+/* A client comes again by TLS and proves itself; one behind ssh cannot. */
+static bool on_session_cut(void *user, const sluice_error *why)
+{
+    sluice_guest *guest = user;
+    sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: %s", guest->peer, why->text);
+    return !guest->server->serve->stdio;
+}
+
+static const sluice_session_calls session_calls = {
+    .requested = on_requested, .cut = on_session_cut, .ended = on_session_ended};
 
 /* ---- admission ---- */
 
+/* Whoever speaks through ssh is the user that runs this program. */
+static int check_ssh(sluice_guest *guest, const sluice_hello_message *hello, sluice_error *error)
+{
+    if (!hello->has_secret)
+        return sluice_fail(error, SLUICE_EPROTOCOL, "the client's hello has no secret for the session");
+    guest->permit =
+        sluice_permit_new("ssh", SLUICE_TICKET_READ | SLUICE_TICKET_WRITE, guest->server->serve->root);
+    return guest->permit ? SLUICE_OK : sluice_fail(error, SLUICE_ENOMEM, "out of memory for a session");
+}
+
 static int check_proof(sluice_guest *guest, const sluice_hello_message *hello, sluice_error *error)
 {
-    const sluice_ticket *ticket = &guest->server->ticket;
-    uint8_t exported[SLUICE_SHA256_BYTES], proof[SLUICE_TICKET_PROOF_BYTES];
-    int status = sluice_tls_export(guest->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
-    if (status == SLUICE_OK)
-        status = sluice_hello_prove(ticket->secret, exported, proof);
+    uint8_t exported[SLUICE_SHA256_BYTES];
+    if (!sluice_channel_is_tls(guest->channel))
+        return check_ssh(guest, hello, error);
+    int status = sluice_channel_export(guest->channel, SLUICE_EXPORTER_PROOF, exported, sizeof exported);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot check the ticket: %s", sluice_status_text(status));
-    /* Both are compared whatever the first says. */
-    bool proven = sluice_secure_equal(hello->proof, proof, sizeof proof);
-    bool known = sluice_secure_equal(hello->ticket_id, ticket->id, sizeof ticket->id);
+    status = sluice_admission_check(guest->server->admission, hello->ticket_id, hello->proof, exported,
+                                    (uint64_t)time(NULL), &guest->permit, error);
     sluice_secure_cleanse(exported, sizeof exported);
-    sluice_secure_cleanse(proof, sizeof proof);
-    if (!proven || !known)
-        return sluice_fail(error, SLUICE_EAUTH,
-                           "the server does not know this ticket; copy its ticket file again, or give --ticket-file");
-    if (sluice_ticket_expired(ticket, (uint64_t)time(NULL)))
-        return sluice_fail(error, SLUICE_EAUTH, "the ticket has expired");
-    return SLUICE_OK;
+    if (guest->permit)
+        guest->names.ticket = guest->permit->name;
+    return status;
+}
+
+/* Sessions that were admitted by the same ticket as this guest. */
+static int64_t sessions_of_ticket(const sluice_guest *guest)
+{
+    int64_t count = 0;
+    for (const sluice_guest *other = guest->server->guests; other; other = other->next)
+        count += other->session && other->permit &&
+                 memcmp(other->permit->id, guest->permit->id, sizeof guest->permit->id) == 0;
+    return count;
 }
 
 static int check_room(const sluice_guest *guest, sluice_error *error)
@@ -180,16 +245,50 @@ static int check_room(const sluice_guest *guest, sluice_error *error)
     if (server->serve->max_sessions > 0 && server->session_count >= server->serve->max_sessions)
         return sluice_fail(error, SLUICE_ELIMIT, "the server has as many sessions as it takes (%lld); try again later",
                            (long long)server->serve->max_sessions);
+    if (guest->permit->max_sessions > 0 && sessions_of_ticket(guest) >= guest->permit->max_sessions)
+        return sluice_fail(error, SLUICE_ELIMIT, "this ticket has as many sessions as it may (%lld); try again later",
+                           (long long)guest->permit->max_sessions);
     return SLUICE_OK;
 }
 
-static bool control_allowed(const sluice_server *server, const char *name)
+static bool listed(const char *list, const char *name)
 {
     char word[SLUICE_HELLO_NAME];
-    for (const char *list = server->serve->congestion; list && sluice_settings_list(&list, word, sizeof word);)
+    while (list && sluice_settings_list(&list, word, sizeof word))
         if (strcmp(word, name) == 0)
             return true;
     return false;
+}
+
+/* What the session's packets travel on: what the client asks for, or the channel where there is no port for UDP. */
+static int negotiate_transport(sluice_guest *guest, const sluice_hello_message *hello, sluice_welcome_message *welcome,
+                               sluice_error *error)
+{
+    sluice_server *server = guest->server;
+    const char *allowed = server->serve->transport;
+    const char *transport = hello->transport;
+    bool tcp = listed(allowed, "tcp");
+    bool move = tcp && (hello->features & SLUICE_FEATURE_MOVE);
+    sluice_error why = {0};
+    int status = SLUICE_OK;
+    if (strcmp(transport, "udp") == 0 && listed(allowed, "udp"))
+        status = sluice_server_udp(server, hello, &why);
+    else if (strcmp(transport, "udp") == 0)
+        status = sluice_fail(&why, SLUICE_EACCESS, "the server does not allow transport udp (it allows: %s)", allowed);
+    else if (strcmp(transport, "tcp") != 0)
+        return sluice_fail(error, SLUICE_EVERSION, "the server has no transport %s", transport);
+    else if (!tcp)
+        return sluice_fail(error, SLUICE_EACCESS, "the server does not allow transport tcp (it allows: %s)", allowed);
+    if (status != SLUICE_OK && !move)
+        return sluice_fail(error, status, "%s", why.text);
+    if (status != SLUICE_OK) {
+        sluice_log_say(server->log, SLUICE_LOG_WARNING, "%s: %s; going on over TCP", guest->peer, why.text);
+        transport = "tcp";
+    }
+    snprintf(welcome->transport, sizeof welcome->transport, "%s", transport);
+    welcome->features = move ? SLUICE_FEATURE_MOVE : 0;
+    welcome->port = server->port;
+    return SLUICE_OK;
 }
 
 /* What both sides get: the client's wishes within what this server allows. */
@@ -197,26 +296,28 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
                      sluice_error *error)
 {
     sluice_server *server = guest->server;
-    bool loopback = sluice_address_is_loopback(sluice_tls_peer(guest->tls));
+    bool loopback = sluice_channel_is_tls(guest->channel) && sluice_address_is_loopback(&guest->from);
     int status = sluice_cipher_choose(server->suite.offers, server->suite.count, hello->ciphers, hello->cipher_count,
                                       loopback, welcome->cipher, error);
     if (status != SLUICE_OK)
         return status;
-    if (strcmp(hello->transport, "udp") != 0)
-        return sluice_fail(error, SLUICE_EVERSION, "the server has no transport %s", hello->transport);
+    status = negotiate_transport(guest, hello, welcome, error);
+    if (status != SLUICE_OK)
+        return status;
     const char *control = hello->push ? DEFAULT_CONTROL : hello->congestion;
-    if (!hello->push && !control_allowed(server, control))
+    if (!hello->push && !listed(server->serve->congestion, control))
         return sluice_fail(error, SLUICE_EACCESS, "the server does not allow congestion control %s (it allows: %s)",
                            hello->congestion, server->serve->congestion ? server->serve->congestion : "none");
     welcome->version_least = welcome->version_most = SLUICE_PROTOCOL_VERSION;
     snprintf(welcome->software, sizeof welcome->software, "sluice %s", sluice_version());
-    snprintf(welcome->transport, sizeof welcome->transport, "udp");
     snprintf(welcome->congestion, sizeof welcome->congestion, "%s", control);
-    welcome->port = server->port;
+    welcome->has_host = server->ssh_local[0] != '\0';
+    snprintf(welcome->host, sizeof welcome->host, "%s", server->ssh_local);
     welcome->datagram_most = hello->datagram_most < SLUICE_SESSION_DATAGRAM_MOST ? hello->datagram_most
                                                                                 : SLUICE_SESSION_DATAGRAM_MOST;
     welcome->receive_bytes = server->serve->memory;
     welcome->ordered_bytes = SLUICE_SESSION_ORDERED_BYTES;
+    welcome->rate_most = hello->push ? guest->permit->max_rate : 0;
     if (welcome->datagram_most < SLUICE_SESSION_DATAGRAM_LEAST)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the client takes no datagrams of %d bytes",
                            SLUICE_SESSION_DATAGRAM_LEAST);
@@ -229,14 +330,14 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
     return SLUICE_OK;
 }
 
-static sluice_limits limits_of(const sluice_server *server, const sluice_hello_message *hello)
+static sluice_limits limits_of(const sluice_guest *guest, const sluice_hello_message *hello)
 {
     sluice_limits limits = {.weight = 1};
     if (hello->push)
         return limits;
     limits.target_bps = hello->target_bps;
     limits.minimum_bps = hello->minimum_bps;
-    sluice_rate most = server->serve->max_rate;
+    sluice_rate most = guest->permit->max_rate;
     if (most && (limits.target_bps == 0 || limits.target_bps > most))
         limits.target_bps = most;
     if (limits.target_bps && limits.minimum_bps > limits.target_bps)
@@ -244,17 +345,35 @@ static sluice_limits limits_of(const sluice_server *server, const sluice_hello_m
     return limits;
 }
 
+static int derive_keys(sluice_guest *guest, const sluice_hello_message *hello, const sluice_welcome_message *welcome,
+                       sluice_keys *keys, sluice_error *error)
+{
+    uint8_t secret[SLUICE_SECRET_BYTES];
+    int status = SLUICE_OK;
+    if (sluice_channel_is_tls(guest->channel))
+        status = sluice_channel_export(guest->channel, SLUICE_EXPORTER_LABEL, secret, sizeof secret);
+    else
+        memcpy(secret, hello->secret, sizeof secret);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "cannot derive the session's keys: %s", sluice_status_text(status));
+    sluice_keys_init(keys, secret, welcome->session_id);
+    sluice_secure_cleanse(secret, sizeof secret);
+    return SLUICE_OK;
+}
+
 static int make_session(sluice_guest *guest, const sluice_hello_message *hello, const sluice_welcome_message *welcome,
                         sluice_error *error)
 {
     sluice_server *server = guest->server;
-    uint8_t secret[SLUICE_SECRET_BYTES];
     sluice_keys keys;
-    int status = sluice_tls_export(guest->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret);
+    int status = derive_keys(guest, hello, welcome, &keys, error);
     if (status != SLUICE_OK)
-        return sluice_fail(error, status, "cannot derive the session's keys: %s", sluice_status_text(status));
-    sluice_keys_init(&keys, secret, welcome->session_id);
-    sluice_secure_cleanse(secret, sizeof secret);
+        return status;
+    bool tcp = strcmp(welcome->transport, "tcp") == 0;
+    sluice_address ports = server->ssh_peer;
+    if (!sluice_address_is_none(&ports) && hello->has_ports)
+        sluice_address_port_set(&ports, (uint16_t)hello->own_port);
+    bool known = !tcp && sluice_address_port(&ports) != 0 && !sluice_address_is_none(&ports);
     sluice_session_setup setup = {
         .library = server->library,
         .loop = server->loop,
@@ -262,26 +381,29 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .crew = &server->crew,
         .report = server->report,
         .role = SLUICE_SERVER,
-        .datagram = server->datagram,
-        .validated = sluice_tls_peer(guest->tls),
+        .channel = tcp ? &guest->channel : NULL,
+        .datagram = tcp ? NULL : server->datagram,
+        .peer = known ? &ports : NULL,
+        .validated = &guest->from,
         .peer_text = guest->peer,
+        .name = guest->permit->name,
         .keys = &keys,
         .local_id = welcome->connection_id,
         .remote_id = hello->connection_id,
         .transport = welcome->transport,
-        .crypto = sluice_suite_plugin(&server->suite, welcome->cipher),
-        .cipher = welcome->cipher,
+        .crypto = tcp ? sluice_channel_guard(guest->channel) : sluice_suite_plugin(&server->suite, welcome->cipher),
+        .cipher = tcp ? sluice_channel_cipher(guest->channel) : welcome->cipher,
         .congestion = welcome->congestion,
-        .limits = limits_of(server, hello),
-        .max_rate = server->serve->max_rate,
+        .limits = limits_of(guest, hello),
+        .max_rate = guest->permit->max_rate,
         .controls = server->serve->congestion,
         .datagram_most = welcome->datagram_most,
         .memory_bytes = server->serve->memory,
         .receive_bytes = server->serve->memory,
         .peer_receive_bytes = hello->receive_bytes,
         .peer_ordered_bytes = hello->ordered_bytes,
-        .timeout_ns = server->serve->timeout,
-        .initial_rtt_ns = sluice_tls_rtt(guest->tls),
+        .timeout_ns = server->serve->stdio && hello->timeout_ns ? hello->timeout_ns : server->serve->timeout,
+        .initial_rtt_ns = sluice_channel_rtt(guest->channel),
         .started = sluice_loop_now(server->loop),
         .calls = &session_calls,
         .user = guest,
@@ -294,6 +416,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
     guest->number = ++server->admitted;
     server->contention_until = sluice_loop_now(server->loop) + CONTENTION_NS;
     sluice_timer_set(server->contention, sluice_loop_now(server->loop) + CONTENTION_STEP_NS);
+    guest->measured = sluice_loop_now(server->loop);
     return SLUICE_OK;
 }
 
@@ -318,7 +441,8 @@ void sluice_guests_contend(void *user, sluice_time now)
         silence = sluice_session_silence(guest->session, &srtt_ns);
         if (silence < DEAD_NS + 4 * srtt_ns)
             continue;
-        sluice_log_say(server->log, SLUICE_LOG_INFO, "%s: silent for %.1f s, and back with a new session: ended",
+        sluice_log_say(server->log, SLUICE_LOG_INFO,
+                       "session %s: %s silent for %.1f s, and back with a new session: ended", guest->names.id,
                        guest->peer, (double)silence / SLUICE_SECOND);
         sluice_session_cancel(guest->session, SLUICE_ECANCELLED,
                               "the client was silent, and came back with a new session");
@@ -329,7 +453,7 @@ void sluice_guests_contend(void *user, sluice_time now)
 
 static void send_answer(sluice_guest *guest, sluice_wire_writer *writer)
 {
-    if (writer->failed || sluice_tls_send(guest->tls, writer->bytes, writer->size) != SLUICE_OK)
+    if (writer->failed || sluice_channel_send(guest->channel, writer->bytes, writer->size) != SLUICE_OK)
         sluice_log_say(guest->server->log, SLUICE_LOG_WARNING, "%s: cannot answer the hello", guest->peer);
     sluice_wire_writer_fini(writer);
 }
@@ -339,15 +463,28 @@ static void refuse(sluice_guest *guest, const sluice_error *error)
     sluice_refuse_message message = {.status = error->status};
     sluice_wire_writer writer = {0};
     snprintf(message.sentence, sizeof message.sentence, "%.*s", SLUICE_HELLO_SENTENCE - 1, error->text);
-    sluice_log_say(guest->server->log, SLUICE_LOG_WARNING, "%s: refused: %s", guest->peer, error->text);
+    sluice_logbook_refused(guest->server->log, &guest->names, error);
     sluice_refuse_put(&message, &writer);
+    guest->refused = true;
+    if (!guest->channel)
+        return;
     send_answer(guest, &writer);
-    sluice_tls_finish(guest->tls);
+    sluice_channel_finish(guest->channel);
 }
 
+static void note_admission(const sluice_guest *guest, const sluice_welcome_message *welcome)
+{
+    bool tcp = strcmp(welcome->transport, "tcp") == 0;
+    sluice_logbook_admitted(guest->server->log, &guest->names, welcome->transport,
+                            tcp ? sluice_channel_cipher(guest->channel) : welcome->cipher,
+                            tcp ? sluice_channel_guard(guest->channel)
+                                : sluice_suite_plugin(&guest->server->suite, welcome->cipher));
+}
+
+/* The welcome leaves before the session is made: packets may follow it on the same channel. */
 static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice_error *error)
 {
-    sluice_hello_message hello;
+    sluice_hello_message hello = {0};
     sluice_welcome_message welcome = {0};
     sluice_wire_writer writer = {0};
     int status = sluice_hello_get(bytes, count, &hello, error);
@@ -357,29 +494,111 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
         status = check_room(guest, error);
     if (status == SLUICE_OK)
         status = negotiate(guest, &hello, &welcome, error);
-    if (status == SLUICE_OK)
-        status = make_session(guest, &hello, &welcome, error);
-    if (status != SLUICE_OK)
-        return status;
-    sluice_tls_admit(guest->tls);
-    status = sluice_session_start(guest->session, error);
     if (status != SLUICE_OK) {
-        guest->session_ended = true;
+        sluice_secure_cleanse(&hello, sizeof hello);
         return status;
     }
+    if (sluice_channel_is_tls(guest->channel))
+        sluice_tls_admit(guest->channel);
     sluice_welcome_put(&welcome, &writer);
     send_answer(guest, &writer);
+    sluice_logbook_id(welcome.session_id, guest->names.id);
+    guest->names.push = hello.push;
+    guest->may_move = (welcome.features & SLUICE_FEATURE_MOVE) || strcmp(welcome.transport, "tcp") == 0;
+    note_admission(guest, &welcome);
+    status = make_session(guest, &hello, &welcome, error);
+    if (status == SLUICE_OK)
+        status = sluice_session_start(guest->session, error);
+    sluice_secure_cleanse(&hello, sizeof hello);
+    if (status == SLUICE_OK)
+        return SLUICE_OK;
+    sluice_log_say(guest->server->log, SLUICE_LOG_ERROR, "%s: no session: %s", guest->peer, error->text);
+    guest->session_ended = true;
+    sluice_channel_free(guest->channel);
+    guest->channel = NULL;
+    reap_if_over(guest);
     return SLUICE_OK;
 }
 
-static void on_message(void *user, const uint8_t *bytes, size_t count)
+/* ---- sessions that move ---- */
+
+static void send_moved(sluice_guest *guest)
+{
+    sluice_wire_writer writer = {0};
+    sluice_moved_put(&writer);
+    send_answer(guest, &writer);
+}
+
+/* The session's packets travel on this guest's channel from here on. */
+static int move_session(sluice_guest *guest, sluice_session *session, sluice_error *error)
+{
+    send_moved(guest);
+    return sluice_session_move(session, &guest->channel, error);
+}
+
+/* The guest that has the session, if the client proves to be the one of it.  Whoever knows no keys learns nothing: not even
+ * whether there is such a session. */
+static sluice_guest *find_joined(const sluice_guest *guest, const sluice_move_message *move)
+{
+    uint8_t exported[SLUICE_SHA256_BYTES], join[SLUICE_SECRET_BYTES], proof[SLUICE_TICKET_PROOF_BYTES];
+    sluice_guest *found = NULL;
+    if (sluice_channel_export(guest->channel, SLUICE_EXPORTER_PROOF, exported, sizeof exported) != SLUICE_OK)
+        return NULL;
+    for (sluice_guest *other = guest->server->guests; other; other = other->next) {
+        const sluice_keys *keys = other->session && !other->session_ended ? sluice_session_keys(other->session) : NULL;
+        if (keys && memcmp(keys->session_id, move->session_id, sizeof move->session_id) == 0 &&
+            sluice_keys_join(keys, join) == SLUICE_OK && sluice_hello_prove(join, exported, proof) == SLUICE_OK &&
+            sluice_secure_equal(proof, move->proof, sizeof proof))
+            found = other;
+    }
+    sluice_secure_cleanse(join, sizeof join);
+    sluice_secure_cleanse(proof, sizeof proof);
+    return found;
+}
+
+static int join_session(sluice_guest *guest, const sluice_move_message *move, sluice_error *error)
+{
+    sluice_guest *other = find_joined(guest, move);
+    if (!other)
+        return sluice_fail(error, SLUICE_EGONE, "the server knows no such session; it may have been restarted");
+    if (!other->may_move)
+        return sluice_fail(error, SLUICE_EACCESS, "the session keeps to datagrams, as was agreed upon");
+    sluice_tls_admit(guest->channel);
+    sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: the session of %s goes on over this connection",
+                   guest->peer, other->peer);
+    return move_session(guest, other->session, error);
+}
+
+static int take_move(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice_error *error)
+{
+    sluice_move_message move;
+    int status = sluice_move_get(bytes, count, &move, error);
+    if (status != SLUICE_OK)
+        return status;
+    if (move.has_join && !guest->session && sluice_channel_is_tls(guest->channel)) {
+        status = join_session(guest, &move, error);
+        if (status == SLUICE_OK)
+            reap_if_over(guest);
+        return status;
+    }
+    if (move.has_join || !guest->may_move || guest->session_ended || !sluice_session_on_datagrams(guest->session))
+        return sluice_fail(error, SLUICE_EPROTOCOL, "a move came out of turn");
+    sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: datagrams do not arrive: the session goes on over TCP",
+                   guest->peer);
+    return move_session(guest, guest->session, error);
+}
+
+static void on_message(void *user, uint8_t *bytes, size_t count)
 {
     sluice_guest *guest = user;
     sluice_error error = {0};
-    if (guest->answered)
+    sluice_hello_type type = sluice_hello_type_of(bytes, count);
+    int status;
+    if (guest->refused || (guest->answered && type != SLUICE_MOVE))
         return;
     guest->answered = true;
-    if (admit(guest, bytes, count, &error) != SLUICE_OK)
+    status = type == SLUICE_MOVE ? take_move(guest, bytes, count, &error) : admit(guest, bytes, count, &error);
+    if (status != SLUICE_OK)
         refuse(guest, &error);
 }
 
@@ -388,39 +607,43 @@ static void on_closed(void *user, const sluice_error *error)
     sluice_guest *guest = user;
     if (!guest->session && error->status != SLUICE_ECLOSED)
         sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: set-up ended: %s", guest->peer, error->text);
-    sluice_tls_free(guest->tls);
-    guest->tls = NULL;
+    sluice_channel_free(guest->channel);
+    guest->channel = NULL;
     if (guest->session && !guest->session_ended)
         sluice_session_orphaned(guest->session);
     reap_if_over(guest);
 }
 
-static const sluice_tls_calls tls_calls = {.message = on_message, .closed = on_closed};
+static const sluice_channel_calls channel_calls = {.message = on_message, .closed = on_closed};
 
-void sluice_guest_accept(void *user, sluice_tls *tls)
+void sluice_guest_accept(void *user, sluice_channel *channel)
 {
     sluice_server *server = user;
     sluice_guest *guest = calloc(1, sizeof *guest);
     if (!guest) {
-        sluice_tls_free(tls);
+        sluice_channel_free(channel);
         return;
     }
     guest->server = server;
-    guest->tls = tls;
-    guest->from = *sluice_tls_peer(tls);
-    sluice_address_text(&guest->from, guest->peer);
+    guest->channel = channel;
+    guest->from = server->serve->stdio ? server->ssh_peer : *sluice_channel_peer(channel);
+    if (server->serve->stdio)
+        sluice_server_stdio_peer(server, guest->peer);
+    else
+        sluice_address_text(&guest->from, guest->peer);
+    guest->names.peer = guest->peer;
     guest->next = server->guests;
     server->guests = guest;
-    sluice_tls_calls_set(tls, &tls_calls, guest);
+    sluice_channel_calls_set(channel, &channel_calls, guest);
 }
 
 void sluice_guests_turn_away(sluice_server *server)
 {
     for (sluice_guest *guest = server->guests; guest; guest = guest->next) {
-        if (guest->session || !guest->tls)
+        if (guest->session || !guest->channel)
             continue;
-        sluice_tls_free(guest->tls);
-        guest->tls = NULL;
+        sluice_channel_free(guest->channel);
+        guest->channel = NULL;
         reap_if_over(guest);
     }
 }
@@ -430,4 +653,37 @@ void sluice_guests_cancel(sluice_server *server)
     for (sluice_guest *guest = server->guests; guest; guest = guest->next)
         if (guest->session && !guest->session_ended)
             sluice_session_cancel(guest->session, SLUICE_ECANCELLED, "cancelled: the server ends");
+}
+
+/* ---- tickets that are none any more, and those that are overstepped ---- */
+
+void sluice_guests_renew(sluice_server *server)
+{
+    for (sluice_guest *guest = server->guests; guest; guest = guest->next) {
+        sluice_permit *permit;
+        sluice_error why = {0};
+        if (!guest->session || guest->session_ended ||
+            sluice_admission_renew(server->admission, guest->permit, (uint64_t)time(NULL), &permit, &why) == SLUICE_OK)
+            continue;
+        sluice_session_cancel(guest->session, why.status, why.text);
+    }
+}
+
+static bool is_too_fast(sluice_guest *guest, sluice_time now)
+{
+    double rate = (double)guest->permit->max_rate, seconds = (double)(now - guest->measured) / SLUICE_SECOND;
+    uint64_t bytes = sluice_session_received(guest->session);
+    double excess = guest->excess_bits + (double)(bytes - guest->measured_bytes) * 8 - rate * EXCESS_SHARE * seconds;
+    guest->measured = now;
+    guest->measured_bytes = bytes;
+    guest->excess_bits = excess > 0 ? excess : 0;
+    return excess > EXCESS_BITS && excess > rate * EXCESS_S;
+}
+
+void sluice_guests_measure(sluice_server *server, sluice_time now)
+{
+    for (sluice_guest *guest = server->guests; guest; guest = guest->next)
+        if (guest->session && !guest->session_ended && guest->names.push && guest->permit->max_rate &&
+            is_too_fast(guest, now))
+            sluice_session_cancel(guest->session, SLUICE_ELIMIT, "the client sends faster than its ticket allows");
 }

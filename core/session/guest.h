@@ -10,17 +10,22 @@
 
 #include "net/tls.h"
 #include "plugin/library.h"
+#include "session/admission.h"
 #include "session/session.h"
 #include "session/suite.h"
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 typedef struct sluice_guest sluice_guest;
+typedef struct sluice_reload sluice_reload;
 
 struct sluice_server {
     sluice *library;
+    sluice_settings *first; /* as it was started: what a reload cannot change */
     sluice_settings *settings;
-    const sluice_serve_settings *serve; /* of settings */
+    const sluice_serve_settings *serve; /* of settings; as `admission` the loop's once that runs */
+    sluice_admission *admission;
     sluice_log *log;
     sluice_loop *loop;
     sluice_thread *thread;
@@ -28,26 +33,34 @@ struct sluice_server {
     sluice_crew crew;
     sluice_report *report;
     sluice_identity *identity;
-    sluice_ticket ticket;
     sluice_suite suite;
     sluice_tls_listener *listener;
     sluice_datagram *datagram;
     char ticket_file[PATH_MAX];
     char fingerprint[SLUICE_FINGERPRINT_TEXT];
     uint16_t port;
+    /* With stdio: the client's and our own address as sshd knows them; none, and "", where it does not say. */
+    sluice_address ssh_peer;
+    char ssh_local[SLUICE_HELLO_NAME];
     sluice_guest *guests;
     int64_t session_count;
     uint64_t admitted;            /* sessions so far: newer ones have higher numbers */
     sluice_timer *contention;     /* looks for the dead while newcomers may want what they hold */
     sluice_time contention_until;
+    sluice_timer *rounds;         /* once a second: what is noticed by looking */
+    uint64_t turned_away_told;    /* of the listener's figure */
+    sluice_time turned_away_when; /* when that was told; 0: never */
     int wake_fd; /* eventfd: drain and cancel may be called from signal handlers */
     sluice_watch *wake_watch;
     atomic_bool drain, cancel;
     bool draining;
+    int64_t left_told; /* sessions that were left, as was said last; -1: not said */
+    pthread_mutex_t reload_lock;
+    sluice_reload *reload; /* waits for the loop's thread, which takes it; guarded by the lock */
 };
 
 /* Takes over a channel whose handshake is done; user is the server. */
-void sluice_guest_accept(void *server, sluice_tls *tls);
+void sluice_guest_accept(void *server, sluice_channel *channel);
 
 /* Ends those that are not admitted yet. */
 void sluice_guests_turn_away(sluice_server *server);
@@ -59,8 +72,24 @@ void sluice_guests_cancel(sluice_server *server);
  * live peer would be are ended, so that a repeated command can go on at once. */
 void sluice_guests_contend(void *server, sluice_time now);
 
+/* After a reload: those whose ticket is none any more are ended. */
+void sluice_guests_renew(sluice_server *server);
+/* Once a second: those that send faster than their ticket allows are ended. */
+void sluice_guests_measure(sluice_server *server, sluice_time now);
+
+/* server_stdio.c.  In place of listening: takes standard input and output for a guest. */
+int sluice_server_stdio_open(sluice_server *server, sluice_error *error);
+/* What the guest is called. */
+void sluice_server_stdio_peer(const sluice_server *server, char out[SLUICE_ADDRESS_TEXT + 16]);
+
+/* By guests: makes sure that there is a UDP socket for a session with this client.  ECONNECT, with why there can be none. */
+int sluice_server_udp(sluice_server *server, const sluice_hello_message *hello, sluice_error *error);
+
 /* By guests: one of them is gone, and the server may be too; one was served, which may be all it was there for. */
 void sluice_server_settle(sluice_server *server);
 void sluice_server_once_served(sluice_server *server);
+
+/* Makes the loop look at what was asked of the server.  Any thread and signal handlers. */
+void sluice_server_wake(sluice_server *server);
 
 #endif

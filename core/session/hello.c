@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/hello.h"
+
+#include "net/secure.h"
 #include <string.h>
 
 /* How the body of a field lies in its message: numbers have 8 bytes on the wire. */
@@ -14,12 +16,15 @@ typedef struct field {
     uint64_t tag; /* odd: must be understood; never reused */
     field_kind kind;
     size_t offset, size;
+    size_t has; /* offset of the bool that says whether the field is there; 0: it always is (a tag lies at 0) */
 } field;
 
 #define SPAN(message, first, last)                                                                                    \
     offsetof(message, first), offsetof(message, last) + sizeof(((message *)0)->last) - offsetof(message, first)
 
-#define HELLO(tag, kind, first, last) {tag, FIELD_##kind, SPAN(sluice_hello_message, first, last)}
+#define HELLO(tag, kind, first, last) {tag, FIELD_##kind, SPAN(sluice_hello_message, first, last), 0}
+#define HELLO_IF(has, tag, kind, first, last)                                                                         \
+    {tag, FIELD_##kind, SPAN(sluice_hello_message, first, last), offsetof(sluice_hello_message, has)}
 static const field hello_fields[] = {
     HELLO(1, NUMBERS, version_least, version_most),
     HELLO(2, NUMBERS, features, features),
@@ -34,9 +39,11 @@ static const field hello_fields[] = {
     HELLO(10, NUMBERS, datagram_most, datagram_most),
     HELLO(12, NUMBERS, receive_bytes, ordered_bytes),
     HELLO(14, NUMBERS, timeout_ns, timeout_ns),
+    HELLO_IF(has_secret, 19, BYTES, secret, secret),
+    HELLO_IF(has_ports, 20, NUMBERS, own_port, port_most),
 };
 
-#define WELCOME(tag, kind, first, last) {tag, FIELD_##kind, SPAN(sluice_welcome_message, first, last)}
+#define WELCOME(tag, kind, first, last) {tag, FIELD_##kind, SPAN(sluice_welcome_message, first, last), 0}
 static const field welcome_fields[] = {
     WELCOME(1, NUMBERS, version_least, version_most),
     WELCOME(2, NUMBERS, features, features),
@@ -49,6 +56,8 @@ static const field welcome_fields[] = {
     WELCOME(6, TEXT, congestion, congestion),
     WELCOME(10, NUMBERS, datagram_most, datagram_most),
     WELCOME(12, NUMBERS, receive_bytes, ordered_bytes),
+    WELCOME(24, NUMBERS, rate_most, rate_most),
+    {22, FIELD_TEXT, SPAN(sluice_welcome_message, host, host), offsetof(sluice_welcome_message, has_host)},
 };
 
 /* A refusal as it travels: the status is a number without its sign. */
@@ -58,8 +67,12 @@ typedef struct refusal {
 } refusal;
 
 static const field refuse_fields[] = {
-    {17, FIELD_NUMBERS, SPAN(refusal, number, number)},
-    {16, FIELD_TEXT, SPAN(refusal, sentence, sentence)},
+    {17, FIELD_NUMBERS, SPAN(refusal, number, number), 0},
+    {16, FIELD_TEXT, SPAN(refusal, sentence, sentence), 0},
+};
+
+static const field move_fields[] = {
+    {23, FIELD_BYTES, SPAN(sluice_move_message, session_id, proof), offsetof(sluice_move_message, has_join)},
 };
 
 /* ---- writing ---- */
@@ -101,11 +114,15 @@ static void put_fields(sluice_hello_type type, const field *fields, size_t count
     sluice_wire_writer body = {0};
     sluice_wire_put_byte(writer, (uint8_t)type);
     for (size_t i = 0; i < count; i++) {
+        if (fields[i].has && !*(const bool *)((const uint8_t *)message + fields[i].has))
+            continue;
         sluice_wire_clear(&body);
         put_body(&fields[i], message, &body);
         sluice_wire_put_field(writer, fields[i].tag, body.bytes, body.size);
     }
     writer->failed |= body.failed;
+    if (body.bytes) /* one of the fields may have been a secret */
+        sluice_secure_cleanse(body.bytes, body.size);
     sluice_wire_writer_fini(&body);
 }
 
@@ -124,6 +141,16 @@ void sluice_refuse_put(const sluice_refuse_message *refuse, sluice_wire_writer *
     refusal message = {.number = (uint64_t)-refuse->status};
     memcpy(message.sentence, refuse->sentence, sizeof message.sentence);
     put_fields(SLUICE_REFUSE, refuse_fields, SLUICE_COUNT(refuse_fields), &message, writer);
+}
+
+void sluice_move_put(const sluice_move_message *move, sluice_wire_writer *writer)
+{
+    put_fields(SLUICE_MOVE, move_fields, SLUICE_COUNT(move_fields), move, writer);
+}
+
+void sluice_moved_put(sluice_wire_writer *writer)
+{
+    sluice_wire_put_byte(writer, SLUICE_MOVED);
 }
 
 int sluice_hello_prove(const uint8_t secret[SLUICE_TICKET_SECRET_BYTES], const uint8_t exported[SLUICE_SHA256_BYTES],
@@ -204,7 +231,9 @@ static int get_fields(sluice_wire_reader *reader, const field *fields, size_t co
         const field *at = find_field(fields, count, tag);
         if (at)
             get_body(at, &body, message);
-        else if (tag & 1)
+        if (at && at->has)
+            *(bool *)((uint8_t *)message + at->has) = true;
+        if (!at && (tag & 1))
             return sluice_fail(error, SLUICE_EVERSION,
                                "the peer's set-up message has a field (%llu) that this version does not know",
                                (unsigned long long)tag);
@@ -215,6 +244,24 @@ static int get_fields(sluice_wire_reader *reader, const field *fields, size_t co
     if (reader->bad)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the peer's set-up message is malformed");
     return SLUICE_OK;
+}
+
+sluice_hello_type sluice_hello_type_of(const uint8_t *bytes, size_t count)
+{
+    return count > 0 && bytes[0] >= SLUICE_HELLO && bytes[0] <= SLUICE_MOVED ? (sluice_hello_type)bytes[0] : 0;
+}
+
+int sluice_move_get(const uint8_t *bytes, size_t count, sluice_move_message *out, sluice_error *error)
+{
+    sluice_move_message move = {.has_join = false};
+    sluice_wire_reader reader;
+    sluice_wire_reader_init(&reader, bytes, count);
+    if (sluice_wire_get_byte(&reader) != SLUICE_MOVE)
+        return sluice_fail(error, SLUICE_EPROTOCOL, "the client's message is no move");
+    int status = get_fields(&reader, move_fields, SLUICE_COUNT(move_fields), &move, error);
+    if (status == SLUICE_OK)
+        *out = move;
+    return status;
 }
 
 int sluice_hello_get(const uint8_t *bytes, size_t count, sluice_hello_message *out, sluice_error *error)
@@ -245,7 +292,8 @@ static int welcome_get(sluice_wire_reader *reader, sluice_welcome_message *out, 
     if (answer.version_least != SLUICE_PROTOCOL_VERSION || answer.version_most != SLUICE_PROTOCOL_VERSION)
         return sluice_fail(error, SLUICE_EVERSION, "the server (%s) chose protocol %llu, which was not offered",
                            answer.software, (unsigned long long)answer.version_least);
-    if (answer.port == 0 || answer.port > 65535)
+    bool udp = strcmp(answer.transport, "tcp") != 0;
+    if (answer.port > 65535 || (udp && answer.port == 0))
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server names no UDP port");
     *out = answer;
     return SLUICE_OK;
@@ -273,6 +321,8 @@ int sluice_answer_get(const uint8_t *bytes, size_t count, sluice_hello_type *typ
         status = welcome_get(&reader, welcome, error);
     else if (first == SLUICE_REFUSE)
         status = refuse_get(&reader, refuse, error);
+    else if (first == SLUICE_MOVED)
+        status = SLUICE_OK;
     else
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server's answer is neither welcome nor refusal");
     if (status == SLUICE_OK)

@@ -1,52 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/lane.h"
+#include "session/lane_state.h"
 #include "base/clock.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Batches sent before the loop gets its turn: what came in meanwhile (reports) must not wait for a long send. */
-#define BATCHES_PER_TURN 4
-
-struct sluice_lane {
-    sluice *library;
-    sluice_loop *loop;
-    sluice_log *log;
-    sluice_datagram *datagram;
-    sluice_endpoint *endpoint;
-    sluice_timer *timer;
-    sluice_keys keys;
-    uint32_t number;
-    sluice_role role;
-
-    sluice_instance *transport, *sealing, *opening, *congestion;
-    const sluice_transport_ops *ops;
-    const sluice_crypto_ops *crypto;
-    const sluice_cipher *cipher;
-    bool transport_up; /* init has succeeded, so fini is due */
-    bool sealing_up, opening_up;
-
-    sluice_rate_control rate;
-    sluice_control control; /* the rate control's newest answer, as the transport knows it */
-    const sluice_transport_calls *calls;
-    void *user;
-
-    /* Phases whose keys are installed.  Sealing: only the present one; opening: the slots tell. */
-    uint64_t sealing_phase;
-    uint64_t opening_phase[SLUICE_CRYPTO_SLOTS];
-    bool opening_installed[SLUICE_CRYPTO_SLOTS];
-
-    bool peer_known;
-    bool heard;   /* an authentic packet came */
-    bool closing; /* the session has closed the transport */
-    sluice_address validated;
-    bool receiving; /* inside the transport's receive: production waits until the reading has settled */
-    bool broken;    /* the socket or the cipher failed for good; the transport was told to close */
-    uint64_t dropped_packets;
-
-    sluice_batch *batch; /* of the channel's; held only while the socket does not take all of it */
-    size_t batch_count, batch_sent;
-};
 
 /* ---- calls of the transport, passed on ---- */
 
@@ -125,13 +82,26 @@ static void on_restart(void *user, sluice_time now, sluice_time idle_since, slui
     lane->control = *control;
 }
 
+static void congestion_anew(sluice_lane *lane);
+
+/* Another port of the same host is what a NAT does in the middle of a path; another host is another path, of which nothing
+ * is known. */
+static void path_changed(sluice_lane *lane, uint32_t path)
+{
+    const sluice_address *before = sluice_endpoint_path(lane->endpoint, 0), *after;
+    sluice_address old = before ? *before : (sluice_address){0};
+    sluice_endpoint_adopt(lane->endpoint, path);
+    lane->peer_known = true;
+    after = sluice_endpoint_path(lane->endpoint, 0);
+    if (after && !sluice_address_same_host(&old, after))
+        congestion_anew(lane);
+}
+
 static void on_event(void *user, const sluice_transport_event *event)
 {
     sluice_lane *lane = user;
-    if (event->type == SLUICE_TRANSPORT_PATH) {
-        sluice_endpoint_adopt(lane->endpoint, (uint32_t)event->value);
-        lane->peer_known = true;
-    }
+    if (event->type == SLUICE_TRANSPORT_PATH && lane->endpoint)
+        path_changed(lane, (uint32_t)event->value);
     lane->calls->event(lane->user, event);
 }
 
@@ -152,210 +122,17 @@ static const sluice_transport_calls lane_calls = {
     .event = on_event,
 };
 
-/* ---- packets out ---- */
-
-static void fail_for_good(sluice_lane *lane, int status, const char *what)
-{
-    sluice_transport_event event = {.type = SLUICE_TRANSPORT_CLOSED, .status = status, .reason = what};
-    if (lane->broken)
-        return;
-    lane->broken = true;
-    sluice_timer_set(lane->timer, SLUICE_NEVER);
-    lane->calls->event(lane->user, &event);
-}
-
-/* The batch holds packets of one phase or two: the phase may turn between them. */
-static int seal_batch(sluice_lane *lane)
-{
-    const sluice_crypto_ops *crypto = lane->crypto;
-    sluice_packet *packets = lane->batch->packets;
-    for (size_t i = 0; i < lane->batch_count; i++) {
-        uint64_t phase = packets[i].phase;
-        if (phase == lane->sealing_phase)
-            continue;
-        int status = sluice_keys_install(&lane->keys, lane->role, lane->number, phase, crypto, lane->sealing->state,
-                                         lane->cipher);
-        if (status != SLUICE_OK)
-            return status;
-        lane->sealing_phase = phase;
-    }
-    return crypto->seal(lane->sealing->state, packets, lane->batch_count);
-}
-
-static void batch_drop(sluice_lane *lane)
-{
-    sluice_datagram_batch_give(lane->datagram, lane->batch);
-    lane->batch = NULL;
-    lane->batch_count = lane->batch_sent = 0;
-}
-
-/* True when everything of the batch has been handed to the kernel. */
-static bool send_batch(sluice_lane *lane)
-{
-    size_t handled = 0;
-    int status = sluice_endpoint_send(lane->endpoint, lane->batch->packets + lane->batch_sent,
-                                      lane->batch_count - lane->batch_sent, &handled);
-    lane->batch_sent += handled;
-    if (status == SLUICE_EAGAIN)
-        return false;
-    if (status != SLUICE_OK)
-        fail_for_good(lane, status, "the UDP socket is broken");
-    batch_drop(lane);
-    return !lane->broken;
-}
-
-static bool produce_batch(sluice_lane *lane, sluice_time now)
-{
-    lane->batch = sluice_datagram_batch_take(lane->datagram);
-    if (!lane->batch) {
-        fail_for_good(lane, SLUICE_ENOMEM, "out of memory for packets");
-        return false;
-    }
-    sluice_batch_lay(lane->batch, 0);
-    lane->batch_count = lane->ops->produce(lane->transport->state, now, lane->batch->packets, SLUICE_BATCH_PACKETS);
-    int status = lane->batch_count > 0 && !lane->broken ? seal_batch(lane) : SLUICE_OK;
-    if (status != SLUICE_OK)
-        fail_for_good(lane, status, "the cipher failed");
-    if (lane->batch_count > 0 && !lane->broken)
-        return true;
-    batch_drop(lane);
-    return false;
-}
-
-/* A server's transport stays silent until the client was heard: there is no address to send to. */
-static bool may_produce(const sluice_lane *lane)
-{
-    return !lane->broken && !lane->batch && (lane->peer_known || lane->heard || lane->closing);
-}
-
-static void pump(sluice_lane *lane, sluice_time now)
-{
-    if (!may_produce(lane))
-        return;
-    for (int turn = 0; turn < BATCHES_PER_TURN; turn++) {
-        if (!produce_batch(lane, now) || !send_batch(lane))
-            break;
-        now = sluice_loop_refresh(lane->loop);
-    }
-    if (!lane->broken)
-        sluice_timer_set(lane->timer, lane->ops->next_wake(lane->transport->state));
-}
-
 static void on_timer(void *user, sluice_time now)
 {
-    pump(user, now);
+    sluice_lane_pump(user, now);
 }
-
-static void on_writable(void *user, sluice_time now)
-{
-    sluice_lane *lane = user;
-    if (lane->batch && !send_batch(lane))
-        return;
-    pump(lane, now);
-}
-
-static void on_too_big(void *user, const sluice_packet *packets, size_t count)
-{
-    sluice_lane *lane = user;
-    lane->ops->too_big(lane->transport->state, sluice_loop_now(lane->loop), packets, count);
-}
-
-/* ---- packets in ---- */
-
-static sluice_role peer_role(const sluice_lane *lane)
-{
-    return lane->role == SLUICE_CLIENT ? SLUICE_SERVER : SLUICE_CLIENT;
-}
-
-/* Installs the keys of the phases that the headers speak of; the transport lets only the present phase and its
- * neighbours through, so forged headers cost one derivation, not one each. */
-static void install_opening_keys(sluice_lane *lane, sluice_packet *packets, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        unsigned slot = packets[i].phase % SLUICE_CRYPTO_SLOTS;
-        if (packets[i].status != SLUICE_OK ||
-            (lane->opening_installed[slot] && lane->opening_phase[slot] == packets[i].phase))
-            continue;
-        int status = sluice_keys_install(&lane->keys, peer_role(lane), lane->number, packets[i].phase, lane->crypto,
-                                         lane->opening->state, lane->cipher);
-        if (status != SLUICE_OK) {
-            packets[i].status = status;
-            lane->opening_installed[slot] = false;
-            continue;
-        }
-        lane->opening_installed[slot] = true;
-        lane->opening_phase[slot] = packets[i].phase;
-    }
-}
-
-static bool any_authentic(const sluice_packet *packets, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (packets[i].status == SLUICE_OK)
-            return true;
-    return false;
-}
-
-/* A server's lane learns the client's address from the first authentic packet, provided that it comes from the host
- * that the set-up connection came from, which TCP has validated.  From elsewhere the transport must challenge it. */
-static void learn_peer(sluice_lane *lane, sluice_packet *packets, size_t count)
-{
-    uint32_t path = packets[0].path;
-    sluice_endpoint_confirm(lane->endpoint, path);
-    const sluice_address *from = sluice_endpoint_path(lane->endpoint, path);
-    if (lane->peer_known || path == 0 || !from || !sluice_address_same_host(from, &lane->validated))
-        return;
-    sluice_endpoint_adopt(lane->endpoint, path);
-    lane->peer_known = true;
-    for (size_t i = 0; i < count; i++)
-        packets[i].path = 0;
-}
-
-static void on_received(void *user, sluice_time now, sluice_packet *packets, size_t count)
-{
-    sluice_lane *lane = user;
-    if (lane->broken)
-        return;
-    lane->ops->inspect(lane->transport->state, packets, count);
-    install_opening_keys(lane, packets, count);
-    lane->crypto->open(lane->opening->state, packets, count);
-    if (any_authentic(packets, count)) {
-        lane->heard = true;
-        learn_peer(lane, packets, count);
-    }
-    lane->receiving = true;
-    lane->ops->receive(lane->transport->state, now, packets, count);
-    lane->receiving = false;
-}
-
-static void on_settled(void *user, sluice_time now)
-{
-    sluice_lane *lane = user;
-    sluice_datagram_statistics statistics;
-    sluice_datagram_statistics_get(lane->datagram, &statistics);
-    if (statistics.dropped_packets != lane->dropped_packets) {
-        lane->dropped_packets = statistics.dropped_packets;
-        lane->ops->dropped(lane->transport->state, lane->dropped_packets);
-    }
-    pump(lane, now);
-}
-
-static void on_unreachable(void *user, int errnum)
-{
-    sluice_lane *lane = user;
-    sluice_log_say(lane->log, SLUICE_LOG_DEBUG, "lane %u: the network says: %s", (unsigned)lane->number,
-                   strerror(errnum));
-}
-
-static const sluice_endpoint_calls endpoint_calls = {
-    .received = on_received,
-    .settled = on_settled,
-    .writable = on_writable,
-    .too_big = on_too_big,
-    .unreachable = on_unreachable,
-};
 
 /* ---- set-up ---- */
+
+/* Waits in a byte channel: some packets, so that control messages are not late. */
+#define QUEUE_BYTES ((size_t)256 << 10)
+
+#define PACKET_LEAST 1228 /* IP bytes of a packet of which no larger size is known to pass */
 
 static const sluice_cipher *cipher_find(const sluice_crypto_ops *crypto, const char *name)
 {
@@ -427,9 +204,11 @@ static int transport_new(sluice_lane *lane, const sluice_lane_setup *setup, slui
     lane->ops = lane->transport->ops;
     transport.size = sizeof transport;
     transport.now = sluice_loop_now(lane->loop);
-    transport.seal_bytes = lane->cipher->seal_bytes;
-    transport.packets_per_phase = setup->packets_per_phase ? setup->packets_per_phase : lane->cipher->seal_limit;
-    transport.forgery_limit = lane->cipher->forgery_limit;
+    if (lane->cipher) {
+        transport.seal_bytes = lane->cipher->seal_bytes;
+        transport.packets_per_phase = setup->packets_per_phase ? setup->packets_per_phase : lane->cipher->seal_limit;
+        transport.forgery_limit = lane->cipher->forgery_limit;
+    }
     transport.control = lane->control;
     transport.calls = &lane_calls;
     transport.user = lane;
@@ -440,7 +219,36 @@ static int transport_new(sluice_lane *lane, const sluice_lane_setup *setup, slui
     return SLUICE_OK;
 }
 
-static int lane_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
+/* What carries packets on a byte channel seals them, and paces them as the network lets it. */
+static int plain_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
+{
+    sluice_rate_plain(&lane->rate, &setup->limits, &lane->control);
+    int status = transport_new(lane, setup, error);
+    if (status == SLUICE_OK && lane->ops->carriage != SLUICE_CARRIAGE_BYTES)
+        status = sluice_fail(error, SLUICE_EUNSUPPORTED, "transport %s does not travel on a byte channel",
+                             setup->transport);
+    if (status != SLUICE_OK)
+        return status;
+    lane->channel = *setup->channel;
+    *setup->channel = NULL;
+    sluice_channel_queue_most(lane->channel, QUEUE_BYTES);
+    sluice_channel_calls_set(lane->channel, &sluice_lane_channel_calls, lane);
+    return SLUICE_OK;
+}
+
+static int candidates_add(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
+{
+    int status = SLUICE_OK;
+    lane->candidates = 1;
+    for (size_t i = 0; i < setup->candidate_count && lane->candidates < SLUICE_PATHS && status == SLUICE_OK; i++) {
+        uint32_t path;
+        status = sluice_endpoint_path_add(lane->endpoint, &setup->candidates[i], &path);
+        lane->candidates += status == SLUICE_OK;
+    }
+    return status == SLUICE_OK ? SLUICE_OK : sluice_fail(error, status, "out of memory for a lane");
+}
+
+static int sealed_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
 {
     const sluice_transport_setup *transport = &setup->transport_setup;
     sluice_congestion_start start = {
@@ -457,13 +265,22 @@ static int lane_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_e
                                   error);
     if (status == SLUICE_OK)
         status = transport_new(lane, setup, error);
-    if (status == SLUICE_OK)
-        status = sluice_timer_new(&lane->timer, lane->loop, on_timer, lane);
+    if (status == SLUICE_OK && lane->ops->carriage != SLUICE_CARRIAGE_DATAGRAM)
+        status = sluice_fail(error, SLUICE_EUNSUPPORTED, "transport %s does not travel in datagrams", setup->transport);
     if (status != SLUICE_OK)
         return status;
     lane->peer_known = setup->peer != NULL;
-    return sluice_endpoint_new(&lane->endpoint, lane->datagram, transport->local_id, setup->peer, &endpoint_calls,
-                               lane, error);
+    status = sluice_endpoint_new(&lane->endpoint, lane->datagram, transport->local_id, setup->peer,
+                                 &sluice_lane_endpoint_calls, lane, error);
+    return status == SLUICE_OK ? candidates_add(lane, setup, error) : status;
+}
+
+static int lane_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
+{
+    int status = sluice_timer_new(&lane->timer, lane->loop, on_timer, lane);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "out of memory for a lane");
+    return setup->channel ? plain_init(lane, setup, error) : sealed_init(lane, setup, error);
 }
 
 int sluice_lane_new(const sluice_lane_setup *setup, sluice_lane **out, sluice_error *error)
@@ -475,6 +292,7 @@ int sluice_lane_new(const sluice_lane_setup *setup, sluice_lane **out, sluice_er
     lane->loop = setup->loop;
     lane->log = setup->log;
     lane->datagram = setup->datagram;
+    lane->cut = setup->cut;
     lane->keys = *setup->keys;
     lane->number = setup->number;
     lane->role = setup->transport_setup.role;
@@ -495,7 +313,9 @@ void sluice_lane_free(sluice_lane *lane)
 {
     if (!lane)
         return;
+    sluice_lane_batch_drop(lane);
     sluice_endpoint_free(lane->endpoint);
+    sluice_channel_free(lane->channel);
     sluice_timer_free(lane->timer);
     if (lane->transport_up)
         lane->ops->fini(lane->transport->state);
@@ -507,7 +327,9 @@ void sluice_lane_free(sluice_lane *lane)
     sluice_instance_free(lane->sealing);
     sluice_instance_free(lane->opening);
     sluice_instance_free(lane->congestion);
-    batch_drop(lane);
+    if (lane->spare)
+        sluice_batch_fini(lane->spare);
+    free(lane->spare);
     sluice_keys_fini(&lane->keys);
     free(lane);
 }
@@ -550,13 +372,46 @@ const sluice_limits *sluice_lane_limits_get(const sluice_lane *lane)
     return &lane->rate.limits;
 }
 
-int sluice_lane_congestion(sluice_lane *lane, const char *name, sluice_error *error)
+/* A control that begins with these facts takes the place of the one there is. */
+static int congestion_exchange(sluice_lane *lane, const char *name, const sluice_congestion_start *start,
+                               sluice_error *error)
 {
-    sluice_transport_statistics statistics = {.size = sizeof statistics};
     sluice_instance *congestion = NULL;
     sluice_rate_control rate;
     sluice_control control = lane->control;
+    int status = congestion_start(lane, name, start, &congestion, &rate, &control, error);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_instance_free(lane->congestion);
+    lane->congestion = congestion;
+    lane->rate = rate;
+    lane->control = control;
+    lane->ops->control(lane->transport->state, start->now, &control);
+    sluice_lane_wake(lane);
+    return SLUICE_OK;
+}
+
+/* What was learnt belongs to another path.  Without memory for a new control the old one learns. */
+static void congestion_anew(sluice_lane *lane)
+{
+    sluice_congestion_start start = {
+        .size = sizeof start,
+        .now = sluice_loop_now(lane->loop),
+        .limits = lane->rate.limits,
+        .packet_bytes = PACKET_LEAST,
+    };
+    if (lane->congestion)
+        (void)congestion_exchange(lane, lane->congestion->plugin->name, &start, NULL);
+}
+
+int sluice_lane_congestion(sluice_lane *lane, const char *name, sluice_error *error)
+{
+    sluice_transport_statistics statistics = {.size = sizeof statistics};
     sluice_time now = sluice_loop_now(lane->loop);
+    if (!lane->congestion)
+        return sluice_fail(error, SLUICE_EUNSUPPORTED,
+                           "the session travels over TCP, which shares the path in its own way: policy and congestion "
+                           "control have no effect");
     lane->ops->statistics(lane->transport->state, now, &statistics);
     sluice_congestion_start start = {
         .size = sizeof start,
@@ -568,21 +423,12 @@ int sluice_lane_congestion(sluice_lane *lane, const char *name, sluice_error *er
         .delivery_rate_bps = statistics.delivery_rate_bps,
         .in_flight_bytes = statistics.in_flight_bytes,
     };
-    int status = congestion_start(lane, name, &start, &congestion, &rate, &control, error);
-    if (status != SLUICE_OK)
-        return status;
-    sluice_instance_free(lane->congestion);
-    lane->congestion = congestion;
-    lane->rate = rate;
-    lane->control = control;
-    lane->ops->control(lane->transport->state, now, &control);
-    sluice_lane_wake(lane);
-    return SLUICE_OK;
+    return congestion_exchange(lane, name, &start, error);
 }
 
 const char *sluice_lane_congestion_name(const sluice_lane *lane)
 {
-    return lane->congestion->plugin->name;
+    return lane->congestion ? lane->congestion->plugin->name : SLUICE_LANE_KERNEL;
 }
 
 void sluice_lane_statistics(const sluice_lane *lane, sluice_transport_statistics *out)
@@ -593,5 +439,56 @@ void sluice_lane_statistics(const sluice_lane *lane, sluice_transport_statistics
 
 const sluice_address *sluice_lane_peer(const sluice_lane *lane)
 {
-    return sluice_endpoint_path(lane->endpoint, 0);
+    return lane->endpoint ? sluice_endpoint_path(lane->endpoint, 0) : NULL;
+}
+
+const sluice_keys *sluice_lane_keys(const sluice_lane *lane)
+{
+    return &lane->keys;
+}
+
+const sluice_channel *sluice_lane_channel(const sluice_lane *lane)
+{
+    return lane->channel;
+}
+
+int sluice_lane_reconnect(sluice_lane *lane, sluice_error *error)
+{
+    if (!lane->endpoint || lane->channel)
+        return SLUICE_OK;
+    int status = sluice_datagram_reconnect(lane->datagram, error);
+    if (status == SLUICE_OK)
+        sluice_lane_wake(lane);
+    return status;
+}
+
+bool sluice_lane_can_move(const sluice_lane *lane)
+{
+    return lane->ops->move != NULL;
+}
+
+int sluice_lane_move(sluice_lane *lane, sluice_channel **channel, sluice_error *error)
+{
+    sluice_time now = sluice_loop_refresh(lane->loop);
+    if (!lane->ops->move)
+        return sluice_fail(error, SLUICE_EUNSUPPORTED, "transport %s cannot move to a byte channel",
+                           lane->transport->plugin->name);
+    sluice_lane_batch_drop(lane);
+    sluice_endpoint_free(lane->endpoint);
+    lane->endpoint = NULL;
+    sluice_channel_free(lane->channel);
+    lane->channel = *channel;
+    *channel = NULL;
+    sluice_channel_queue_most(lane->channel, QUEUE_BYTES);
+    sluice_channel_calls_set(lane->channel, &sluice_lane_channel_calls, lane);
+    sluice_limits limits = lane->rate.limits;
+    sluice_rate_plain(&lane->rate, &limits, &lane->control);
+    sluice_instance_free(lane->congestion);
+    lane->congestion = NULL;
+    lane->ops->control(lane->transport->state, now, &lane->control);
+    int status = lane->ops->move(lane->transport->state, now, SLUICE_CHANNEL_PACKET);
+    if (status != SLUICE_OK)
+        return sluice_instance_error(lane->transport, status, error);
+    sluice_lane_wake(lane);
+    return SLUICE_OK;
 }

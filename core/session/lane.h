@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lane.h - one UDP flow of a session: transport, crypto and congestion instances around one endpoint.
+ * lane.h - one flow of a session: transport, crypto and congestion instances around what its packets travel on.
  *
- * The lane moves packets between the transport and the datagram channel, sealing and opening them in between, and
- * wakes the transport in time.  It knows nothing of objects: the transport's calls about those go straight to the
+ * That is an endpoint of the datagram channel, where the lane seals and opens packets; or a message channel, over TLS or
+ * ssh, which carries one packet a message and protects it, so that there is neither crypto nor congestion instance.  A lane may
+ * move from the first to the second, and from one channel to another.  It wakes the transport in time.  It knows nothing of objects: the transport's calls about those go straight to the
  * session.  Everything belongs to the loop's thread.
  */
 #ifndef SLUICE_SESSION_LANE_H
 #define SLUICE_SESSION_LANE_H
 
 #include "base/log.h"
+#include "net/channel.h"
 #include "net/datagram.h"
 #include "net/keys.h"
 #include "net/loop.h"
@@ -18,14 +20,19 @@
 #include <sluice/crypto.h>
 #include <sluice/transport.h>
 
+#define SLUICE_LANE_KERNEL "kernel" /* called so in place of a congestion plugin: TCP's own, on a byte channel */
+
 typedef struct sluice_lane sluice_lane;
 
 typedef struct sluice_lane_setup {
     sluice *library; /* configuration and plugins */
     sluice_loop *loop;
     sluice_log *log;
-    sluice_datagram *datagram;       /* outlives the lane */
+    sluice_channel **channel;        /* not NULL: packets travel on it from the start; taken over when this succeeds */
+    sluice_datagram *datagram;       /* outlives the lane; NULL with a channel */
     const sluice_address *peer;      /* NULL: learnt from the first authentic packet from `validated`'s host */
+    const sluice_address *candidates; /* a client's: more places where the peer may be, all tried at once */
+    size_t candidate_count;
     const sluice_address *validated; /* the host that TCP has validated; a first packet from elsewhere is challenged */
     const char *transport, *crypto, *congestion; /* plugin names */
     const char *cipher;              /* of the crypto plugin */
@@ -38,6 +45,8 @@ typedef struct sluice_lane_setup {
     sluice_transport_setup transport_setup;
     /* The object calls and `event` reach the session; sample, sent and restart are the lane's own. */
     const sluice_transport_calls *calls;
+    /* The byte channel has ended: packets go nowhere until the lane is moved to another. */
+    void (*cut)(void *user, const sluice_error *why);
     void *user;
 } sluice_lane_setup;
 
@@ -64,7 +73,17 @@ const char *sluice_lane_congestion_name(const sluice_lane *lane);
 
 void sluice_lane_statistics(const sluice_lane *lane, sluice_transport_statistics *out);
 
-/* The address that packets go to; NULL: none yet. */
+/* The address that packets go to; NULL: none yet, or a byte channel. */
 const sluice_address *sluice_lane_peer(const sluice_lane *lane);
+
+const sluice_keys *sluice_lane_keys(const sluice_lane *lane);
+
+/* What packets travel on from here on; what was under way goes out again.  Takes the channel over.  SLUICE_EUNSUPPORTED (then
+ * it is still the caller's); SLUICE_ENOMEM. */
+int sluice_lane_move(sluice_lane *lane, sluice_channel **channel, sluice_error *error);
+/* A client's socket takes a new local address: what it had may be gone, or forgotten by a NAT. */
+int sluice_lane_reconnect(sluice_lane *lane, sluice_error *error);
+bool sluice_lane_can_move(const sluice_lane *lane);
+const sluice_channel *sluice_lane_channel(const sluice_lane *lane); /* NULL: datagrams, or nothing for the moment */
 
 #endif

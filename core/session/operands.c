@@ -15,6 +15,7 @@ typedef enum place { PLACE_LOCAL, PLACE_REMOTE, PLACE_PLUGIN } place;
 /* One address, taken apart. */
 typedef struct address {
     place place;
+    char target[SLUICE_ADDRESS_HOST]; /* of REMOTE: for ssh; "": host and port */
     char host[SLUICE_ADDRESS_HOST];
     uint16_t port;
     char plugin[SLUICE_OPERANDS_PLUGIN];
@@ -79,6 +80,9 @@ static int parse_remote(const char *text, address *out, sluice_error *error)
             return sluice_fail(error, SLUICE_EUSAGE, "%s: %s; write sluice://host[:port]/path", text, why.text);
         if (out->host[0] == '\0' || out->port == 0)
             return sluice_fail(error, SLUICE_EUSAGE, "%s: no such host or port; write sluice://host[:port]/path", text);
+        char *zone = strstr(out->host, "%25"); /* as RFC 6874 wants it in URLs; bare is clear as well */
+        if (zone != NULL)
+            memmove(zone + 1, zone + 3, strlen(zone + 3) + 1);
     }
     const char *path = host + bytes;
     while (*path == '/')
@@ -89,24 +93,70 @@ static int parse_remote(const char *text, address *out, sluice_error *error)
     return status;
 }
 
-/* KIND:ARGUMENT, or host:path, which this program cannot go to. */
+/* What stands before the colon of [user@]host:path; 0: this is no such address. */
+static size_t target_bytes(const char *text)
+{
+    size_t before = strcspn(text, ":/[@");
+    if (text[before] == '@')
+        before += 1 + strcspn(text + before + 1, ":/[");
+    if (text[before] == '[' && (before == 0 || text[before - 1] == '@')) {
+        const char *end = strchr(text, ']'); /* [v6]:path */
+        return end != NULL && end[1] == ':' ? (size_t)(end + 1 - text) : 0;
+    }
+    before += strcspn(text + before, ":/");
+    return text[before] == ':' ? before : 0;
+}
+
+/* The words of a target become an argument of ssh: none of them may look like an option or hold what no name has. */
+static int take_target(const char *text, size_t bytes, address *out, sluice_error *error)
+{
+    if (bytes >= sizeof out->target)
+        return sluice_fail(error, SLUICE_EUSAGE, "%.80s...: the host is too long", text);
+    for (size_t i = 0; i < bytes; i++) {
+        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
+            return sluice_fail(error, SLUICE_EUSAGE, "%s: blanks or control characters in the host", text);
+        out->target[i] = text[i];
+    }
+    out->target[bytes] = '\0';
+    char *at = strrchr(out->target, '@');
+    char *host = at != NULL ? at + 1 : out->target;
+    if (host[0] == '[') { /* ssh wants an IPv6 address bare */
+        memmove(host, host + 1, strlen(host));
+        host[strlen(host) - 1] = '\0';
+    }
+    if (out->target[0] == '-' || host[0] == '-')
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: a host or user may not begin with '-': ssh would take it for an "
+                                                 "option", text);
+    if (host[0] == '\0' || at == out->target)
+        return sluice_fail(error, SLUICE_EUSAGE,
+                           "%s: no %s before the colon; a local file with a colon in its name is ./%s", text,
+                           host[0] == '\0' ? "host" : "user", text);
+    return SLUICE_OK;
+}
+
+/* KIND:ARGUMENT, or [user@]host:path. */
 static int parse_colon(const char *text, size_t name_bytes, sluice_kind kind, const sluice_operands_order *order,
                        address *out, sluice_error *error)
 {
     char name[SLUICE_OPERANDS_PLUGIN];
+    const char *path = text + name_bytes + 1;
     if (name_bytes > 0 && name_bytes < sizeof name && order->is_plugin != NULL) {
         memcpy(name, text, name_bytes);
         name[name_bytes] = '\0';
         if (order->is_plugin(order->user, kind, name)) {
             out->place = strcmp(name, "file") == 0 ? PLACE_LOCAL : PLACE_PLUGIN;
             memcpy(out->plugin, name, name_bytes + 1);
-            return set_path(out, text + name_bytes + 1, error);
+            return set_path(out, path, error);
         }
     }
-    return sluice_fail(error, SLUICE_EUSAGE,
-                       "%s: sluice reaches other machines as sluice://host[:port]/path, where `sluice serve` runs; a "
-                       "local file with a colon in its name is ./%s",
-                       text, text);
+    out->place = PLACE_REMOTE;
+    int status = take_target(text, name_bytes, out, error);
+    if (status != SLUICE_OK)
+        return status;
+    /* Paths are relative to the home directory anyhow, and no shell is there to say so. */
+    if (path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
+        path += path[1] == '/' ? 2 : 1;
+    return set_path(out, path[0] != '\0' ? path : ".", error);
 }
 
 static int parse_address(const char *text, sluice_kind kind, const sluice_operands_order *order, address *out,
@@ -125,13 +175,8 @@ static int parse_address(const char *text, sluice_kind kind, const sluice_operan
         strcpy(out->plugin, "stdio");
         return set_path(out, "", error);
     }
-    size_t before = strcspn(text, ":/");
-    if (text[0] == '[') {
-        const char *end = strchr(text, ']'); /* [v6]:path */
-        if (end != NULL && end[1] == ':')
-            before = (size_t)(end + 1 - text);
-    }
-    if (text[before] == ':')
+    size_t before = target_bytes(text);
+    if (before > 0 || text[0] == ':')
         return parse_colon(text, before, kind, order, out, error);
     return set_path(out, text, error);
 }
@@ -156,21 +201,27 @@ static int add_operand(sluice_operands *out, char *path, char *as, sluice_error 
     return SLUICE_OK;
 }
 
+static void take_server(sluice_operands *out, const address *from)
+{
+    memcpy(out->target, from->target, sizeof out->target);
+    memcpy(out->host, from->host, sizeof out->host);
+    out->port = from->port;
+}
+
 /* The first source says where all come from; the others must say the same. */
 static int agree(sluice_operands *out, bool first, const address *from, const char *text, sluice_error *error)
 {
     bool push = from->place != PLACE_REMOTE;
     if (first) {
         out->push = push;
-        if (!push) {
-            memcpy(out->host, from->host, sizeof out->host);
-            out->port = from->port;
-        }
+        if (!push)
+            take_server(out, from);
         return SLUICE_OK;
     }
     if (push != out->push)
         return sluice_fail(error, SLUICE_EUSAGE, "%s: sources must be all local or all on one server", text);
-    if (!push && (strcmp(from->host, out->host) != 0 || from->port != out->port))
+    if (!push && (strcmp(from->target, out->target) != 0 || strcmp(from->host, out->host) != 0 ||
+                  from->port != out->port))
         return sluice_fail(error, SLUICE_EUSAGE, "%s: sources must be all on one server; copy from each in turn", text);
     return SLUICE_OK;
 }
@@ -414,7 +465,8 @@ static int read_destination(sluice_operands *out, const sluice_operands_order *o
     int status = parse_address(order->destination, SLUICE_SINK, order, &to, error);
     if (status == SLUICE_OK && out->push && to.place != PLACE_REMOTE)
         status = sluice_fail(error, SLUICE_EUSAGE,
-                             "%s: both sides are local; one must be sluice://host[:port]/path (or use cp)",
+                             "%s: both sides are local; one must be [user@]host:path or sluice://host[:port]/path (or "
+                             "use cp)",
                              order->destination);
     if (status == SLUICE_OK && !out->push && to.place == PLACE_REMOTE)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: both sides are remote; one must be local", order->destination);
@@ -423,8 +475,7 @@ static int read_destination(sluice_operands *out, const sluice_operands_order *o
         return status;
     }
     if (out->push) {
-        memcpy(out->host, to.host, sizeof out->host);
-        out->port = to.port;
+        take_server(out, &to);
     } else {
         memcpy(out->plugin, to.plugin, sizeof out->plugin);
     }

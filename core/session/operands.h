@@ -6,7 +6,7 @@
  *     sluice://host[:port]/path   on a running server; percent-decoded, relative to its root.  Without a host
  *                                 (sluice:///path) the ticket's addresses are used
  *     KIND:ARGUMENT               of a source or sink plugin of that name
- *     [user@]host:path            refused: it goes through ssh
+ *     [user@]host:path            through ssh, relative to the home directory there; host may be [v6]
  *     -                           the plugin stdio
  *     anything else, and whatever has a '/' before its first ':', is a local path
  *
@@ -37,7 +37,8 @@ typedef struct sluice_operands_order {
 
 typedef struct sluice_operands {
     bool push;                      /* local to remote */
-    char host[SLUICE_ADDRESS_HOST]; /* of the remote side; "": of the ticket */
+    char target[SLUICE_ADDRESS_HOST]; /* of ssh: [user@]host, without brackets; "": not through ssh */
+    char host[SLUICE_ADDRESS_HOST];   /* of the remote side otherwise; "": of the ticket */
     uint16_t port;
     char plugin[SLUICE_OPERANDS_PLUGIN]; /* of the local side: "file" or the KIND of KIND:ARGUMENT */
     char *argument;                      /* push: ARGUMENT of the source; else NULL */

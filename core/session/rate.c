@@ -7,7 +7,7 @@
 
 /* An operation that is NULL, or that the plugin's table is too short for, means the default behaviour. */
 #define HAS(rate, member)                                                                                 \
-    ((rate)->plugin->ops_size >= offsetof(sluice_congestion_ops, member) + sizeof((rate)->ops->member) && \
+    ((rate)->plugin && (rate)->plugin->ops_size >= offsetof(sluice_congestion_ops, member) + sizeof((rate)->ops->member) && \
      (rate)->ops->member)
 
 static uint64_t bytes_in(sluice_rate rate_bps, sluice_duration duration)
@@ -55,10 +55,17 @@ int sluice_rate_init(sluice_rate_control *rate, const sluice_plugin *plugin, voi
     return SLUICE_OK;
 }
 
+void sluice_rate_plain(sluice_rate_control *rate, const sluice_limits *limits, sluice_control *control)
+{
+    *rate = (sluice_rate_control){.limits = *limits};
+    enforce(rate, control);
+}
+
 void sluice_rate_sample(sluice_rate_control *rate, const sluice_sample *sample, sluice_control *control)
 {
     rate->srtt_ns = sample->srtt_ns;
-    rate->ops->sample(rate->state, sample, &rate->raw);
+    if (rate->ops)
+        rate->ops->sample(rate->state, sample, &rate->raw);
     enforce(rate, control);
 }
 

@@ -30,6 +30,9 @@ typedef struct sluice_rate_control {
 int sluice_rate_init(sluice_rate_control *rate, const sluice_plugin *plugin, void *state, const void *config,
                      const sluice_congestion_start *start, sluice_control *control, sluice_error *error);
 
+/* Without a control: no window, and no pacing but to the target. */
+void sluice_rate_plain(sluice_rate_control *rate, const sluice_limits *limits, sluice_control *control);
+
 /* As the calls of the same names in transport.h; *control becomes the answer after enforcement. */
 void sluice_rate_sample(sluice_rate_control *rate, const sluice_sample *sample, sluice_control *control);
 void sluice_rate_sent(sluice_rate_control *rate, sluice_time now, uint64_t bytes, uint64_t in_flight_bytes,

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "session/guest.h"
+#include "session/reload.h"
 #include "session/watchers.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,8 @@
 
 #define DEFAULT_PORT 33001
 #define POOL_THREADS 4
+#define ROUND_NS SLUICE_SECOND
+#define TURNED_AWAY_NS (10 * SLUICE_SECOND) /* between two lines about it */
 #define PORT_TRIES 16 /* to find a number that is free for TCP and UDP, when any will do */
 
 /* ---- ticket and key ---- */
@@ -58,36 +61,6 @@ static int make_directories(const char *path, sluice_error *error)
     return SLUICE_OK;
 }
 
-static int make_ticket(sluice_server *server, sluice_error *error)
-{
-    char host[256] = "localhost", address[SLUICE_TICKET_ADDRESS_BYTES + 1];
-    int status = sluice_ticket_make(sluice_identity_fingerprint(server->identity),
-                                    SLUICE_TICKET_READ | SLUICE_TICKET_WRITE, 0, &server->ticket, error);
-    if (status != SLUICE_OK)
-        return status;
-    gethostname(host, sizeof host - 1);
-    snprintf(address, sizeof address, "%.240s:%u", host, (unsigned)server->port);
-    status = sluice_ticket_address_add(&server->ticket, address, error);
-    if (status == SLUICE_OK)
-        status = sluice_ticket_write(server->ticket_file, &server->ticket, error);
-    return status;
-}
-
-/* The ticket that lies there is used again, so that clients need no new one after a restart. */
-static int load_ticket(sluice_server *server, sluice_error *error)
-{
-    if (access(server->ticket_file, F_OK) != 0)
-        return make_ticket(server, error);
-    int status = sluice_ticket_read(server->ticket_file, &server->ticket, error);
-    if (status != SLUICE_OK)
-        return status;
-    if (memcmp(server->ticket.key, sluice_identity_fingerprint(server->identity), SLUICE_TICKET_KEY_BYTES) != 0)
-        return sluice_fail(error, SLUICE_EAUTH,
-                           "%s: this ticket is of another server key than the one beside it; remove it to get a new one",
-                           server->ticket_file);
-    return SLUICE_OK;
-}
-
 static int open_ticket_file(sluice_server *server, sluice_error *error)
 {
     int status = SLUICE_OK;
@@ -104,21 +77,7 @@ static int open_ticket_file(sluice_server *server, sluice_error *error)
     return status;
 }
 
-/* ---- root and ports ---- */
-
-static int check_root(const sluice_server *server, sluice_error *error)
-{
-    struct stat about;
-    const char *root = server->serve->root;
-    if (!root)
-        return sluice_fail(error, SLUICE_EUSAGE, "serve needs --root DIR: the directory that clients see as /");
-    if (stat(root, &about) != 0)
-        return sluice_fail(error, sluice_status_from_errno(errno), "%s: cannot serve it as the root: %s", root,
-                           strerror(errno));
-    if (!S_ISDIR(about.st_mode))
-        return sluice_fail(error, SLUICE_EUSAGE, "%s: cannot serve it as the root: it is no directory", root);
-    return SLUICE_OK;
-}
+/* ---- ports ---- */
 
 static int listen_address(const sluice_server *server, sluice_address *out, sluice_error *error)
 {
@@ -137,14 +96,20 @@ static int listen_address(const sluice_server *server, sluice_address *out, slui
 static int open_ports(sluice_server *server, const sluice_address *local, sluice_error *error)
 {
     sluice_tls_listener_setup listener = {
-        .local = local, .identity = server->identity, .accepted = sluice_guest_accept, .user = server};
+        .local = local,
+        .identity = server->identity,
+        .limits = {.strangers = (unsigned)server->serve->max_handshakes,
+                   .strangers_per_host = (unsigned)server->serve->max_handshakes_per_host},
+        .accepted = sluice_guest_accept,
+        .user = server};
     int status = sluice_tls_listen(&server->listener, server->loop, &listener, error);
     if (status != SLUICE_OK)
         return status;
     sluice_address udp = *local;
     server->port = sluice_address_port(sluice_tls_listener_local(server->listener));
     sluice_address_port_set(&udp, server->port);
-    sluice_datagram_setup datagram = {.local = &udp, .share_port = true};
+    /* Not shared with another process: a server that still drains would lose datagrams to it. */
+    sluice_datagram_setup datagram = {.local = &udp};
     status = sluice_datagram_new(&server->datagram, server->loop, &datagram, error);
     if (status != SLUICE_OK) {
         sluice_tls_listener_free(server->listener);
@@ -168,9 +133,23 @@ static int open_any_ports(sluice_server *server, sluice_error *error)
 
 /* ---- life ---- */
 
+static void tell_what_is_left(sluice_server *server)
+{
+    if (server->left_told == server->session_count)
+        return;
+    server->left_told = server->session_count;
+    sluice_log_say(server->log, SLUICE_LOG_INFO, "draining: %lld session%s left", (long long)server->session_count,
+                   server->session_count == 1 ? "" : "s");
+}
+
 void sluice_server_settle(sluice_server *server)
 {
-    if (server->draining && server->guests == NULL)
+    if (server->serve->stdio && server->guests == NULL)
+        sluice_loop_stop(server->loop);
+    if (!server->draining)
+        return;
+    tell_what_is_left(server);
+    if (server->guests == NULL)
         sluice_loop_stop(server->loop);
 }
 
@@ -198,19 +177,46 @@ static void on_wake(void *user, unsigned directions)
     (void)directions;
     while (read(server->wake_fd, &count, sizeof count) == (ssize_t)sizeof count)
         continue;
+    sluice_reload_take(server);
     if (atomic_load(&server->drain) || atomic_load(&server->cancel))
         begin_drain(server);
     if (atomic_load(&server->cancel))
         sluice_guests_cancel(server);
 }
 
-static void wake(sluice_server *server)
+void sluice_server_wake(sluice_server *server)
 {
     uint64_t one = 1;
     int kept = errno;
     ssize_t written = write(server->wake_fd, &one, sizeof one);
     (void)written; /* a full counter wakes as well */
     errno = kept;
+}
+
+/* Clients that were turned away before anything was known of them: how many, not who. */
+static void tell_of_turned_away(sluice_server *server, sluice_time now)
+{
+    sluice_tls_listener_statistics figures;
+    sluice_tls_listener_statistics_get(server->listener, &figures);
+    uint64_t count = figures.turned_away - server->turned_away_told;
+    if (count == 0 || (server->turned_away_when && now < server->turned_away_when + TURNED_AWAY_NS))
+        return;
+    const sluice_serve_settings *limits = sluice_settings_serve(server->first);
+    server->turned_away_told = figures.turned_away;
+    server->turned_away_when = now;
+    sluice_log_say(server->log, SLUICE_LOG_WARNING,
+                   "turned away %llu client%s before admission: max-handshakes is %lld, max-handshakes-per-host %lld",
+                   (unsigned long long)count, count == 1 ? "" : "s", (long long)limits->max_handshakes,
+                   (long long)limits->max_handshakes_per_host);
+}
+
+static void on_round(void *user, sluice_time now)
+{
+    sluice_server *server = user;
+    if (server->listener)
+        tell_of_turned_away(server, now);
+    sluice_guests_measure(server, now);
+    sluice_timer_set(server->rounds, now + ROUND_NS);
 }
 
 static int start_threads(sluice_server *server, sluice_error *error)
@@ -222,6 +228,8 @@ static int start_threads(sluice_server *server, sluice_error *error)
         return status;
     server->crew = (sluice_crew){.pool = server->pool, .loop = server->loop};
     status = sluice_timer_new(&server->contention, server->loop, sluice_guests_contend, server);
+    if (status == SLUICE_OK)
+        status = sluice_timer_new(&server->rounds, server->loop, on_round, server);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "out of memory for a server");
     server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -233,16 +241,26 @@ static int start_threads(sluice_server *server, sluice_error *error)
     return status;
 }
 
+/* What everybody forgets once is told before anything is made. */
+static int check_root(const sluice_server *server, sluice_error *error)
+{
+    if (!server->serve->root && server->serve->default_ticket)
+        return sluice_fail(error, SLUICE_EUSAGE, "serve needs --root DIR: the directory that clients see as /");
+    return SLUICE_OK;
+}
+
 static int server_init(sluice_server *server, const sluice_server_order *order, sluice_error *error)
 {
-    int status = sluice_settings_copy(order->settings, &server->settings, error);
+    int status = sluice_settings_copy(order->settings, &server->first, error);
+    if (status == SLUICE_OK)
+        status = sluice_settings_copy(order->settings, &server->settings, error);
     if (status != SLUICE_OK)
         return status;
     server->serve = sluice_settings_serve(server->settings);
     status = sluice_settings_check(server->settings, error);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && !server->serve->stdio)
         status = check_root(server, error);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && !server->serve->stdio)
         status = open_ticket_file(server, error);
     if (status == SLUICE_OK)
         status = sluice_suite_gather(server->library, server->serve->crypto, server->serve->cipher, &server->suite,
@@ -253,12 +271,15 @@ static int server_init(sluice_server *server, const sluice_server_order *order, 
     if (status == SLUICE_OK)
         status = start_threads(server, error);
     if (status == SLUICE_OK)
-        status = open_any_ports(server, error);
-    if (status == SLUICE_OK)
-        status = load_ticket(server, error);
-    if (status == SLUICE_OK)
-        status = sluice_loop_thread(&server->thread, server->loop, "sluice-serve", error);
-    return status;
+        status = server->serve->stdio ? sluice_server_stdio_open(server, error) : open_any_ports(server, error);
+    if (status == SLUICE_OK && !server->serve->stdio)
+        status = sluice_reload_admission(server, server->library, server->serve, &server->admission, error);
+    if (status != SLUICE_OK)
+        return status;
+    if (!server->serve->stdio)
+        sluice_reload_describe(server);
+    sluice_timer_set(server->rounds, sluice_loop_refresh(server->loop) + ROUND_NS);
+    return sluice_loop_thread(&server->thread, server->loop, "sluice-serve", error);
 }
 
 int sluice_server_start(sluice *instance, const sluice_server_order *order, sluice_server **out, sluice_error *error)
@@ -269,6 +290,8 @@ int sluice_server_start(sluice *instance, const sluice_server_order *order, slui
     server->library = instance;
     server->log = sluice_library_log(instance);
     server->wake_fd = -1;
+    server->left_told = -1;
+    pthread_mutex_init(&server->reload_lock, NULL);
     int status = server_init(server, order, error);
     if (status != SLUICE_OK) {
         sluice_server_free(server);
@@ -285,7 +308,7 @@ int sluice_server_port(const sluice_server *server)
 
 const char *sluice_server_ticket_file(const sluice_server *server)
 {
-    return server->ticket_file;
+    return sluice_settings_serve(server->first)->default_ticket ? server->ticket_file : NULL;
 }
 
 const char *sluice_server_fingerprint(const sluice_server *server)
@@ -296,13 +319,13 @@ const char *sluice_server_fingerprint(const sluice_server *server)
 void sluice_server_drain(sluice_server *server)
 {
     atomic_store(&server->drain, true);
-    wake(server);
+    sluice_server_wake(server);
 }
 
 void sluice_server_cancel(sluice_server *server)
 {
     atomic_store(&server->cancel, true);
-    wake(server);
+    sluice_server_wake(server);
 }
 
 int sluice_server_wait(sluice_server *server, sluice_error *error)
@@ -329,6 +352,7 @@ void sluice_server_free(sluice_server *server)
     sluice_datagram_free(server->datagram);
     sluice_watch_free(server->wake_watch);
     sluice_timer_free(server->contention);
+    sluice_timer_free(server->rounds);
     sluice_pool_free(server->pool);
     if (server->loop)
         sluice_loop_free(server->loop);
@@ -336,7 +360,10 @@ void sluice_server_free(sluice_server *server)
         close(server->wake_fd);
     sluice_report_free(server->report);
     sluice_identity_free(server->identity);
-    sluice_ticket_wipe(&server->ticket);
+    sluice_reload_free(server->reload);
+    sluice_admission_free(server->admission);
     sluice_settings_free(server->settings);
+    sluice_settings_free(server->first);
+    pthread_mutex_destroy(&server->reload_lock);
     free(server);
 }

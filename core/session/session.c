@@ -15,6 +15,11 @@
  * connection stood a moment ago.  Longer than the lost first flights of any path that is of use. */
 #define FIRST_ANSWER_NS (5 * SLUICE_SECOND)
 #define FIRST_ANSWER_ROUNDS 20
+/* When a client that has another way begins to look for it: CONTRACT's auto. */
+#define DOUBT_NS (3 * SLUICE_SECOND)
+#define DOUBT_ROUNDS 4
+/* The same in the middle of a session: a live peer is heard at least once a second, as PROGRESS goes both ways. */
+#define SILENCE_NS (2500 * SLUICE_MS)
 /* The same after the peer has closed the set-up connection, which it does when it has heard us, or has given up. */
 #define ORPHAN_NS (2 * SLUICE_SECOND)
 /* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
@@ -69,7 +74,8 @@ static void end_if_over(sluice_session *session)
     sluice_timer_set(session->timer, SLUICE_NEVER);
     if (!session->ended_at)
         session->ended_at = sluice_loop_now(session->loop);
-    sluice_session_tell_done(session);
+    if (!session->untold)
+        sluice_session_tell_done(session);
     session->calls->ended(session->user, session->error.status);
 }
 
@@ -174,7 +180,7 @@ static void on_event(void *user, const sluice_transport_event *event)
     settle_soon(session);
     switch (event->type) {
     case SLUICE_TRANSPORT_READY:
-        session->first_answer_due = SLUICE_NEVER;
+        session->first_answer_due = session->doubt_due = SLUICE_NEVER;
         if (session->calls->ready)
             session->calls->ready(session->user);
         break;
@@ -360,6 +366,66 @@ static const sluice_mover_calls mover_calls = {
     .finished = on_finished,
 };
 
+/* ---- ways that end and begin ---- */
+
+/* Whoever is closing has nothing to lose by it. */
+static void on_cut(void *user, const sluice_error *why)
+{
+    sluice_session *session = user;
+    sluice_time now = sluice_loop_now(session->loop);
+    settle_soon(session);
+    if (session->closing || session->finished) {
+        session->closed = true;
+        sluice_mover_closed(session->mover, SLUICE_OK, "", now);
+    } else if (session->calls->cut && session->calls->cut(session->user, why)) {
+        session->cut_until = now + session->timeout_ns;
+    } else {
+        char line[1000];
+        session->closed = true;
+        snprintf(line, sizeof line, "%.850s; what arrived is kept, run the same command again to go on", why->text);
+        sluice_mover_closed(session->mover, SLUICE_ECLOSED, line, now);
+    }
+}
+
+static void cut_for_too_long(sluice_session *session)
+{
+    char line[500];
+    session->cut_until = 0;
+    session->closed = true;
+    snprintf(line, sizeof line,
+             "%s: the connection was cut and did not come back within %u s; what arrived is kept, run the same command "
+             "again to go on",
+             session->peer, (unsigned)(session->timeout_ns / SLUICE_SECOND));
+    sluice_mover_closed(session->mover, SLUICE_ETIMEOUT, line, sluice_loop_now(session->loop));
+}
+
+static void doubt(sluice_session *session)
+{
+    session->doubt_due = SLUICE_NEVER;
+    if (!session->calls->silent || !session->calls->silent(session->user, false))
+        return;
+    session->silent = true;
+    session->first_answer_due = SLUICE_NEVER;
+}
+
+/* Notices that a live path has died, and that it lives again. */
+static void listen_for_peer(sluice_session *session)
+{
+    sluice_duration srtt_ns, silence = sluice_session_silence(session, &srtt_ns);
+    sluice_duration most = SILENCE_NS > DOUBT_ROUNDS * srtt_ns ? SILENCE_NS : DOUBT_ROUNDS * srtt_ns;
+    if (!session->calls->silent || session->finished || session->first_answer_due != SLUICE_NEVER ||
+        !sluice_session_on_datagrams(session))
+        return;
+    if (!session->silent && silence > most && session->doubt_due == SLUICE_NEVER) {
+        session->silent = true;
+        (void)session->calls->silent(session->user, true);
+    } else if (session->silent && silence < most / 2) {
+        session->silent = false;
+        if (session->calls->back)
+            session->calls->back(session->user);
+    }
+}
+
 /* ---- time ---- */
 
 static void tick(sluice_session *session, sluice_time now)
@@ -371,6 +437,7 @@ static void tick(sluice_session *session, sluice_time now)
     sluice_session_limiting_feed(session, &own, &mover);
     session->next_tick = now + TICK_NS;
     close_if_due(session, now, own.srtt_ns);
+    listen_for_peer(session);
     if (now < session->next_progress)
         return;
     session->rate_bps = (sluice_rate)((double)(own.wire_bytes_sent - session->last_wire_bytes) * 8 /
@@ -390,8 +457,8 @@ static void first_answer_missing(sluice_session *session)
     session->closed = true;
     char line[500];
     snprintf(line, sizeof line,
-             "no answer to UDP datagrams from %s within %u s, though TCP reaches it: allow UDP on that port in the "
-             "firewalls between",
+             "UDP to %s got no answer within %u s, though TCP reaches it: allow UDP on that port in the firewalls "
+             "between, or use --transport auto or tcp",
              session->peer, (unsigned)(session->first_answer_ns / SLUICE_SECOND));
     sluice_mover_closed(session->mover, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
 }
@@ -407,6 +474,10 @@ static void run_due(sluice_session *session, sluice_time now)
 {
     if (now >= session->first_answer_due)
         first_answer_missing(session);
+    if (now >= session->doubt_due)
+        doubt(session);
+    if (session->cut_until && now >= session->cut_until)
+        cut_for_too_long(session);
     if (now >= session->request_due)
         request_missing(session);
     if (sluice_mover_next_wake(session->mover) <= now)
@@ -425,6 +496,8 @@ static void arm(sluice_session *session)
         when = mover;
     if (session->first_answer_due < when)
         when = session->first_answer_due;
+    if (session->doubt_due < when)
+        when = session->doubt_due;
     sluice_timer_set(session->timer, when);
 }
 
@@ -454,9 +527,12 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
         .library = setup->library,
         .loop = setup->loop,
         .log = setup->log,
+        .channel = setup->channel,
         .datagram = setup->datagram,
         .peer = setup->peer,
         .validated = setup->validated,
+        .candidates = setup->candidates,
+        .candidate_count = setup->candidate_count,
         .transport = setup->transport,
         .crypto = setup->crypto,
         .congestion = setup->congestion,
@@ -471,7 +547,7 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
                 .remote_id = setup->remote_id,
                 .ip_bytes = session->ip_bytes,
                 .datagram_least = SLUICE_SESSION_DATAGRAM_LEAST,
-                .datagram_most = (uint32_t)setup->datagram_most,
+                .datagram_most = setup->channel ? SLUICE_CHANNEL_PACKET : (uint32_t)setup->datagram_most,
                 .address_validated = true,
                 .receive_bytes = setup->receive_bytes,
                 .ordered_bytes = SLUICE_SESSION_ORDERED_BYTES,
@@ -483,6 +559,7 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
                 .initial_rtt_ns = setup->initial_rtt_ns,
             },
         .calls = &lane_calls,
+        .cut = on_cut,
         .user = session,
     };
     return sluice_lane_new(&lane, &session->lane, error);
@@ -513,7 +590,8 @@ static int session_init(sluice_session *session, const sluice_session_setup *set
     snprintf(session->cipher, sizeof session->cipher, "%s", setup->cipher);
     snprintf(session->crypto, sizeof session->crypto, "%s", setup->crypto);
     snprintf(session->transport, sizeof session->transport, "%s", setup->transport);
-    snprintf(session->congestion, sizeof session->congestion, "%s", setup->congestion);
+    snprintf(session->congestion, sizeof session->congestion, "%s",
+             setup->channel ? SLUICE_LANE_KERNEL : setup->congestion);
     session->name = setup->name ? strdup(setup->name) : NULL;
     session->controls = setup->controls ? strdup(setup->controls) : NULL;
     if ((setup->name && !session->name) || (setup->controls && !session->controls))
@@ -542,9 +620,13 @@ int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, 
     session->calls = setup->calls;
     session->user = setup->user;
     session->started = setup->started;
+    session->timeout_ns = setup->timeout_ns;
+    session->on_bytes = setup->channel != NULL;
     session->settle.run = on_settle;
     sluice_duration rounds_ns = FIRST_ANSWER_ROUNDS * setup->initial_rtt_ns;
     session->first_answer_ns = rounds_ns > FIRST_ANSWER_NS ? rounds_ns : FIRST_ANSWER_NS;
+    rounds_ns = DOUBT_ROUNDS * setup->initial_rtt_ns;
+    session->doubt_ns = rounds_ns > DOUBT_NS ? rounds_ns : DOUBT_NS;
     int status = session_init(session, setup, error);
     if (status != SLUICE_OK) {
         sluice_session_free(session);
@@ -574,6 +656,9 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
     sluice_time now = sluice_loop_now(session->loop);
     session->established = now;
     session->first_answer_due = now + session->first_answer_ns;
+    session->doubt_due = session->role == SLUICE_CLIENT && session->calls->silent && sluice_session_on_datagrams(session)
+                             ? now + session->doubt_ns
+                             : SLUICE_NEVER;
     session->request_due = session->role == SLUICE_SERVER ? now + REQUEST_NS : SLUICE_NEVER;
     session->next_tick = now + TICK_NS;
     session->next_progress = now + PROGRESS_NS;
@@ -621,9 +706,65 @@ void sluice_session_orphaned(sluice_session *session)
     settle_soon(session);
 }
 
+void sluice_session_forget(sluice_session *session, int status, const char *sentence, bool told)
+{
+    session->untold = !told;
+    session->closed = true;
+    sluice_mover_closed(session->mover, status, sentence, sluice_loop_now(session->loop));
+    settle_soon(session);
+}
+
+/* The words under which the session is told of follow the way that its packets take. */
+static void name_way(sluice_session *session)
+{
+    const sluice_channel *channel = sluice_lane_channel(session->lane);
+    snprintf(session->transport, sizeof session->transport, "tcp");
+    snprintf(session->cipher, sizeof session->cipher, "%s", sluice_channel_cipher(channel));
+    snprintf(session->crypto, sizeof session->crypto, "%s", sluice_channel_guard(channel));
+    snprintf(session->congestion, sizeof session->congestion, SLUICE_LANE_KERNEL);
+}
+
+int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error)
+{
+    int status = sluice_lane_move(session->lane, channel, error);
+    if (status != SLUICE_OK)
+        return status;
+    session->silent = false;
+    session->on_bytes = true;
+    session->cut_until = 0;
+    session->doubt_due = SLUICE_NEVER;
+    name_way(session);
+    sluice_session_tell_statistics(session, SLUICE_EVENT_SESSION);
+    settle_soon(session);
+    return SLUICE_OK;
+}
+
+bool sluice_session_on_datagrams(const sluice_session *session)
+{
+    return !session->on_bytes;
+}
+
+void sluice_session_reconnect(sluice_session *session)
+{
+    sluice_error error = {0};
+    if (sluice_lane_reconnect(session->lane, &error) != SLUICE_OK)
+        sluice_log_say(session->log, SLUICE_LOG_INFO, "session %s: no new address for its UDP socket: %s", session->id,
+                       error.text);
+}
+
+const sluice_keys *sluice_session_keys(const sluice_session *session)
+{
+    return sluice_lane_keys(session->lane);
+}
+
 void sluice_session_cancel(sluice_session *session, int status, const char *sentence)
 {
-    sluice_mover_cancel(session->mover, status, sentence, sluice_loop_now(session->loop));
+    sluice_time now = sluice_loop_now(session->loop);
+    sluice_mover_cancel(session->mover, status, sentence, now);
+    if (session->cut_until) { /* there is nobody to say it to */
+        session->closed = true;
+        sluice_mover_closed(session->mover, status, sentence, now);
+    }
     settle_soon(session);
     sluice_lane_wake(session->lane);
 }
@@ -646,6 +787,13 @@ sluice_duration sluice_session_silence(const sluice_session *session, sluice_dur
     sluice_time heard = own.last_received > session->established ? own.last_received : session->established;
     *srtt_ns = own.srtt_ns;
     return now > heard ? now - heard : 0;
+}
+
+uint64_t sluice_session_received(const sluice_session *session)
+{
+    sluice_transport_statistics own = {0};
+    sluice_lane_statistics(session->lane, &own);
+    return own.wire_bytes_received;
 }
 
 const sluice_limits *sluice_session_limits(const sluice_session *session)

@@ -27,6 +27,13 @@ typedef struct sluice_session_calls {
     void (*requested)(void *user, const sluice_request *request);
     /* Optional.  Both ways are live: the set-up connection is no longer needed. */
     void (*ready)(void *user);
+    /* Optional, of a client.  No datagram has come for so long that UDP may be filtered, or (established) that the path may be gone:
+     * called once per silence.  True: the client looks for another way and will move the session, or end it. */
+    bool (*silent)(void *user, bool established);
+    /* Optional.  Datagrams come again, after silent. */
+    void (*back)(void *user);
+    /* Optional.  The byte channel that packets travelled on has ended.  True: the owner will move the session to another. */
+    bool (*cut)(void *user, const sluice_error *why);
     /* The last call: everything is over and the session may be freed, but not from inside. */
     void (*ended)(void *user, int status);
 } sluice_session_calls;
@@ -38,13 +45,15 @@ typedef struct sluice_session_setup {
     sluice_crew *crew;
     sluice_report *report;  /* told of everything; outlives the session */
     sluice_role role;
+    sluice_channel **channel;
     sluice_datagram *datagram;
-    const sluice_address *peer, *validated; /* as of sluice_lane_setup */
+    const sluice_address *peer, *validated, *candidates; /* these as of sluice_lane_setup */
+    size_t candidate_count;
     const char *peer_text;   /* host:port for events and sentences; copied */
     const char *name;        /* for events; may be NULL; copied */
     const sluice_keys *keys; /* with the session's id */
     uint64_t local_id, remote_id;
-    const char *transport, *crypto, *cipher, *congestion;
+    const char *transport, *crypto, *cipher, *congestion; /* with a channel crypto and cipher are only told */
     sluice_limits limits;
     sluice_rate max_rate;    /* no target above it; 0: none */
     const char *controls;    /* comma-separated: congestion controls that the peer may change to; NULL: any installed */
@@ -71,16 +80,33 @@ void sluice_session_refuse(sluice_session *session, int status, const char *sent
 /* The set-up connection is gone: if no datagram has come yet, none is likely to.  Does nothing once both ways live. */
 void sluice_session_orphaned(sluice_session *session);
 
-/* Ends it soon, with ECANCELLED or EINTERRUPTED; partial files stay. */
+/* Ends it soon; partial files stay.  ECANCELLED, EINTERRUPTED: the peer is told that it was cancelled, else why. */
 void sluice_session_cancel(sluice_session *session, int status, const char *sentence);
+
+/* Packets travel on this channel from here on; nothing is lost.  Takes it over unless it fails. */
+int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error);
+/* Whether they travel as datagrams. */
+bool sluice_session_on_datagrams(const sluice_session *session);
+/* A client's: see sluice_lane_reconnect. */
+void sluice_session_reconnect(sluice_session *session);
+const sluice_keys *sluice_session_keys(const sluice_session *session);
+
+/* Ends without a word to the peer, who has forgotten the session or cannot be reached.  told: DONE is told; else the owner
+ * goes on in another way. */
+void sluice_session_forget(sluice_session *session, int status, const char *sentence, bool told);
 
 /* Live control, at either side of the session; policy NULL: as it is. */
 int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
                         sluice_error *error);
 const sluice_limits *sluice_session_limits(const sluice_session *session);
 
+void sluice_session_tell_warning(sluice_session *session, const char *sentence);
+
 /* How long nothing has come from the peer, and the round trip that this is to be judged by (0: unknown). */
 sluice_duration sluice_session_silence(const sluice_session *session, sluice_duration *srtt_ns);
+
+/* IP bytes of all packets that came from the peer. */
+uint64_t sluice_session_received(const sluice_session *session);
 
 /* The session's figures now; strings live as long as the session. */
 void sluice_session_statistics(const sluice_session *session, sluice_statistics *out);

@@ -30,10 +30,16 @@ struct sluice_session {
     char cipher[SLUICE_CIPHER_NAME], crypto[SLUICE_HELLO_NAME], transport[SLUICE_HELLO_NAME];
     char congestion[SLUICE_HELLO_NAME]; /* of the sending side, as agreed */
     uint32_t ip_bytes;
+    bool on_bytes; /* packets travel, or travelled last, on a byte channel */
     sluice_rate max_rate;
 
     sluice_time started, established, first_data_came, ended_at;
+    sluice_duration timeout_ns;
     sluice_duration first_answer_ns; /* how long the first datagram is waited for */
+    sluice_duration doubt_ns;
+    sluice_time doubt_due;           /* when `silent` is called before anything came; SLUICE_NEVER: it was, or need not be */
+    bool silent;                     /* it was called; the session waits for datagrams or for another way */
+    sluice_time cut_until;           /* a byte channel has ended: how long another one is waited for; 0: none has */
     sluice_time first_answer_due; /* SLUICE_NEVER once something came */
     sluice_time request_due;      /* a server's: SLUICE_NEVER once the client has asked for something */
     sluice_time next_tick, next_progress, last_progress;
@@ -48,6 +54,7 @@ struct sluice_session {
     bool closing;        /* the transport was told to close */
     bool closed;         /* the transport has closed */
     sluice_time close_due; /* when this side closes though it is the peer's turn; 0: not known yet */
+    bool untold;           /* the end of this session is not the end of what the user asked for */
     bool ending;         /* ended was posted */
 };
 
@@ -57,7 +64,6 @@ bool sluice_session_sending(const sluice_session *session);
 /* Events.  The event's type and own fields are set; size, time and the session's fields are filled in. */
 void sluice_session_tell(sluice_session *session, sluice_event *event);
 void sluice_session_tell_statistics(sluice_session *session, sluice_event_type type);
-void sluice_session_tell_warning(sluice_session *session, const char *sentence);
 void sluice_session_tell_done(sluice_session *session);
 
 /* The transport's and the session's figures for the peer. */

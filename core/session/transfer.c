@@ -609,9 +609,11 @@ void sluice_mover_cancel(sluice_mover *mover, int status, const char *sentence, 
     mover->now = now;
     if (mover->stage >= SLUICE_MOVER_ENDING)
         return;
-    if (mover->stage == SLUICE_MOVER_RUNNING) {
+    if (mover->stage == SLUICE_MOVER_RUNNING && (status == SLUICE_ECANCELLED || status == SLUICE_EINTERRUPTED)) {
         sluice_mover_message(mover);
         sluice_mover_send(mover, SLUICE_MESSAGE_CANCEL);
+    } else if (mover->stage == SLUICE_MOVER_RUNNING) {
+        status_send(mover, SLUICE_MESSAGE_ERROR, status, sentence);
     }
     sluice_mover_end(mover, status, sentence);
     after(mover);

@@ -159,8 +159,8 @@ int sluice_mover_attach(sluice_mover *mover, const sluice_mover_store *store, sl
 /* Server: the request is not taken; status and sentence reach the client's `finished` unchanged. */
 void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, sluice_time now);
 
-/* The user wants an end: the peer is told, partial files are kept for a resume, finished comes with ECANCELLED (as
- * soon as what runs on the pool is done). */
+/* Someone wants an end: the peer is told (of ECANCELLED and EINTERRUPTED that it was cancelled, else why), partial
+ * files are kept for a resume, finished comes with that status (as soon as what runs on the pool is done). */
 void sluice_mover_cancel(sluice_mover *mover, int status, const char *sentence, sluice_time now);
 
 /* The session is over (the transport's CLOSED, with its status and reason): what was not done is failed.  SLUICE_OK

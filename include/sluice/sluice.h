@@ -51,8 +51,9 @@ SLUICE_API int sluice_config_print(sluice *instance, void (*write)(void *user, c
 /* The sample: every section, every key with its default, commented out, with help. */
 SLUICE_API int sluice_config_sample(sluice *instance, void (*write)(void *user, const char *text, size_t bytes),
                                     void *user, sluice_error *error);
-/* Names of the [session NAME] sections, in the file's order; NULL after the last. */
+/* Names of the [session NAME] sections, in the file's order; NULL after the last.  The same of [ticket NAME]. */
 SLUICE_API const char *sluice_config_session(const sluice *instance, size_t index);
+SLUICE_API const char *sluice_config_ticket(const sluice *instance, size_t index);
 
 /* What is installed, all directories, sorted by kind and name; one call per plugin file.  usable false: sentence says
  * why it is refused, and descriptor is NULL if it could not be read. */
@@ -67,17 +68,22 @@ SLUICE_API int sluice_plugin_list(sluice *instance, void (*each)(void *user, con
                                   void *user, sluice_error *error);
 SLUICE_API const char *sluice_kind_name(sluice_kind kind);
 
-/* ---- settings: the long options of copy and serve, as typed values ---- */
+/* ---- settings: the long options of copy and serve, and a server's tickets, as typed values ---- */
 
 typedef struct sluice_settings sluice_settings;
 
-typedef enum sluice_settings_table { SLUICE_SETTINGS_TRANSFER, SLUICE_SETTINGS_SERVE } sluice_settings_table;
+typedef enum sluice_settings_table {
+    SLUICE_SETTINGS_TRANSFER,
+    SLUICE_SETTINGS_SERVE,
+    SLUICE_SETTINGS_TICKET
+} sluice_settings_table;
 
 /* The option table behind a section: the runner makes its command line from it, the manual page its list. */
 SLUICE_API const sluice_option *sluice_settings_options(sluice_settings_table table, size_t *count);
 
-/* A copy of the configuration's [transfer] ([serve]) section; session: overridden by that [session NAME]. */
-SLUICE_API int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *session,
+/* A copy of the configuration's [transfer] ([serve]) section; name: overridden by that [session NAME].  Of TICKET: of
+ * that [ticket NAME]. */
+SLUICE_API int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *name,
                                    sluice_settings **out, sluice_error *error);
 SLUICE_API void sluice_settings_free(sluice_settings *settings);
 SLUICE_API int sluice_settings_set(sluice_settings *settings, const char *key, const char *value, sluice_error *error);
@@ -126,10 +132,19 @@ typedef struct sluice_server_order {
 
 SLUICE_API int sluice_server_start(sluice *instance, const sluice_server_order *order, sluice_server **out,
                                    sluice_error *error);
-/* The port it listens on, its ticket file and its key's fingerprint (sha-256, hex). */
+/* The port it listens on, its ticket file (NULL with default-ticket off) and its key's fingerprint (sha-256, hex).  Of
+ * its start: a reload changes none of them. */
 SLUICE_API int sluice_server_port(const sluice_server *server);
 SLUICE_API const char *sluice_server_ticket_file(const sluice_server *server);
 SLUICE_API const char *sluice_server_fingerprint(const sluice_server *server);
+/* Takes over what a running server can change: the [ticket NAME] sections of `configuration`, an instance that has read
+ * the files anew (the server's own must be left as it is), its log level, and of the settings those that its start did
+ * not settle; what stays as it was is said in the log.  Sessions whose ticket was revoked end, others go on by the
+ * rights that they began with.  Tickets and roots are looked at before this returns: when anything is wrong, nothing
+ * changes, the first error is the result, and the others are in the log.  configuration and settings are borrowed for
+ * the call.  Any thread, but not while server_free runs. */
+SLUICE_API int sluice_server_reload(sluice_server *server, sluice *configuration, const sluice_settings *settings,
+                                    sluice_error *error);
 /* Takes no new sessions and ends when the last is over.  Any thread and signal handlers. */
 SLUICE_API void sluice_server_drain(sluice_server *server);
 SLUICE_API void sluice_server_cancel(sluice_server *server); /* ends all sessions soon */

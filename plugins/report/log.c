@@ -4,6 +4,10 @@
  * report.h.
  *
  *     2026-01-31T12:00:00.123Z info file session=5f2c... path=out/a state=done bytes=4096 code=0 message=""
+ *
+ * Lines to stderr that go to systemd's journal, which has a clock of its own, begin with their priority instead:
+ *
+ *     <6>file session=5f2c... path=out/a state=done bytes=4096 code=0 message=""
  */
 #include "text.h"
 
@@ -12,7 +16,9 @@
 #include <sluice/report.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +39,8 @@ static const sluice_option options[] = {
 typedef struct log_state {
     const sluice_host *host;
     int output;
-    bool opened; /* output is ours */
+    bool opened;  /* output is ours */
+    bool journal; /* output is systemd's journal */
     int level;
     char line[LINE_BYTES];
     size_t bytes;
@@ -126,13 +133,18 @@ static sluice_log_level event_level(const sluice_event *event)
 static void add_head(log_state *log, sluice_log_level level, const char *word)
 {
     static const char *const levels[] = {"error", "warning", "info", "debug"};
+    static const int priorities[] = {3, 4, 6, 7}; /* of syslog(3) */
     struct timespec now = {0};
     struct tm utc = {0};
     char date[32];
+    log->bytes = 0;
+    if (log->journal) {
+        add(log, "<%d>%s", priorities[level], word);
+        return;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-    log->bytes = 0;
     add(log, "%s.%03ldZ %s %s", date, now.tv_nsec / 1000000, levels[level], word);
 }
 
@@ -175,6 +187,16 @@ static void log_event(void *state, const sluice_event *event)
         ;
 }
 
+/* As systemd.exec(5) says of JOURNAL_STREAM: device and inode of the stream. */
+static bool is_journal(int output)
+{
+    const char *stream = secure_getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat about;
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(output, &about) == 0 &&
+           about.st_dev == (dev_t)device && about.st_ino == (ino_t)inode;
+}
+
 static int log_init(void *state, const void *config, const sluice_host *host, const sluice_report_spec *spec)
 {
     log_state *log = state;
@@ -182,8 +204,10 @@ static int log_init(void *state, const void *config, const sluice_host *host, co
     log->host = host;
     log->level = settings->level;
     log->output = spec->screen;
+    log->journal = is_journal(spec->screen);
     if (settings->path == NULL || settings->path[0] == '\0')
         return SLUICE_OK;
+    log->journal = false;
     log->output = open(settings->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     if (log->output < 0)
         return host->fail(host, SLUICE_ECONFIG, "%s: log cannot be opened: %s; see path of [report log]",

@@ -90,11 +90,11 @@ static void lane_make(stranger *s, const sluice_welcome_message *welcome)
     uint8_t secret[SLUICE_SECRET_BYTES];
     sluice_keys keys;
     sluice_error error = {0};
-    sluice_address peer = *sluice_tls_peer(s->tls);
+    sluice_address peer = *sluice_channel_peer(s->tls);
     sluice_address_port_set(&peer, (uint16_t)welcome->port);
     sluice_datagram_setup datagram = {.peer = &peer};
     CU_ASSERT_EQUAL_FATAL(sluice_datagram_new(&s->datagram, s->loop, &datagram, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL_FATAL(sluice_tls_export(s->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(sluice_channel_export(s->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret), SLUICE_OK);
     sluice_keys_init(&keys, secret, welcome->session_id);
     sluice_lane_setup setup = {
         .library = s->library,
@@ -126,22 +126,26 @@ static void lane_make(stranger *s, const sluice_welcome_message *welcome)
         .user = s,
     };
     CU_ASSERT_EQUAL_FATAL(sluice_lane_new(&setup, &s->lane, &error), SLUICE_OK);
-    sluice_keys_fini(&keys);
+    s->keys = keys;
 }
 
 /* ---- set-up ---- */
 
-static void on_message(void *user, const uint8_t *bytes, size_t count)
+static void on_message(void *user, uint8_t *bytes, size_t count)
 {
     stranger *s = user;
     sluice_hello_type type;
     sluice_welcome_message welcome;
     sluice_refuse_message refuse;
     sluice_error error = {0};
+    if (s->moved)
+        return; /* packets */
     s->answered = true;
     s->refused = sluice_answer_get(bytes, count, &type, &welcome, &refuse, &error);
-    if (s->refused == SLUICE_OK && type == SLUICE_WELCOME) {
-        lane_make(s, &welcome);
+    if (s->refused == SLUICE_OK && type != SLUICE_REFUSE) {
+        s->moved = type == SLUICE_MOVED;
+        if (type == SLUICE_WELCOME && strcmp(welcome.transport, "udp") == 0)
+            lane_make(s, &welcome);
         return;
     }
     snprintf(s->sentence, sizeof s->sentence, "%s", s->refused ? error.text : refuse.sentence);
@@ -161,11 +165,11 @@ static void send_hello(stranger *s)
 {
     uint8_t exported[SLUICE_SHA256_BYTES];
     sluice_wire_writer writer = {0};
-    CU_ASSERT_EQUAL(sluice_tls_export(s->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_export(s->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported), SLUICE_OK);
     CU_ASSERT_EQUAL(sluice_hello_prove(s->ticket.secret, exported, s->hello.proof), SLUICE_OK);
     sluice_hello_put(&s->hello, &writer);
     sluice_wire_put_bytes(&writer, s->extra.bytes, s->extra.size);
-    CU_ASSERT_EQUAL(sluice_tls_send(s->tls, writer.bytes, writer.size), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(s->tls, writer.bytes, writer.size), SLUICE_OK);
     sluice_wire_writer_fini(&writer);
 }
 
@@ -187,19 +191,59 @@ static void step(stranger *s)
 
 void stranger_meet(stranger *s, uint16_t port, const void *instead, size_t bytes)
 {
-    static const sluice_tls_calls honest = {.ready = on_ready, .message = on_message, .closed = on_hung_up};
-    static const sluice_tls_calls otherwise = {
+    static const sluice_channel_calls honest = {.ready = on_ready, .message = on_message, .closed = on_hung_up};
+    static const sluice_channel_calls otherwise = {
         .ready = on_ready_otherwise, .message = on_message, .closed = on_hung_up};
     sluice_error error = {0};
     sluice_tls_connect_setup setup = {.host = "127.0.0.1", .port = port, .fingerprint = s->ticket.key};
     CU_ASSERT_EQUAL_FATAL(sluice_tls_connect(&s->tls, s->loop, &setup, instead ? &otherwise : &honest, s, &error),
                           SLUICE_OK);
     if (instead)
-        CU_ASSERT_EQUAL(sluice_tls_send(s->tls, instead, bytes), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_channel_send(s->tls, instead, bytes), SLUICE_OK);
     sluice_time end = sluice_clock_now() + PATIENCE_NS;
     while (!s->answered && !s->hung_up && sluice_clock_now() < end)
         step(s);
     CU_ASSERT(s->answered || s->hung_up);
+}
+
+static void answer_wait(stranger *s)
+{
+    sluice_time end = sluice_clock_now() + PATIENCE_NS;
+    while (!s->answered && !s->hung_up && sluice_clock_now() < end)
+        step(s);
+}
+
+void stranger_tell(stranger *s, const void *bytes, size_t count)
+{
+    s->answered = false;
+    CU_ASSERT_EQUAL(sluice_channel_send(s->tls, bytes, count), SLUICE_OK);
+    answer_wait(s);
+}
+
+static void on_ready_to_join(void *user)
+{
+    stranger *s = user;
+    s->answered = true;
+}
+
+void stranger_join(stranger *s, uint16_t port, const sluice_keys *keys, bool wrong)
+{
+    static const sluice_channel_calls calls = {.ready = on_ready_to_join, .message = on_message, .closed = on_hung_up};
+    sluice_tls_connect_setup setup = {.host = "127.0.0.1", .port = port, .fingerprint = s->ticket.key};
+    sluice_move_message move = {.has_join = true};
+    uint8_t exported[SLUICE_SHA256_BYTES], join[SLUICE_SECRET_BYTES];
+    sluice_wire_writer writer = {0};
+    sluice_error error = {0};
+    CU_ASSERT_EQUAL_FATAL(sluice_tls_connect(&s->tls, s->loop, &setup, &calls, s, &error), SLUICE_OK);
+    answer_wait(s);
+    memcpy(move.session_id, keys->session_id, sizeof move.session_id);
+    CU_ASSERT_EQUAL(sluice_keys_join(keys, join), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_export(s->tls, SLUICE_EXPORTER_PROOF, exported, sizeof exported), SLUICE_OK);
+    exported[0] ^= wrong;
+    CU_ASSERT_EQUAL(sluice_hello_prove(join, exported, move.proof), SLUICE_OK);
+    sluice_move_put(&move, &writer);
+    stranger_tell(s, writer.bytes, writer.size);
+    sluice_wire_writer_fini(&writer);
 }
 
 void stranger_init(stranger *s, sluice *library, sluice_loop *loop, const char *ticket_file)
@@ -230,7 +274,7 @@ void stranger_fini(stranger *s)
 {
     sluice_lane_free(s->lane);
     sluice_datagram_free(s->datagram);
-    sluice_tls_free(s->tls);
+    sluice_channel_free(s->tls);
     sluice_wire_writer_fini(&s->extra);
     sluice_wire_writer_fini(&s->said);
     sluice_wire_writer_fini(&s->heard);

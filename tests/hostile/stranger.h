@@ -15,15 +15,17 @@
 typedef struct stranger {
     sluice *library;
     sluice_loop *loop;
-    sluice_tls *tls;
+    sluice_channel *tls;
     sluice_datagram *datagram;
     sluice_lane *lane;
+    sluice_keys keys; /* of the session, once there is one */
     sluice_ticket ticket;
     uint64_t connection_id;
     sluice_hello_message hello; /* the proof is filled in when the handshake is done */
     sluice_wire_writer extra;   /* goes behind the hello's fields */
 
     bool answered, hung_up;     /* on the set-up connection */
+    bool moved;                 /* MOVED came */
     int refused;                /* status of a refusal or of an answer that is none */
     char sentence[1024];
     bool closed;                /* the server ended the session */
@@ -38,6 +40,12 @@ void stranger_fini(stranger *s);
 
 /* Sends the hello (or, instead of it, these bytes) and waits for the answer; after a welcome the lane is there. */
 void stranger_meet(stranger *s, uint16_t port, const void *instead, size_t bytes);
+
+/* Sends a message on the set-up channel and waits for what is said to it, if anything is. */
+void stranger_tell(stranger *s, const void *bytes, size_t count);
+/* Connects without saying anything, then asks that a session with these keys be moved here: wrong: with a proof that is not
+ * good for this connection. */
+void stranger_join(stranger *s, uint16_t port, const sluice_keys *keys, bool wrong);
 
 /* Adds to the control stream. */
 void stranger_say(stranger *s, const void *bytes, size_t count);

@@ -1,142 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A server among clients that hold its ticket and mean no good: each is told, and the server goes on serving. */
-#include "hostile/stranger.h"
+#include "hostile/scene.h"
 #include "session/message.h"
 #include "session/request.h"
 #include "unit/suite.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define SECRET "what lies outside of the root"
-#define INSIDE "what lies inside of the root"
-#define SOON 5 /* seconds: more than anything here takes */
-
-/* ---- a server, and what must hold for it afterwards ---- */
-
-typedef struct scene {
-    char room[64];
-    sluice *library;
-    sluice_server *server;
-    sluice_loop *loop; /* of all strangers */
-} scene;
-
-static void path_in(const scene *at, const char *name, char *out, size_t size)
-{
-    snprintf(out, size, "%s/%s", at->room, name);
-}
-
-static void file_write(const scene *at, const char *name, const char *text)
-{
-    char path[128];
-    path_in(at, name, path, sizeof path);
-    FILE *file = fopen(path, "w");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static bool file_is(const scene *at, const char *name, const char *text)
-{
-    char path[128], bytes[256] = "";
-    path_in(at, name, path, sizeof path);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return false;
-    size_t count = fread(bytes, 1, sizeof bytes - 1, file);
-    fclose(file);
-    return count == strlen(text) && memcmp(bytes, text, count) == 0;
-}
-
-static void scene_begin(scene *at)
-{
-    char path[128];
-    sluice_error error = {0};
-    sluice_settings *settings;
-    memset(at, 0, sizeof *at);
-    snprintf(at->room, sizeof at->room, "/tmp/sluice-guest.XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(at->room));
-    path_in(at, "root", path, sizeof path);
-    CU_ASSERT_EQUAL_FATAL(mkdir(path, 0755), 0);
-    file_write(at, "secret", SECRET);
-    file_write(at, "root/file", INSIDE);
-    CU_ASSERT_EQUAL_FATAL(sluice_loop_new(&at->loop, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL_FATAL(sluice_new(&at->library, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL_FATAL(sluice_plugin_dir(at->library, TEST_PLUGIN_DIR, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(at->library, SLUICE_SETTINGS_SERVE, NULL, &settings, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_settings_set(settings, "root", path, &error), SLUICE_OK);
-    path_in(at, "ticket", path, sizeof path);
-    CU_ASSERT_EQUAL(sluice_settings_set(settings, "ticket-file", path, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_settings_set(settings, "listen", "127.0.0.1:0", &error), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_settings_set(settings, "timeout", "1s", &error), SLUICE_OK);
-    sluice_server_order order = {.size = sizeof order, .settings = settings};
-    CU_ASSERT_EQUAL_FATAL(sluice_server_start(at->library, &order, &at->server, &error), SLUICE_OK);
-    sluice_settings_free(settings);
-}
-
-/* An honest client gets its file. */
-static void still_serves(scene *at)
-{
-    char source[64], destination[128], ticket[128];
-    const char *sources[] = {source};
-    sluice_error error = {0};
-    sluice_settings *settings;
-    sluice_transfer *transfer;
-    snprintf(source, sizeof source, "sluice://127.0.0.1:%d/file", sluice_server_port(at->server));
-    path_in(at, "back", destination, sizeof destination);
-    path_in(at, "ticket", ticket, sizeof ticket);
-    unlink(destination);
-    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(at->library, SLUICE_SETTINGS_TRANSFER, NULL, &settings, &error),
-                          SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_settings_set(settings, "ticket-file", ticket, &error), SLUICE_OK);
-    sluice_transfer_order order = {.size = sizeof order,
-                                   .settings = settings,
-                                   .sources = sources,
-                                   .source_count = 1,
-                                   .destination = destination,
-                                   .report = {.size = sizeof order.report, .output = -1, .screen = -1, .quiet = true}};
-    CU_ASSERT_EQUAL_FATAL(sluice_transfer_start(at->library, &order, &transfer, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_transfer_wait(transfer, NULL, &error), SLUICE_OK);
-    sluice_transfer_free(transfer);
-    sluice_settings_free(settings);
-    CU_ASSERT(file_is(at, "back", INSIDE));
-}
-
-static void scene_end(scene *at)
-{
-    char command[128];
-    sluice_error error = {0};
-    still_serves(at);
-    CU_ASSERT(file_is(at, "secret", SECRET));
-    sluice_server_drain(at->server);
-    CU_ASSERT_EQUAL(sluice_server_wait(at->server, &error), SLUICE_OK);
-    sluice_server_free(at->server);
-    sluice_loop_free(at->loop);
-    sluice_free(at->library);
-    snprintf(command, sizeof command, "rm -rf %s", at->room);
-    CU_ASSERT_EQUAL(system(command), 0);
-}
-
-static void arrive(stranger *s, const scene *at)
-{
-    char ticket[128];
-    path_in(at, "ticket", ticket, sizeof ticket);
-    stranger_init(s, at->library, at->loop, ticket);
-}
-
-static void meet(stranger *s, const scene *at)
-{
-    stranger_meet(s, (uint16_t)sluice_server_port(at->server), NULL, 0);
-}
 
 /* ---- the set-up ---- */
 
 static void refused_with(const scene *at, stranger *s, int status, const char *word)
 {
-    meet(s, at);
+    scene_meet(s, at);
     CU_ASSERT_EQUAL(s->refused, status);
     CU_ASSERT_PTR_NOT_NULL(strstr(s->sentence, word));
     CU_ASSERT_PTR_NULL(s->lane);
@@ -149,38 +26,38 @@ static void hellos_of_another_kind(void)
     stranger s;
     scene_begin(&at);
 
-    arrive(&s, &at);
+    scene_arrive(&s, &at);
     s.hello.version_least = 2;
     s.hello.version_most = 9;
     refused_with(&at, &s, SLUICE_EVERSION, "2 to 9");
 
-    arrive(&s, &at);
+    scene_arrive(&s, &at);
     sluice_wire_put_field(&s.extra, 9999, "must be understood", 18);
     refused_with(&at, &s, SLUICE_EVERSION, "9999");
 
-    arrive(&s, &at);
+    scene_arrive(&s, &at);
     s.ticket.secret[0] ^= 1;
     refused_with(&at, &s, SLUICE_EAUTH, "ticket");
 
-    arrive(&s, &at);
+    scene_arrive(&s, &at);
     snprintf(s.hello.ciphers[0].name, sizeof s.hello.ciphers[0].name, "rot-13");
     refused_with(&at, &s, SLUICE_ECIPHER, "rot-13");
 
-    arrive(&s, &at);
+    scene_arrive(&s, &at);
     snprintf(s.hello.transport, sizeof s.hello.transport, "pigeon");
     refused_with(&at, &s, SLUICE_EVERSION, "pigeon");
 
-    arrive(&s, &at);
+    scene_arrive(&s, &at);
     s.hello.push = false;
     snprintf(s.hello.congestion, sizeof s.hello.congestion, "../../evil");
     refused_with(&at, &s, SLUICE_EACCESS, "../../evil");
 
     /* Known versions among others, and a field that need not be understood. */
-    arrive(&s, &at);
+    scene_arrive(&s, &at);
     s.hello.version_least = 0;
     s.hello.version_most = 9;
     sluice_wire_put_field(&s.extra, 9998, "may be skipped", 14);
-    meet(&s, &at);
+    scene_meet(&s, &at);
     CU_ASSERT_EQUAL(s.refused, SLUICE_OK);
     CU_ASSERT_PTR_NOT_NULL(s.lane);
     stranger_fini(&s);
@@ -198,7 +75,7 @@ static void hellos_of_noise(void)
         for (size_t i = 0; i < sizeof noise; i++)
             noise[i] = (uint8_t)random();
         noise[0] = seed % 2 ? SLUICE_HELLO : noise[0];
-        arrive(&s, &at);
+        scene_arrive(&s, &at);
         stranger_meet(&s, (uint16_t)sluice_server_port(at.server), noise, 1 + seed * 7);
         CU_ASSERT_NOT_EQUAL(s.refused, SLUICE_OK);
         CU_ASSERT_PTR_NULL(s.lane);
@@ -251,24 +128,24 @@ static void paths_that_lead_out(void)
     scene at;
     char link[128];
     scene_begin(&at);
-    path_in(&at, "root/out", link, sizeof link);
+    scene_path(&at, "root/out", link, sizeof link);
     CU_ASSERT_EQUAL(symlink(at.room, link), 0);
     for (size_t i = 0; i < SLUICE_COUNT(asks); i++) {
         stranger s;
         char sentence[1024] = "";
-        arrive(&s, &at);
+        scene_arrive(&s, &at);
         s.hello.push = asks[i].push;
-        meet(&s, &at);
+        scene_meet(&s, &at);
         CU_ASSERT_PTR_NOT_NULL_FATAL(s.lane);
         say_request(&s, &asks[i]);
         /* A pull is accepted before its operands are looked at: then nothing comes but a fault. */
-        CU_ASSERT(stranger_wait(&s, asks[i].status ? SLUICE_MESSAGE_REFUSE : SLUICE_MESSAGE_FINISH, SOON));
+        CU_ASSERT(stranger_wait(&s, asks[i].status ? SLUICE_MESSAGE_REFUSE : SLUICE_MESSAGE_FINISH, SCENE_SOON));
         CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), asks[i].status);
         if (asks[i].status == SLUICE_OK)
-            CU_ASSERT_FALSE(s.heard.size > 0 && memmem(s.heard.bytes, s.heard.size, SECRET, strlen(SECRET)));
+            CU_ASSERT_FALSE(s.heard.size > 0 && memmem(s.heard.bytes, s.heard.size, SCENE_SECRET, strlen(SCENE_SECRET)));
         stranger_fini(&s);
     }
-    path_in(&at, "stolen", link, sizeof link);
+    scene_path(&at, "stolen", link, sizeof link);
     CU_ASSERT_NOT_EQUAL(access(link, F_OK), 0);
     scene_end(&at);
 }
@@ -297,13 +174,14 @@ static void messages_that_are_none(void)
     char sentence[1024];
     scene_begin(&at);
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
-        arrive(&strangers[i], &at);
-        meet(&strangers[i], &at);
+        scene_arrive(&strangers[i], &at);
+        strangers[i].hello.push = false;
+        scene_meet(&strangers[i], &at);
         CU_ASSERT_PTR_NOT_NULL_FATAL(strangers[i].lane);
         stranger_say(&strangers[i], rows[i].bytes, rows[i].count);
     }
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
-        CU_ASSERT(stranger_wait(&strangers[i], 0, SOON));
+        CU_ASSERT(stranger_wait(&strangers[i], 0, SCENE_SOON));
 
         CU_ASSERT_EQUAL(stranger_error(&strangers[i], sentence, sizeof sentence), rows[i].status);
         stranger_fini(&strangers[i]);
@@ -334,21 +212,68 @@ static void messages_of_noise(void)
     scene_begin(&at);
     for (unsigned i = 0; i < COUNT; i++) {
         stranger *s = &strangers[i];
-        arrive(s, &at);
+        scene_arrive(s, &at);
         s->hello.push = i % 2;
         s->hello.target_bps = s->hello.minimum_bps = UINT64_MAX;
         s->hello.receive_bytes = s->hello.ordered_bytes = i % 4 < 2 ? UINT64_MAX : 0;
-        meet(s, &at);
+        scene_meet(s, &at);
         CU_ASSERT_PTR_NOT_NULL_FATAL(s->lane);
         say_request(s, i % 2 ? &push : &pull);
         if (i % 3)
-            (void)stranger_wait(s, SLUICE_MESSAGE_ACCEPT, SOON);
+            (void)stranger_wait(s, SLUICE_MESSAGE_ACCEPT, SCENE_SOON);
         say_noise(s, i + 1);
     }
     for (unsigned i = 0; i < COUNT; i++) {
-        CU_ASSERT(stranger_wait(&strangers[i], SLUICE_MESSAGE_ERROR, SOON));
+        CU_ASSERT(stranger_wait(&strangers[i], SLUICE_MESSAGE_ERROR, SCENE_SOON));
         stranger_fini(&strangers[i]);
     }
+    scene_end(&at);
+}
+
+/* ---- rates ---- */
+
+/* The rates of a session were settled for the direction that the hello said. */
+static void another_direction_than_the_hello(void)
+{
+    static const ask push = {.push = true, .path = "./"}, pull = {.path = "file"};
+    scene at;
+    char sentence[1024];
+    scene_begin(&at);
+    for (unsigned i = 0; i < 2; i++) {
+        stranger s;
+        scene_arrive(&s, &at);
+        s.hello.push = i == 0;
+        scene_meet(&s, &at);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s.lane);
+        say_request(&s, i == 0 ? &pull : &push);
+        CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_REFUSE, SCENE_SOON));
+        CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), SLUICE_EPROTOCOL);
+        stranger_fini(&s);
+    }
+    scene_end(&at);
+}
+
+/* A client that pushes is asked to keep to a rate; this one sends at a hundred times that. */
+static void faster_than_allowed(void)
+{
+    enum { MAY_BE_SKIPPED = 1000, COUNT = 50, BYTES = 60000 };
+    static const ask push = {.push = true, .path = "./"};
+    static uint8_t body[BYTES];
+    scene at;
+    stranger s;
+    char sentence[1024] = "";
+    scene_begin_at(&at, "1m");
+    scene_arrive(&s, &at);
+    scene_meet(&s, &at);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.lane);
+    say_request(&s, &push);
+    CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_ACCEPT, SCENE_SOON));
+    for (unsigned i = 0; i < COUNT; i++)
+        stranger_message(&s, MAY_BE_SKIPPED, body, sizeof body);
+    CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_ERROR, SCENE_SOON));
+    CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), SLUICE_ELIMIT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sentence, "faster than its ticket allows"));
+    stranger_fini(&s);
     scene_end(&at);
 }
 
@@ -359,6 +284,8 @@ int main(void)
                                         {"paths that lead out", paths_that_lead_out},
                                         {"messages that are none", messages_that_are_none},
                                         {"messages of noise", messages_of_noise},
+                                        {"another direction than the hello", another_direction_than_the_hello},
+                                        {"faster than allowed", faster_than_allowed},
                                         CU_TEST_INFO_NULL};
     return sluice_suite_run("guest", tests);
 }

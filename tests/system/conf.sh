@@ -31,5 +31,20 @@ wants 0 '' timeout 60 "$SLUICE" run "$conf/sessions.ini" mirror "$@" --set trans
 find "$room/mirror" -name report | grep -q . || fail "mirror brought nothing back"
 wants 0 '' copy --config "$conf/sluice.ini" "$room/backups/file" "$(url by-sample)"
 cmp -s "$room/backups/file" "$room/root/by-sample" || fail "the sample's defaults are not the defaults"
+end_server TERM
+
+# The server of serve.ini has two tickets, and lets nobody else in.
+mkdir "$room/agency" "$room/public"
+echo five >"$room/public/paper"
+port=
+start_server "$room/root" --config "$conf/serve.ini" --set "ticket.agency.ticket-file=$room/agency.ticket" \
+    --set "ticket.agency.root=$room/agency" --set "ticket.branch-office.ticket-file=$room/branch.ticket" \
+    --set "ticket.branch-office.root=$room/public"
+wants 0 '' "$SLUICE" copy --ticket-file "$room/agency.ticket" "$room/backups/file" "$(url)"
+[ -e "$room/agency/file" ] || fail "the agency did not deliver"
+wants 1 'no right to read' "$SLUICE" copy --ticket-file "$room/agency.ticket" "$(url file)" "$room/mirror/"
+wants 0 '' "$SLUICE" copy --ticket-file "$room/branch.ticket" "$(url paper)" "$room/mirror/"
+[ -e "$room/mirror/paper" ] || fail "the branch office fetched nothing"
+wants 4 'does not know' copy "$(url paper)" "$room/mirror/"
 wants 2 'nosuch' "$SLUICE" run "$conf/sessions.ini" nosuch
 finish

@@ -55,7 +55,7 @@ mkfifo "$room/relay.in"
 "$relay" 127.0.0.2 127.0.0.1 "$port" <"$room/relay.in" >"$room/relay.out" 2>&1 &
 exec 9>"$room/relay.in"
 until_true grep -q ready "$room/relay.out"
-start_copy filtered "$room/source/small" "sluice://127.0.0.2:$port/filtered"
+start_copy filtered --transport udp "$room/source/small" "sluice://127.0.0.2:$port/filtered"
 filtered=$client
 
 # Two writers of one file: the second one is told after some patience, the first one goes on.

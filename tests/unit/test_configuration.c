@@ -363,6 +363,142 @@ static void log_level_comes_from_the_file(void)
     sluice_free(library);
 }
 
+static const char tickets[] = "[serve]\n"
+                              "max-handshakes = 10\n"
+                              "[ticket partner]\n"
+                              "ticket-file = /etc/sluice/partner.ticket\n"
+                              "rights = read\n"
+                              "expires = 2027-01-31\n"
+                              "[ticket own]\n"
+                              "ticket-file = /etc/sluice/own.ticket\n"
+                              "max-rate = 10m\n"
+                              "revoked = yes\n";
+
+static void tickets_are_sections(void)
+{
+    sluice *library = open_library();
+    sluice_settings *settings = NULL;
+    sluice_error error = {0};
+    CU_ASSERT_EQUAL_FATAL(read_text(library, tickets, NULL, NULL), SLUICE_OK);
+    CU_ASSERT_STRING_EQUAL(sluice_config_ticket(library, 0), "partner");
+    CU_ASSERT_STRING_EQUAL(sluice_config_ticket(library, 1), "own");
+    CU_ASSERT_PTR_NULL(sluice_config_ticket(library, 2));
+    CU_ASSERT_PTR_NULL(sluice_config_session(library, 0));
+    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(library, SLUICE_SETTINGS_TICKET, "own", &settings, NULL), SLUICE_OK);
+    CU_ASSERT_STRING_EQUAL(sluice_settings_ticket(settings)->ticket_file, "/etc/sluice/own.ticket");
+    CU_ASSERT_STRING_EQUAL(sluice_settings_ticket(settings)->rights, "read,write");
+    CU_ASSERT_STRING_EQUAL(sluice_settings_ticket(settings)->expires, "never");
+    CU_ASSERT_PTR_NULL(sluice_settings_ticket(settings)->root);
+    CU_ASSERT_EQUAL(sluice_settings_ticket(settings)->max_rate, 10000000);
+    CU_ASSERT(sluice_settings_ticket(settings)->revoked);
+    sluice_settings_free(settings);
+    CU_ASSERT_EQUAL(sluice_settings_new(library, SLUICE_SETTINGS_TICKET, "owm", &settings, &error), SLUICE_ECONFIG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "no ticket 'owm'; did you mean 'own'?"));
+    CU_ASSERT_EQUAL(sluice_config_set(library, "ticket.partner.rights=write", NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_config_set(library, "ticket.partnr.rights=write", &error), SLUICE_ECONFIG);
+    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(library, SLUICE_SETTINGS_TICKET, "partner", &settings, NULL), SLUICE_OK);
+    CU_ASSERT_STRING_EQUAL(sluice_settings_ticket(settings)->rights, "write");
+    sluice_settings_free(settings);
+    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(library, SLUICE_SETTINGS_SERVE, NULL, &settings, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_settings_serve(settings)->max_handshakes, 10);
+    CU_ASSERT_EQUAL(sluice_settings_serve(settings)->max_handshakes_per_host, 8);
+    CU_ASSERT(sluice_settings_serve(settings)->default_ticket);
+    sluice_settings_free(settings);
+    sluice_free(library);
+}
+
+static void errors_of_tickets_are_told(void)
+{
+    static const char text[] = "[serve]\n"                       /* 1 */
+                               "ticket-file = /a\n"              /* 2 */
+                               "[ticket a]\n"                    /* 3: without a file */
+                               "rights = reed\n"                 /* 4 */
+                               "expires = 2027-02-30\n"          /* 5 */
+                               "max-sessions = -1\n"             /* 6 */
+                               "right = read\n"                  /* 7 */
+                               "[ticket]\n"                      /* 8 */
+                               "[ticket default]\n"              /* 9 */
+                               "[ticket b]\n"                    /* 10 */
+                               "ticket-file = /b\n"              /* 11 */
+                               "rights = ,\n"                    /* 12 */
+                               "[ticket c]\n"                    /* 13 */
+                               "ticket-file = /b\n"              /* 14 */
+                               "[ticket d]\n"                    /* 15 */
+                               "ticket-file = /a\n"              /* 16 */
+                               "[tickets e]\n"                   /* 17 */
+                               "[ticket b]\n";                   /* 18 */
+    static const char *const expected[] = {
+        ":4: rights: 'reed' is none of read, write\n",
+        ":5: expires: '2027-02-30' is not in the calendar\n",
+        ":6: max-sessions: -1 is below the minimum of 0\n",
+        ":7: unknown key 'right'; did you mean 'rights'?\n",
+        ":8: section 'ticket' needs a name behind it\n",
+        ":9: 'default' is the ticket of section 'serve'; call it something else\n",
+        ":12: rights: may not be empty; to shut it out: revoked = yes\n",
+        ":17: unknown section 'tickets e'; did you mean 'ticket'?\n",
+        ":18: section 'ticket b' is there twice\n",
+        ": [ticket a]: ticket-file is missing: where the ticket lies, or is made\n",
+        ": [ticket c]: its ticket-file is another section's too; each needs one of its own\n",
+        ": [ticket d]: its ticket-file is another section's too; each needs one of its own\n",
+    };
+    sluice *library = open_library();
+    sluice_text told = {0};
+    CU_ASSERT_EQUAL(read_text(library, text, &told, NULL), SLUICE_ECONFIG);
+    size_t lines = 0;
+    for (const char *at = sluice_text_string(&told); (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    CU_ASSERT_EQUAL(lines, SLUICE_COUNT(expected));
+    for (size_t i = 0; i < SLUICE_COUNT(expected); i++) {
+        CU_ASSERT_PTR_NOT_NULL(strstr(sluice_text_string(&told), expected[i]));
+        if (strstr(sluice_text_string(&told), expected[i]) == NULL)
+            printf("\n    not told: %s", expected[i]);
+    }
+    sluice_text_fini(&told);
+    sluice_free(library);
+}
+
+static void printed_tickets_read_back(void)
+{
+    sluice *first = open_library(), *second = open_library();
+    sluice_text printed = {0}, again = {0};
+    CU_ASSERT_EQUAL_FATAL(read_text(first, tickets, NULL, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_config_set(first, "ticket.own.max-rate=5m", NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(sluice_config_print(first, collect, &printed, NULL), SLUICE_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(printed.bytes, "\n[ticket partner]\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(printed.bytes, "\nexpires = 2027-01-31\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(printed.bytes, "\nmax-rate = 5m\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(printed.bytes, "\n;rights = read,write\n"));
+    CU_ASSERT_EQUAL_FATAL(read_text(second, printed.bytes, NULL, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(sluice_config_print(second, collect, &again, NULL), SLUICE_OK);
+    CU_ASSERT_STRING_EQUAL(printed.bytes, again.bytes);
+    sluice_text_fini(&printed);
+    sluice_text_fini(&again);
+    sluice_free(first);
+    sluice_free(second);
+}
+
+static void plugin_options_are_compared(void)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"[congestion good]\npackets = 7\n", "[congestion good]\npackets = 7\n[transfer]\nrate = 1m\n", true},
+        {"[congestion good]\n", "[log]\nlevel = debug\n", true},
+        {"[congestion good]\npackets = 7\n", "[congestion good]\npackets = 8\n", false},
+        {"[congestion good]\npackets = 7\n", "", false},
+        {"", "[congestion good]\npackets = 7\n", false},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        sluice *a = open_library(), *b = open_library();
+        CU_ASSERT_EQUAL(read_text(a, rows[i].a, NULL, NULL), SLUICE_OK);
+        CU_ASSERT_EQUAL(read_text(b, rows[i].b, NULL, NULL), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_configuration_same_plugins(&a->configuration, &b->configuration), rows[i].same);
+        sluice_free(a);
+        sluice_free(b);
+    }
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {
@@ -376,6 +512,10 @@ int main(void)
         {"settings check their values", settings_check_their_values},
         {"lists are cut at commas", lists_are_cut_at_commas},
         {"log level comes from the file", log_level_comes_from_the_file},
+        {"tickets are sections", tickets_are_sections},
+        {"errors of tickets are told", errors_of_tickets_are_told},
+        {"printed tickets read back", printed_tickets_read_back},
+        {"plugin options are compared", plugin_options_are_compared},
         CU_TEST_INFO_NULL,
     };
     return sluice_suite_run("configuration", tests);

@@ -58,7 +58,7 @@ static void test_hello_round_trip(void)
 static void test_welcome_and_refuse(void)
 {
     sluice_welcome_message welcome = {.version_least = 1, .version_most = 1, .connection_id = 42, .port = 33001, .cipher = "aes-256-gcm",
-                                      .transport = "udp", .congestion = "fixed", .datagram_most = 1472}, got;
+                                      .transport = "udp", .congestion = "fixed", .datagram_most = 1472, .rate_most = 10000000}, got;
     sluice_refuse_message refuse = {.status = SLUICE_EAUTH, .sentence = "no such ticket\n\033[2J"}, refused;
     sluice_wire_writer writer = {0};
     sluice_hello_type type;
@@ -67,6 +67,7 @@ static void test_welcome_and_refuse(void)
     CU_ASSERT_EQUAL(type, SLUICE_WELCOME);
     CU_ASSERT_STRING_EQUAL(got.cipher, "aes-256-gcm");
     CU_ASSERT_EQUAL(got.port, 33001);
+    CU_ASSERT_EQUAL(got.rate_most, 10000000);
     sluice_wire_clear(&writer);
     sluice_refuse_put(&refuse, &writer);
     CU_ASSERT_EQUAL_FATAL(sluice_answer_get(writer.bytes, writer.size, &type, &got, &refused, NULL), SLUICE_OK);
@@ -74,6 +75,63 @@ static void test_welcome_and_refuse(void)
     CU_ASSERT_EQUAL(refused.status, SLUICE_EAUTH);
     /* What comes from a peer must not drive the terminal. */
     CU_ASSERT_STRING_EQUAL(refused.sentence, "no such ticket??[2J");
+    sluice_wire_writer_fini(&writer);
+}
+
+/* Secret and ports are there only when they are meant, so that neither crosses a channel that has no need of it. */
+static void test_hello_over_ssh(void)
+{
+    sluice_hello_message hello = sample_hello(), got;
+    sluice_wire_writer writer = {0};
+    memset(hello.secret, 0x33, sizeof hello.secret);
+    hello.own_port = 33002;
+    sluice_hello_put(&hello, &writer);
+    CU_ASSERT_EQUAL_FATAL(sluice_hello_get(writer.bytes, writer.size, &got, NULL), SLUICE_OK);
+    CU_ASSERT_FALSE(got.has_secret);
+    CU_ASSERT_FALSE(got.has_ports);
+    CU_ASSERT_PTR_NULL(memmem(writer.bytes, writer.size, hello.secret, sizeof hello.secret));
+    hello.has_secret = hello.has_ports = true;
+    hello.port_least = 33001;
+    hello.port_most = 33100;
+    sluice_wire_clear(&writer);
+    sluice_hello_put(&hello, &writer);
+    CU_ASSERT_EQUAL_FATAL(sluice_hello_get(writer.bytes, writer.size, &got, NULL), SLUICE_OK);
+    CU_ASSERT_TRUE(got.has_secret);
+    CU_ASSERT_EQUAL(memcmp(got.secret, hello.secret, sizeof got.secret), 0);
+    CU_ASSERT_TRUE(got.has_ports);
+    CU_ASSERT_EQUAL(got.own_port, 33002);
+    CU_ASSERT_EQUAL(got.port_least, 33001);
+    CU_ASSERT_EQUAL(got.port_most, 33100);
+    sluice_wire_writer_fini(&writer);
+}
+
+static void test_move(void)
+{
+    sluice_move_message move = {.has_join = true}, got;
+    sluice_welcome_message welcome;
+    sluice_refuse_message refuse;
+    sluice_hello_type type;
+    sluice_wire_writer writer = {0};
+    memset(move.session_id, 0x44, sizeof move.session_id);
+    memset(move.proof, 0x55, sizeof move.proof);
+    sluice_move_put(&move, &writer);
+    CU_ASSERT_EQUAL(sluice_hello_type_of(writer.bytes, writer.size), SLUICE_MOVE);
+    CU_ASSERT_EQUAL_FATAL(sluice_move_get(writer.bytes, writer.size, &got, NULL), SLUICE_OK);
+    CU_ASSERT_TRUE(got.has_join);
+    CU_ASSERT_EQUAL(memcmp(got.session_id, move.session_id, sizeof got.session_id), 0);
+    CU_ASSERT_EQUAL(memcmp(got.proof, move.proof, sizeof got.proof), 0);
+    for (size_t size = 0; size < writer.size; size++) /* cut short it is refused, or the field is not there */
+        CU_ASSERT_TRUE(sluice_move_get(writer.bytes, size, &got, NULL) != SLUICE_OK || !got.has_join);
+    move.has_join = false;
+    sluice_wire_clear(&writer);
+    sluice_move_put(&move, &writer);
+    CU_ASSERT_EQUAL_FATAL(sluice_move_get(writer.bytes, writer.size, &got, NULL), SLUICE_OK);
+    CU_ASSERT_FALSE(got.has_join);
+    sluice_wire_clear(&writer);
+    sluice_moved_put(&writer);
+    CU_ASSERT_EQUAL_FATAL(sluice_answer_get(writer.bytes, writer.size, &type, &welcome, &refuse, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(type, SLUICE_MOVED);
+    CU_ASSERT_EQUAL(sluice_hello_type_of(writer.bytes, 0), 0);
     sluice_wire_writer_fini(&writer);
 }
 
@@ -145,6 +203,8 @@ int main(void)
     static const CU_TestInfo tests[] = {
         {"a hello comes back as it was", test_hello_round_trip},
         {"welcome and refusal come back as they were", test_welcome_and_refuse},
+        {"what only ssh carries", test_hello_over_ssh},
+        {"a move comes back as it was", test_move},
         {"unknown fields", test_unknown_fields},
         {"no common version", test_versions},
         {"cut short anywhere", test_cut_short},

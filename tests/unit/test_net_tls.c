@@ -15,7 +15,7 @@
 
 /* What one end of a channel was told. */
 typedef struct end {
-    sluice_tls *tls;
+    sluice_channel *tls;
     struct net *net;
     unsigned ready, messages, closed, ready_step, message_step;
     size_t bytes, last_bytes;
@@ -40,7 +40,7 @@ static void on_ready(void *user)
     e->ready_step = e->net->steps;
 }
 
-static void on_message(void *user, const uint8_t *bytes, size_t count)
+static void on_message(void *user, uint8_t *bytes, size_t count)
 {
     end *e = user;
     e->messages++;
@@ -50,9 +50,9 @@ static void on_message(void *user, const uint8_t *bytes, size_t count)
     e->first_byte = bytes[0];
     e->last_byte = bytes[count - 1];
     if (e->echo)
-        CU_ASSERT_EQUAL(sluice_tls_send(e->tls, bytes, count), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_channel_send(e->tls, bytes, count), SLUICE_OK);
     if (e->free_in_message) {
-        sluice_tls_free(e->tls);
+        sluice_channel_free(e->tls);
         e->tls = NULL;
     }
 }
@@ -64,20 +64,20 @@ static void on_closed(void *user, const sluice_error *error)
     e->error = *error;
 }
 
-static const sluice_tls_calls calls = {.ready = on_ready, .message = on_message, .closed = on_closed};
+static const sluice_channel_calls calls = {.ready = on_ready, .message = on_message, .closed = on_closed};
 
-static void on_accepted(void *user, sluice_tls *tls)
+static void on_accepted(void *user, sluice_channel *channel)
 {
     net *n = user;
     n->accepted++;
     if (n->ignore)
         return;
-    sluice_tls_free(n->server.tls);
-    n->server.tls = tls;
+    sluice_channel_free(n->server.tls);
+    n->server.tls = channel;
     n->server.ready_step = n->steps;
-    sluice_tls_calls_set(tls, &calls, &n->server);
+    sluice_channel_calls_set(channel, &calls, &n->server);
     if (n->admit)
-        sluice_tls_admit(tls);
+        sluice_tls_admit(channel);
 }
 
 static void net_open(net *n, sluice_tls_limits limits)
@@ -97,8 +97,8 @@ static void net_open(net *n, sluice_tls_limits limits)
 
 static void net_close(net *n)
 {
-    sluice_tls_free(n->client.tls);
-    sluice_tls_free(n->server.tls);
+    sluice_channel_free(n->client.tls);
+    sluice_channel_free(n->server.tls);
     sluice_tls_listener_free(n->listener);
     sluice_identity_free(n->identity);
     sluice_loop_free(n->loop);
@@ -169,8 +169,8 @@ static void messages_go_both_ways(void)
     memset(big, 'x', sizeof(big));
     big[0] = 'a';
     big[sizeof(big) - 1] = 'z';
-    CU_ASSERT_EQUAL(sluice_tls_export(n.client.tls, "EXPORTER-test", ours, 32), SLUICE_EINVAL);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, "hello", 5), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_export(n.client.tls, "EXPORTER-test", ours, 32), SLUICE_EINVAL);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, "hello", 5), SLUICE_OK);
     until(&n, &n.client.messages, 1);
     CU_ASSERT_EQUAL(n.client.ready, 1);
     CU_ASSERT_EQUAL(n.accepted, 1);
@@ -180,26 +180,26 @@ static void messages_go_both_ways(void)
     /* The message came with the end of the handshake: no iteration, and no round trip, lies between. */
     CU_ASSERT_EQUAL(n.server.message_step, n.server.ready_step);
 
-    CU_ASSERT_EQUAL(sluice_tls_export(n.client.tls, "EXPORTER-test", ours, 32), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_tls_export(n.server.tls, "EXPORTER-test", theirs, 32), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_export(n.client.tls, "EXPORTER-test", ours, 32), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_export(n.server.tls, "EXPORTER-test", theirs, 32), SLUICE_OK);
     CU_ASSERT_EQUAL(memcmp(ours, theirs, 32), 0);
-    CU_ASSERT_EQUAL(sluice_tls_export(n.server.tls, "EXPORTER-other", theirs, 32), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_export(n.server.tls, "EXPORTER-other", theirs, 32), SLUICE_OK);
     CU_ASSERT_NOT_EQUAL(memcmp(ours, theirs, 32), 0);
-    CU_ASSERT(sluice_address_equal(sluice_tls_peer(n.client.tls), sluice_tls_listener_local(n.listener)));
-    CU_ASSERT(sluice_address_equal(sluice_tls_peer(n.server.tls), sluice_tls_local(n.client.tls)));
-    CU_ASSERT(sluice_tls_rtt(n.client.tls) > 0 && sluice_tls_rtt(n.client.tls) < 10 * SLUICE_SECOND);
+    CU_ASSERT(sluice_address_equal(sluice_channel_peer(n.client.tls), sluice_tls_listener_local(n.listener)));
+    CU_ASSERT(sluice_address_equal(sluice_channel_peer(n.server.tls), sluice_channel_local(n.client.tls)));
+    CU_ASSERT(sluice_channel_rtt(n.client.tls) > 0 && sluice_channel_rtt(n.client.tls) < 10 * SLUICE_SECOND);
 
     for (unsigned i = 0; i < 4; i++)
-        CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, big, sizeof(big)), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, big, sizeof(big)), SLUICE_OK);
     until(&n, &n.client.messages, 5);
     CU_ASSERT_EQUAL(n.client.bytes, 5 + 4 * sizeof(big));
     CU_ASSERT_EQUAL(n.client.first_byte, 'a');
     CU_ASSERT_EQUAL(n.client.last_byte, 'z');
 
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, "last", 4), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, "last", 4), SLUICE_OK);
     n.server.echo = false;
-    sluice_tls_finish(n.client.tls);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, "late", 4), SLUICE_ECLOSED);
+    sluice_channel_finish(n.client.tls);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, "late", 4), SLUICE_ECLOSED);
     until(&n, &n.client.closed, 1);
     CU_ASSERT_EQUAL(n.server.messages, 6);
     CU_ASSERT_EQUAL(n.server.closed, 1);
@@ -215,13 +215,13 @@ static void sizes_and_queue_are_bounded(void)
     static uint8_t big[SLUICE_MESSAGE_MAX + 1];
     net_open(&n, (sluice_tls_limits){0});
     dial(&n, "127.0.0.1", port_of(&n), 0);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, big, 0), SLUICE_EINVAL);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, big, sizeof(big)), SLUICE_EINVAL);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, big, 0), SLUICE_EINVAL);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, big, sizeof(big)), SLUICE_EINVAL);
     unsigned taken = 0;
-    while (sluice_tls_send(n.client.tls, big, SLUICE_MESSAGE_MAX) == SLUICE_OK && taken < 100)
+    while (sluice_channel_send(n.client.tls, big, SLUICE_MESSAGE_MAX) == SLUICE_OK && taken < 100)
         taken++;
     CU_ASSERT_EQUAL(taken, 15); /* 16 of them with their lengths are more than 1 MiB */
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, big, SLUICE_MESSAGE_MAX), SLUICE_ELIMIT);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, big, SLUICE_MESSAGE_MAX), SLUICE_EAGAIN);
     until(&n, &n.server.messages, taken);
     net_close(&n);
 }
@@ -236,7 +236,7 @@ static void wrong_key_is_told_with_both_fingerprints(void)
     wrong[31] ^= 1;
     sluice_tls_connect_setup setup = {.host = "127.0.0.1", .port = port_of(&n), .fingerprint = wrong};
     CU_ASSERT_EQUAL_FATAL(sluice_tls_connect(&n.client.tls, n.loop, &setup, &calls, &n.client, NULL), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, "secret", 6), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, "secret", 6), SLUICE_OK);
     until(&n, &n.client.closed, 1);
     CU_ASSERT_EQUAL(n.client.ready, 0);
     CU_ASSERT_EQUAL(n.client.error.status, SLUICE_EAUTH);
@@ -334,9 +334,9 @@ static void peer_that_is_not_admitted_is_ended(void)
     net_open(&n, (sluice_tls_limits){.stranger_bytes = 16384});
     n.admit = false;
     dial(&n, "127.0.0.1", port_of(&n), 0);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, "x", 1), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, "x", 1), SLUICE_OK);
     until(&n, &n.server.messages, 1);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, big, sizeof(big)), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, big, sizeof(big)), SLUICE_OK);
     until(&n, &n.server.closed, 1);
     CU_ASSERT_EQUAL(n.server.error.status, SLUICE_EPROTOCOL);
     CU_ASSERT_EQUAL(n.server.messages, 1);
@@ -415,6 +415,49 @@ static void message_may_come_in_pieces(void)
     net_close(&n);
 }
 
+static void handshake_message_seen(int written, int version, int type, const void *bytes, size_t count, SSL *ssl,
+                                   void *user)
+{
+    (void)version;
+    (void)ssl;
+    if (!written && type == SSL3_RT_HANDSHAKE && count > 0 && *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
+        ++*(unsigned *)user;
+}
+
+/* Our server's key is good for three records: the fourth, the seventh and the tenth come with the next one each. */
+static void keys_change_in_mid_stream(void)
+{
+    net n;
+    stranger s;
+    unsigned updates = 0;
+    size_t got = 0;
+    static uint8_t record[SLUICE_CHANNEL_PACKET], bytes[16384];
+    net_open(&n, (sluice_tls_limits){0});
+    sluice_tls_listener_free(n.listener);
+    sluice_address local;
+    CU_ASSERT_EQUAL(sluice_address_numeric("127.0.0.1", 0, &local), SLUICE_OK);
+    sluice_tls_listener_setup setup = {
+        .local = &local, .identity = n.identity, .key_records = 3, .accepted = on_accepted, .user = &n};
+    CU_ASSERT_EQUAL_FATAL(sluice_tls_listen(&n.listener, n.loop, &setup, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(stranger_connect(&n, &s, TLS1_3_VERSION), 1);
+    SSL_set_msg_callback(s.ssl, handshake_message_seen);
+    SSL_set_msg_callback_arg(s.ssl, &updates);
+    until(&n, &n.accepted, 1);
+    for (unsigned i = 0; i < 10; i++)
+        CU_ASSERT_EQUAL(sluice_channel_send(n.server.tls, record, sizeof(record)), SLUICE_OK);
+    for (unsigned i = 0; i < 1000 && got < 10 * 16384; i++) {
+        int count = SSL_read(s.ssl, bytes, sizeof(bytes));
+        if (count > 0)
+            got += (size_t)count;
+        else
+            step(&n);
+    }
+    CU_ASSERT_EQUAL(got, 10 * 16384);
+    CU_ASSERT_EQUAL(updates, 3);
+    stranger_free(&s);
+    net_close(&n);
+}
+
 static void older_tls_is_refused(void)
 {
     net n;
@@ -441,7 +484,7 @@ static void failures_to_connect_are_told(void)
     snprintf(where, sizeof(where), "cannot connect to 127.0.0.1:%u: Connection refused - is `sluice serve` running there?",
              port);
     CU_ASSERT_STRING_EQUAL(n.client.error.text, where);
-    sluice_tls_free(n.client.tls);
+    sluice_channel_free(n.client.tls);
     n.client = (end){.net = &n};
 
     dial(&n, "a..b", port, 0); /* no name at all */
@@ -466,7 +509,7 @@ static void server_that_does_not_speak_tls_is_told(void)
     until(&n, &n.client.closed, 1);
     CU_ASSERT_EQUAL(n.client.error.status, SLUICE_ECONNECT);
     CU_ASSERT_PTR_NOT_NULL(strstr(n.client.error.text, "took longer"));
-    sluice_tls_free(n.client.tls);
+    sluice_channel_free(n.client.tls);
     n.client = (end){.net = &n};
     close(accept(fd, NULL, NULL));
 
@@ -497,13 +540,13 @@ static void channel_may_be_freed_at_any_time(void)
     net n;
     net_open(&n, (sluice_tls_limits){0});
     dial(&n, "localhost", port_of(&n), 0);
-    sluice_tls_free(n.client.tls); /* while its name is looked up */
+    sluice_channel_free(n.client.tls); /* while its name is looked up */
     dial(&n, "127.0.0.1", port_of(&n), 0);
     step(&n);
-    sluice_tls_free(n.client.tls); /* while it connects */
+    sluice_channel_free(n.client.tls); /* while it connects */
     dial(&n, "127.0.0.1", port_of(&n), 0);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, "1", 1), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_tls_send(n.client.tls, "2", 1), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, "1", 1), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_channel_send(n.client.tls, "2", 1), SLUICE_OK);
     n.server.free_in_message = true;
     until(&n, &n.server.messages, 1);
     CU_ASSERT_EQUAL(n.server.closed, 0);
@@ -533,7 +576,7 @@ static void listener_without_address_takes_both_families(void)
     CU_ASSERT_EQUAL_FATAL(sluice_tls_listen(&n.listener, n.loop, &setup, NULL), SLUICE_OK);
     dial(&n, "127.0.0.1", port_of(&n), 0);
     until(&n, &n.client.ready, 1);
-    sluice_tls_free(n.client.tls);
+    sluice_channel_free(n.client.tls);
     n.client = (end){.net = &n};
     if (sluice_tls_listener_local(n.listener)->of.any.sa_family == AF_INET6) {
         dial(&n, "::1", port_of(&n), 0);
@@ -554,6 +597,7 @@ int main(void)
         {"peer that is not admitted is ended", peer_that_is_not_admitted_is_ended},
         {"lengths out of range are refused", lengths_out_of_range_are_refused},
         {"message may come in pieces", message_may_come_in_pieces},
+        {"keys change in mid-stream", keys_change_in_mid_stream},
         {"older TLS is refused", older_tls_is_refused},
         {"failures to connect are told", failures_to_connect_are_told},
         {"server that does not speak TLS is told", server_that_does_not_speak_tls_is_told},

@@ -29,8 +29,10 @@ static void write_list(const char *text, size_t bytes)
 /* "push host:port plugin[argument] path>as path>as => destination single names" */
 static void describe(const sluice_operands *operands, char *out, size_t size)
 {
-    int n = snprintf(out, size, "%s %s:%u %s", operands->push ? "push" : "pull", operands->host, operands->port,
-                     operands->plugin);
+    int n = operands->target[0] != '\0'
+                ? snprintf(out, size, "%s ssh %s %s", operands->push ? "push" : "pull", operands->target, operands->plugin)
+                : snprintf(out, size, "%s %s:%u %s", operands->push ? "push" : "pull", operands->host, operands->port,
+                           operands->plugin);
     if (operands->argument != NULL)
         n += snprintf(out + n, size - (size_t)n, "[%s]", operands->argument);
     for (size_t i = 0; i < operands->count; i++) {
@@ -73,6 +75,8 @@ static void addresses(void)
         {{"a"}, "sluice://h", "push h:33001 file a =>  single"},
         {{"a"}, "sluice:///x", "push :33001 file a => x single"},
         {{"sluice://h//a%20b%2fc?#", "sluice://h/"}, ".", "pull h:33001 file a b/c?#  => ."},
+        {{"a"}, "sluice://[fe80::1%25eth0]:1/x", "push fe80::1%eth0:1 file a => x single"},
+        {{"a"}, "sluice://[fe80::1%eth0]/x", "push fe80::1%eth0:33001 file a => x single"},
         {{"file:/a:b"}, "sluice://h/", "push h:33001 file /a:b =>  single"},
         {{"zero:1G"}, "sluice://h/x", "push h:33001 zero[1G] => x single"},
         {{"sluice://h/x"}, "null:", "pull h:33001 null x =>  single"},
@@ -81,10 +85,31 @@ static void addresses(void)
         {{"a", "sluice://h/b"}, "sluice://h/b", "!all local or all on one server"},
         {{"sluice://h/a", "sluice://g/b"}, ".", "!all on one server"},
         {{"sluice://h/a", "sluice://h:1/b"}, ".", "!all on one server"},
-        {{"host:path"}, "sluice://h/", "!sluice://host[:port]/path"},
-        {{"user@host:path"}, ".", "!`sluice serve`"},
-        {{"[::1]:path"}, ".", "!`sluice serve`"},
-        {{"null:"}, "sluice://h/x", "!./null:"}, /* a sink is no source */
+        {{"host:path"}, ".", "pull ssh host file path => . single"},
+        {{"user@host:/path"}, ".", "pull ssh user@host file /path => . single"},
+        {{"a"}, "host:", "push ssh host file a => . single"},
+        {{"a"}, "host:~/in/", "push ssh host file a => in/ single"},
+        {{"a"}, "host:~", "push ssh host file a => . single"},
+        {{"a"}, "host:~other/in", "push ssh host file a => ~other/in single"},
+        {{"[::1]:path"}, ".", "pull ssh ::1 file path => . single"},
+        {{"u@[fe80::1%eth0]:p"}, ".", "pull ssh u@fe80::1%eth0 file p => . single"},
+        {{"host:a", "host:b"}, ".", "pull ssh host file a b => ."},
+        {{"host:a;touch b"}, ".", "pull ssh host file a;touch b => . single"},
+        {{"host:a:b"}, ".", "pull ssh host file a:b => . single"},
+        {{"host:a", "other:b"}, ".", "!sources must be all on one server"},
+        {{"host:a", "sluice://host/b"}, ".", "!sources must be all on one server"},
+        {{"host:path"}, "sluice://h/", "!both sides are remote"},
+        {{"-oProxyCommand=x:path"}, ".", "!may not begin with '-'"},
+        {{"u@-oProxyCommand=x:path"}, ".", "!may not begin with '-'"},
+        {{"[-x]:path"}, ".", "!may not begin with '-'"},
+        {{"ho st:path"}, ".", "!blanks or control characters"},
+        {{":path"}, ".", "!no host before the colon"},
+        {{"@host:path"}, ".", "!no user before the colon"},
+        {{"user@:path"}, ".", "!no host before the colon"},
+        {{"dir/host:path"}, "sluice://h/", "push h:33001 file dir/host:path =>  single"},
+        {{"./host:path"}, "sluice://h/", "push h:33001 file ./host:path =>  single"},
+        {{"[half:path"}, "sluice://h/", "push h:33001 file [half:path =>  single"},
+        {{"null:"}, "sluice://h/x", "!both sides are remote"}, /* a sink is no source, so this is a host */
         {{"zero:1", "a"}, "sluice://h/x", "!is copied alone"},
         {{"a", "zero:1"}, "sluice://h/x", "!is copied alone"},
         {{"zero:1"}, "sluice://h/x/", "push h:33001 zero[1] => x/ single"},

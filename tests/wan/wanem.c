@@ -3,6 +3,7 @@
  * wanem - a wide-area link between two network namespaces, in user space.
  *
  *   wanem [options] run 'SERVER COMMAND' 'CLIENT COMMAND'
+ *   wanem [options] link NETNS-A NETNS-B
  *
  * Two private network namespaces, A (client, 10.99.0.1) and B (server,
  * 10.99.0.2), are joined by one emulated link: a serial line of a given rate
@@ -74,7 +75,7 @@ struct stats {
 	uint64_t packets_out, bytes_out;
 	uint64_t lost, queue_dropped, late_max_ns;
 	uint64_t queue_max_bytes;
-	uint64_t corrupted, duplicated, reordered;
+	uint64_t corrupted, duplicated, reordered, filtered;
 };
 
 struct direction {
@@ -83,6 +84,7 @@ struct direction {
 	double delay;		/* s, one way */
 	double jitter;		/* s, uniform 0..jitter added, may reorder */
 	double loss;		/* probability */
+	double udp_loss;	/* probability, of UDP alone, before the line */
 	double burst;		/* mean length of a loss burst, packets */
 	double reorder;		/* probability that a packet is held back by delay/4 + 1 ms */
 	double duplicate;	/* probability */
@@ -147,6 +149,13 @@ static bool lose(struct direction *d)
 	else
 		d->bad = uniform(d) < d->loss / (d->burst * (1.0 - d->loss));
 	return d->bad;
+}
+
+/* What a firewall before the line does to the packet. */
+static bool filtered(struct direction *d, const unsigned char *ip)
+{
+	bool udp = ((ip[0] >> 4) == 4 ? ip[9] : ip[6]) == 17;
+	return udp && d->udp_loss > 0 && (d->udp_loss >= 1 || uniform(d) < d->udp_loss);
 }
 
 static uint64_t backlog_bytes(struct direction *d, uint64_t now)
@@ -333,7 +342,11 @@ static void arrive(struct direction *d, const unsigned char *buf, int len, uint6
 			q = backlog_bytes(d, now);
 			if (q > d->st.queue_max_bytes)
 				d->st.queue_max_bytes = q;
-			if (d->queue_bytes > 0 && (double)q + wire > d->queue_bytes) {
+			if (filtered(d, ip)) {
+				d->st.filtered++;
+				drop = true;
+				wire = 0;
+			} else if (d->queue_bytes > 0 && (double)q + wire > d->queue_bytes) {
 				d->st.queue_dropped++;
 				drop = true;
 				wire = 0;	/* never reached the line */
@@ -446,6 +459,12 @@ static void setting(const char *key, const char *val)
 		fwd.loss = v;
 	else if (!strcmp(key, "rev-loss"))
 		rev.loss = v;
+	else if (!strcmp(key, "udp-loss"))
+		fwd.udp_loss = rev.udp_loss = v;
+	else if (!strcmp(key, "fwd-udp-loss"))
+		fwd.udp_loss = v;
+	else if (!strcmp(key, "rev-udp-loss"))
+		rev.udp_loss = v;
 	else if (!strcmp(key, "burst"))
 		fwd.burst = rev.burst = v;
 	else if (!strcmp(key, "reorder"))
@@ -471,6 +490,19 @@ struct change {
 } changes[64];
 static int nchanges, next_change;
 
+/* Changes are made in the order of their times; those of one time in the order given. */
+static void change_at(double at, const char *text)
+{
+	int i = nchanges;
+	if (nchanges == 64)
+		die("at most 64 changes");
+	for (; i > 0 && changes[i - 1].at > at; i--)
+		changes[i] = changes[i - 1];
+	changes[i].at = at;
+	changes[i].text = strdup(text);
+	nchanges++;
+}
+
 static void apply_change(char *text)
 {
 	for (char *tok = strtok(text, ","); tok; tok = strtok(NULL, ",")) {
@@ -485,10 +517,15 @@ static void apply_change(char *text)
 static void usage(FILE *f)
 {
 	fputs("usage: wanem [options] run 'SERVER COMMAND' 'CLIENT COMMAND'\n"
+	      "       wanem [options] link NETNS-A NETNS-B\n"
 	      "  A (client) is 10.99.0.1, B (server) is 10.99.0.2; also fd99::1 and fd99::2\n"
+	      "  --a-address A/N --b-address A/N   other addresses in their place; may be repeated\n"
+	      "  --a-device NAME --b-device NAME   how the ends are called (wan0)\n"
 	      "  --rate R          both ways, bits/s, k/m/g (0 = unlimited); --fwd-rate A->B, --rev-rate B->A\n"
 	      "  --rtt T           round-trip propagation delay, ms/us/s\n"
 	      "  --loss P          both ways, 0.01 or 1%; --fwd-loss, --rev-loss\n"
+	      "  --udp-loss P      of UDP alone; --fwd-udp-loss, --rev-udp-loss; SIGUSR1: 1, SIGUSR2: 0\n"
+	      "  --drop-udp-after S    the same as --at S:udp-loss=1\n"
 	      "  --burst N         mean length of a loss burst in packets (1 = independent)\n"
 	      "  --jitter T        uniform extra delay, reorders\n"
 	      "  --reorder P --duplicate P --corrupt P\n"
@@ -512,8 +549,34 @@ static void sh(const char *fmt, ...)
 		die("failed: %s", cmd);
 }
 
+struct end {
+	const char *device;
+	const char *addresses[16];
+	int naddresses;
+};
+static struct end ends[2] = { { .device = "wan0" }, { .device = "wan0" } };
+
+static void add_address(struct end *e, const char *address)
+{
+	if (e->naddresses == 16)
+		die("an end has at most 16 addresses");
+	e->addresses[e->naddresses++] = address;
+}
+
+static void default_addresses(void)
+{
+	if (!ends[0].naddresses) {
+		add_address(&ends[0], "10.99.0.1/24");
+		add_address(&ends[0], "fd99::1/64");
+	}
+	if (!ends[1].naddresses) {
+		add_address(&ends[1], "10.99.0.2/24");
+		add_address(&ends[1], "fd99::2/64");
+	}
+}
+
 /* In a fresh namespace: make the tun device and return its descriptor. */
-static int make_tun(int host)
+static int make_tun(const struct end *e)
 {
 	struct ifreq ifr;
 	unsigned off = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6;
@@ -522,15 +585,34 @@ static int make_tun(int host)
 		die("/dev/net/tun: %s", strerror(errno));
 	memset(&ifr, 0, sizeof ifr);
 	ifr.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-	strcpy(ifr.ifr_name, "wan0");
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", e->device);
 	if (ioctl(fd, TUNSETIFF, &ifr))
 		die("TUNSETIFF: %s", strerror(errno));
 	if (ioctl(fd, TUNSETOFFLOAD, off) &&
 	    ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
 		die("TUNSETOFFLOAD: %s", strerror(errno));
-	sh("ip link set lo up && ip link set wan0 txqueuelen 20000 mtu %d up && "
-	   "ip addr add 10.99.0.%d/24 dev wan0 && ip -6 addr add fd99::%d/64 dev wan0 nodad",
-	   opt_mtu, host, host);
+	sh("ip link set lo up && ip link set '%s' txqueuelen 20000 mtu %d up", e->device, opt_mtu);
+	for (int i = 0; i < e->naddresses; i++)
+		sh("ip addr add '%s' dev '%s' %s", e->addresses[i], e->device,
+		   strchr(e->addresses[i], ':') ? "nodad" : "");
+	return fd;
+}
+
+/* The same in a namespace that is there already. */
+static int tun_in(const char *path, const struct end *e)
+{
+	int ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int theirs = open(path, O_RDONLY | O_CLOEXEC);
+	int fd;
+	if (ours < 0 || theirs < 0)
+		die("%s: %s", path, strerror(errno));
+	if (setns(theirs, CLONE_NEWNET))
+		die("%s: %s", path, strerror(errno));
+	fd = make_tun(e);
+	if (setns(ours, CLONE_NEWNET))
+		die("/proc/self/ns/net: %s", strerror(errno));
+	close(ours);
+	close(theirs);
 	return fd;
 }
 
@@ -540,7 +622,7 @@ struct host {
 	int tun;
 };
 
-static struct host spawn_host(int number_, const char *command)
+static struct host spawn_host(const struct end *e, const char *command)
 {
 	int sp[2], go[2];
 	struct host h;
@@ -561,7 +643,7 @@ static struct host spawn_host(int number_, const char *command)
 		setpgid(0, 0);
 		if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
 			die("unshare: %s", strerror(errno));
-		fd = make_tun(number_);
+		fd = make_tun(e);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int));
@@ -592,20 +674,23 @@ static struct host spawn_host(int number_, const char *command)
 }
 
 static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t udp_requested = -1;	/* the loss of UDP that a signal has asked for */
 static void on_signal(int sig)
 {
-	(void)sig;
-	stop_requested = 1;
+	if (sig == SIGUSR1 || sig == SIGUSR2)
+		udp_requested = sig == SIGUSR1;
+	else
+		stop_requested = 1;
 }
 
 static void print_direction(FILE *f, struct direction *d, const char *tail)
 {
 	fprintf(f, "\"%s\":{\"packets_in\":%" PRIu64 ",\"bytes_in\":%" PRIu64
 		",\"packets_out\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ",\"lost\":%" PRIu64
-		",\"queue_dropped\":%" PRIu64 ",\"queue_max_bytes\":%" PRIu64
+		",\"filtered\":%" PRIu64 ",\"queue_dropped\":%" PRIu64 ",\"queue_max_bytes\":%" PRIu64
 		",\"reordered\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"corrupted\":%" PRIu64
 		",\"late_max_us\":%.0f}%s", d->name, d->st.packets_in, d->st.bytes_in,
-		d->st.packets_out, d->st.bytes_out, d->st.lost, d->st.queue_dropped,
+		d->st.packets_out, d->st.bytes_out, d->st.lost, d->st.filtered, d->st.queue_dropped,
 		d->st.queue_max_bytes, d->st.reordered, d->st.duplicated, d->st.corrupted,
 		(double)d->st.late_max_ns / 1e3, tail);
 }
@@ -614,12 +699,12 @@ int main(int argc, char **argv)
 {
 	static const char *known[] = { "rate", "fwd-rate", "rev-rate", "rtt", "jitter", "loss",
 		"fwd-loss", "rev-loss", "burst", "reorder", "duplicate", "corrupt", "queue",
-		"queue-bdp", NULL };
+		"queue-bdp", "udp-loss", "fwd-udp-loss", "rev-udp-loss", NULL };
 	uint64_t seed = 1, t0, t_client, t_end = 0, kill_at = 0;
 	static unsigned char buf[MAXPKT];
 	struct host a, b;
 	int i, client_status = -1, server_status = -1, rc;
-	bool timed_out = false, server_done = false, client_done = false, killed = false;
+	bool linking, timed_out = false, server_done = false, client_done = false, killed = false;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		const char *o = argv[i];
@@ -652,12 +737,19 @@ int main(int argc, char **argv)
 			opt_timeout = number(v, o);
 		} else if (!strcmp(o, "stats")) {
 			opt_stats = v;
+		} else if (!strcmp(o, "a-address") || !strcmp(o, "b-address")) {
+			add_address(&ends[o[0] - 'a'], v);
+		} else if (!strcmp(o, "a-device") || !strcmp(o, "b-device")) {
+			if (strlen(v) >= IFNAMSIZ)
+				die("%s: too long a name", argv[i - 1]);
+			ends[o[0] - 'a'].device = v;
+		} else if (!strcmp(o, "drop-udp-after")) {
+			change_at(number(v, o), "udp-loss=1");
 		} else if (!strcmp(o, "at")) {
 			char *colon = strchr(v, ':');
-			if (!colon || nchanges == 64)
+			if (!colon)
 				die("--at S:K=V,K=V");
-			changes[nchanges].at = strtod(v, NULL);
-			changes[nchanges++].text = strdup(colon + 1);
+			change_at(strtod(v, NULL), colon + 1);
 		} else {
 			for (k = 0; known[k]; k++)
 				if (!strcmp(o, known[k]))
@@ -667,7 +759,8 @@ int main(int argc, char **argv)
 			setting(o, v);
 		}
 	}
-	if (argc - i != 3 || strcmp(argv[i], "run")) {
+	linking = argc - i == 3 && !strcmp(argv[i], "link");
+	if (!linking && (argc - i != 3 || strcmp(argv[i], "run"))) {
 		usage(stderr);
 		return 2;
 	}
@@ -678,15 +771,29 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
+	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
 
-	b = spawn_host(2, argv[i + 1]);
-	a = spawn_host(1, argv[i + 2]);
+	default_addresses();
+	if (linking) {
+		a.tun = tun_in(argv[i + 1], &ends[0]);
+		b.tun = tun_in(argv[i + 2], &ends[1]);
+		client_status = server_status = 0;
+	} else {
+		b = spawn_host(&ends[1], argv[i + 1]);
+		a = spawn_host(&ends[0], argv[i + 2]);
+	}
 	fwd.in_fd = rev.out_fd = a.tun;
 	fwd.out_fd = rev.in_fd = b.tun;
 	prctl(PR_SET_TIMERSLACK, 1000ul);
 
-	if (write(b.ctl, "g", 1) != 1)
+	if (linking) {
+		puts("ready");
+		fflush(stdout);
+		opt_settle = 0;
+	} else if (write(b.ctl, "g", 1) != 1) {
 		die("server did not start");
+	}
 	t0 = now_ns();
 	t_client = t0 + (uint64_t)(opt_settle * 1e9);
 	bool client_started = false;
@@ -699,12 +806,17 @@ int main(int argc, char **argv)
 		if (!client_started && now >= t_client) {
 			client_started = true;
 			t_client = now;
-			if (write(a.ctl, "g", 1) != 1)
+			if (!linking && write(a.ctl, "g", 1) != 1)
 				die("client did not start");
 		}
 		while (client_started && next_change < nchanges &&
 		       (double)(now - t_client) / 1e9 >= changes[next_change].at)
 			apply_change(changes[next_change++].text);
+
+		if (udp_requested >= 0) {
+			fwd.udp_loss = rev.udp_loss = udp_requested;
+			udp_requested = -1;
+		}
 
 		struct direction *ds[2] = { &fwd, &rev };
 		for (int k = 0; k < 2; k++) {
@@ -720,6 +832,8 @@ int main(int argc, char **argv)
 			if (ds[k]->head && ds[k]->head->due < wake)
 				wake = ds[k]->head->due;
 		}
+		if (linking && stop_requested)
+			break;
 		/* children */
 		for (int status; ; ) {
 			pid_t p = waitpid(-1, &status, WNOHANG);
@@ -760,8 +874,12 @@ int main(int argc, char **argv)
 		ts.tv_nsec = (long)((wake - now) % NSEC);
 		ppoll(pf, 2, &ts, NULL);
 	}
-	kill(-a.pid, SIGKILL);	/* stragglers of either command */
-	kill(-b.pid, SIGKILL);
+	if (!linking) {
+		kill(-a.pid, SIGKILL);	/* stragglers of either command */
+		kill(-b.pid, SIGKILL);
+	} else {
+		t_end = now_ns();
+	}
 
 	rc = timed_out ? 124 : WIFEXITED(client_status) ? WEXITSTATUS(client_status)
 							 : 128 + WTERMSIG(client_status);

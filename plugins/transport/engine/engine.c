@@ -216,6 +216,8 @@ int engine_move(void *state, sluice_time now, uint32_t packet_bytes)
     engine_rtt_init(&engine->rtt, engine_rtt_smoothed(&engine->rtt));
     carriage_bytes(engine, packet_bytes);
     engine->ring_full = false;
+    if (!engine->life.ready)
+        engine->counts.first_data_sent = 0; /* What nobody heard was not the beginning. */
     engine_receipt_again(&engine->receipt, engine->now); /* So that the peer need not send again what has come. */
     engine_life_moved(engine);
     engine_resized(engine);

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client_session.c - how a client gets to its server, makes a session of the answer, and keeps a way open for it. */
+#include "net/secure.h"
+#include "session/client.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/param.h>
+#include <time.h>
+
+/* What datagrams are given to come again, once the server can be reached by TCP: and four round trips. */
+#define PATIENCE_NS SLUICE_SECOND
+#define PATIENCE_ROUNDS 4
+/* The same where nothing says whether the path lives: through ssh. */
+#define SSH_PATIENCE_NS (5 * SLUICE_SECOND)
+
+static const sluice_session_calls session_calls;
+static const sluice_approach_calls approach_calls;
+
+/* ---- which server ---- */
+
+static int load_ticket(sluice_transfer *transfer, sluice_error *error)
+{
+    char path[PATH_MAX];
+    int status = SLUICE_OK;
+    if (transfer->options->ticket_file)
+        snprintf(path, sizeof path, "%s", transfer->options->ticket_file);
+    else
+        status = sluice_ticket_default_path(path, sizeof path, error);
+    if (status == SLUICE_OK)
+        status = sluice_ticket_read(path, &transfer->ticket, error);
+    if (status != SLUICE_OK)
+        return status;
+    if (sluice_ticket_expired(&transfer->ticket, (uint64_t)time(NULL)))
+        return sluice_fail(error, SLUICE_EAUTH, "%s: the ticket has expired", path);
+    memcpy(transfer->fingerprint, transfer->ticket.key, sizeof transfer->fingerprint);
+    return transfer->options->pin ? sluice_fingerprint_parse(transfer->options->pin, transfer->fingerprint, error)
+                                  : SLUICE_OK;
+}
+
+static int choose_host(sluice_transfer *transfer, sluice_error *error)
+{
+    const sluice_operands *operands = &transfer->operands;
+    snprintf(transfer->host, sizeof transfer->host, "%s", operands->host);
+    transfer->port = operands->port;
+    if (transfer->host[0] == '\0') {
+        if (transfer->ticket.address_count == 0)
+            return sluice_fail(error, SLUICE_EUSAGE, "neither the address nor the ticket names a host");
+        int status = sluice_address_split(transfer->ticket.addresses[transfer->address], SLUICE_DEFAULT_PORT, transfer->host,
+                                          &transfer->port, error);
+        if (status != SLUICE_OK)
+            return status;
+    }
+    if (strchr(transfer->host, ':'))
+        snprintf(transfer->peer, sizeof transfer->peer, "[%s]:%u", transfer->host, (unsigned)transfer->port);
+    else
+        snprintf(transfer->peer, sizeof transfer->peer, "%s:%u", transfer->host, (unsigned)transfer->port);
+    return SLUICE_OK;
+}
+
+/* TLS may carry the data: its suites in the order of what this machine does fastest, of what the user allows. */
+static void order_suites(sluice_transfer *transfer)
+{
+    static const struct {
+        const char *cipher, *suite;
+    } rows[] = {
+        {"aes-128-gcm", "TLS_AES_128_GCM_SHA256"},
+        {"aes-256-gcm", "TLS_AES_256_GCM_SHA384"},
+        {"chacha20-poly1305", "TLS_CHACHA20_POLY1305_SHA256"},
+    };
+    bool taken[SLUICE_CIPHERS] = {false};
+    size_t length = 0;
+    for (size_t turn = 0; turn < transfer->suite.count; turn++) {
+        size_t best = SLUICE_CIPHERS;
+        for (size_t i = 0; i < transfer->suite.count; i++)
+            if (!taken[i] && (best == SLUICE_CIPHERS || transfer->suite.offers[i].packets_per_second >
+                                                            transfer->suite.offers[best].packets_per_second))
+                best = i;
+        taken[best] = true;
+        for (size_t row = 0; row < SLUICE_COUNT(rows); row++)
+            if (strcmp(rows[row].cipher, transfer->suite.offers[best].name) == 0)
+                length += (size_t)snprintf(transfer->suites + length, sizeof transfer->suites - length, "%s%s",
+                                           length ? ":" : "", rows[row].suite);
+    }
+}
+
+int sluice_client_find_server(sluice_transfer *transfer, sluice_error *error)
+{
+    transfer->by_ssh = transfer->operands.target[0] != '\0';
+    if (transfer->by_ssh) {
+        snprintf(transfer->peer, sizeof transfer->peer, "%s", transfer->operands.target);
+        return SLUICE_OK;
+    }
+    int status = load_ticket(transfer, error);
+    return status == SLUICE_OK ? choose_host(transfer, error) : status;
+}
+
+/* ---- the way there ---- */
+
+static bool wants(const sluice_transfer *transfer, const char *transport)
+{
+    return strcmp(transfer->options->transport, transport) == 0;
+}
+
+static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
+{
+    hello->version_least = hello->version_most = SLUICE_PROTOCOL_VERSION;
+    hello->features = wants(transfer, "auto") ? SLUICE_FEATURE_MOVE : 0;
+    snprintf(hello->software, sizeof hello->software, "sluice %s", sluice_version());
+    hello->connection_id = transfer->connection_id;
+    memcpy(hello->ciphers, transfer->suite.offers, sizeof hello->ciphers);
+    hello->cipher_count = transfer->suite.count;
+    snprintf(hello->transport, sizeof hello->transport, "%s",
+             wants(transfer, "auto") ? "udp" : transfer->options->transport);
+    snprintf(hello->congestion, sizeof hello->congestion, "%s", transfer->congestion);
+    hello->push = transfer->operands.push;
+    hello->target_bps = transfer->limits.target_bps;
+    hello->minimum_bps = transfer->limits.minimum_bps;
+    hello->datagram_most = SLUICE_SESSION_DATAGRAM_MOST;
+    hello->receive_bytes = transfer->options->memory;
+    hello->ordered_bytes = SLUICE_SESSION_ORDERED_BYTES;
+    hello->timeout_ns = transfer->options->timeout;
+}
+
+static void begin_if_possible(sluice_transfer *transfer);
+
+static void on_places_settled(void *user)
+{
+    begin_if_possible(user);
+}
+
+/* Beside ssh, UDP: the server is told the port, so that both sides can send first and open their firewalls. */
+static int open_beside_ssh(sluice_transfer *transfer, sluice_hello_message *hello, sluice_error *error)
+{
+    const char *host = transfer->options->udp_host;
+    sluice_datagram_setup setup = {0};
+    uint16_t least, most;
+    if (wants(transfer, "tcp"))
+        return SLUICE_OK;
+    (void)sluice_settings_ports(transfer->options->udp_ports, &least, &most); /* was checked */
+    setup.port_least = least;
+    setup.port_most = most;
+    int status = sluice_datagram_new(&transfer->datagram, transfer->loop, &setup, NULL);
+    if (status != SLUICE_OK) {
+        /* None is free: another one does where no firewall minds. */
+        setup.port_least = setup.port_most = 0;
+        status = sluice_datagram_new(&transfer->datagram, transfer->loop, &setup, error);
+    }
+    if (status != SLUICE_OK)
+        return status;
+    hello->has_ports = true;
+    hello->own_port = sluice_address_port(sluice_datagram_local(transfer->datagram));
+    hello->port_least = least;
+    hello->port_most = most;
+    return sluice_places_new(&transfer->places, transfer->loop, host && host[0] ? host : NULL, transfer->options->ssh,
+                             transfer->operands.target, on_places_settled, transfer, error);
+}
+
+int sluice_client_connect(sluice_transfer *transfer, bool patient, sluice_error *error)
+{
+    sluice_hello_message hello = {0};
+    sluice_approach_setup setup = {
+        .loop = transfer->loop,
+        .log = transfer->log,
+        .peer = transfer->peer,
+        .host = transfer->host,
+        .port = transfer->port,
+        .ticket = &transfer->ticket,
+        .fingerprint = transfer->fingerprint,
+        .ciphersuites = transfer->suites[0] ? transfer->suites : NULL,
+        .target = transfer->by_ssh ? transfer->operands.target : NULL,
+        .ssh = transfer->options->ssh,
+        .remote = transfer->options->remote_command,
+        .timeout_ns = transfer->options->timeout,
+        .calls = &approach_calls,
+        .user = transfer,
+    };
+    int status = sluice_secure_random(&transfer->connection_id, sizeof transfer->connection_id);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "cannot connect: %s", sluice_status_text(status));
+    if (!transfer->suites[0])
+        order_suites(transfer);
+    setup.ciphersuites = transfer->suites[0] ? transfer->suites : NULL;
+    fill_hello(transfer, &hello);
+    if (transfer->by_ssh)
+        status = open_beside_ssh(transfer, &hello, error);
+    if (status == SLUICE_OK)
+        status = sluice_approach_new(&transfer->approach, &setup, &hello, patient, error);
+    sluice_secure_cleanse(&hello, sizeof hello);
+    return status;
+}
+
+void sluice_client_disconnect(sluice_transfer *transfer)
+{
+    sluice_session_free(transfer->session);
+    transfer->session = NULL;
+    sluice_approach_free(transfer->approach);
+    transfer->approach = NULL;
+    sluice_places_free(transfer->places);
+    transfer->places = NULL;
+    sluice_datagram_free(transfer->datagram);
+    transfer->datagram = NULL;
+    transfer->welcomed = transfer->begun = transfer->may_move = transfer->live = false;
+}
+
+/* ---- the session ---- */
+
+/* Where the server's UDP socket may be; the first is as good as the others. */
+static int find_peer(sluice_transfer *transfer, sluice_address addresses[SLUICE_PLACES], size_t *count,
+                     sluice_error *error)
+{
+    uint16_t port = (uint16_t)transfer->welcome.port;
+    if (!transfer->by_ssh) {
+        addresses[0] = *sluice_approach_server(transfer->approach);
+        *count = 1;
+    } else {
+        const sluice_address *known = sluice_places_known(transfer->places, count);
+        memcpy(addresses, known, *count * sizeof *known);
+    }
+    for (size_t i = 0; i < *count; i++)
+        sluice_address_port_set(&addresses[i], port);
+    if (*count == 0)
+        return sluice_fail(error, SLUICE_ECONNECT, "nothing says to which address UDP should go: name it with --udp-host, "
+                                                   "or use --transport tcp");
+    sluice_datagram_setup setup = {.peer = &addresses[0]};
+    return transfer->datagram ? SLUICE_OK : sluice_datagram_new(&transfer->datagram, transfer->loop, &setup, error);
+}
+
+static int derive_keys(sluice_transfer *transfer, sluice_keys *keys, sluice_error *error)
+{
+    uint8_t secret[SLUICE_SECRET_BYTES];
+    int status = sluice_approach_secret(transfer->approach, secret, error);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_keys_init(keys, secret, transfer->welcome.session_id);
+    sluice_secure_cleanse(secret, sizeof secret);
+    return SLUICE_OK;
+}
+
+/* The user's, under what the server allows who pushes. */
+static sluice_limits limits_under(sluice_limits limits, sluice_rate most)
+{
+    if (most && (limits.target_bps == 0 || limits.target_bps > most))
+        limits.target_bps = most;
+    if (limits.target_bps && limits.minimum_bps > limits.target_bps)
+        limits.minimum_bps = limits.target_bps;
+    return limits;
+}
+
+static void fill_setup(sluice_transfer *transfer, sluice_session_setup *setup)
+{
+    const sluice_transfer_settings *options = transfer->options;
+    const sluice_welcome_message *welcome = &transfer->welcome;
+    *setup = (sluice_session_setup){
+        .library = transfer->library,
+        .loop = transfer->loop,
+        .log = transfer->log,
+        .crew = &transfer->crew,
+        .report = transfer->report,
+        .role = SLUICE_CLIENT,
+        .datagram = transfer->datagram,
+        .peer_text = transfer->peer,
+        .name = transfer->name,
+        .local_id = transfer->connection_id,
+        .remote_id = welcome->connection_id,
+        .transport = welcome->transport,
+        .congestion = transfer->congestion,
+        .limits = limits_under(transfer->limits, welcome->rate_most),
+        .max_rate = welcome->rate_most,
+        .datagram_most = MIN(welcome->datagram_most, SLUICE_SESSION_DATAGRAM_MOST),
+        .memory_bytes = options->memory,
+        .receive_bytes = options->memory,
+        .peer_receive_bytes = welcome->receive_bytes,
+        .peer_ordered_bytes = welcome->ordered_bytes,
+        .timeout_ns = options->timeout,
+        .initial_rtt_ns = sluice_approach_rtt(transfer->approach),
+        .started = transfer->started,
+        .request = &transfer->request,
+        .calls = &session_calls,
+        .user = transfer,
+    };
+}
+
+static int make_on_channel(sluice_transfer *transfer, sluice_session_setup *setup, sluice_error *error)
+{
+    sluice_channel *channel = sluice_approach_take(transfer->approach);
+    setup->channel = &channel;
+    setup->datagram = NULL;
+    setup->cipher = sluice_channel_cipher(channel);
+    setup->crypto = sluice_channel_guard(channel);
+    setup->peer = sluice_approach_server(transfer->approach);
+    int status = sluice_session_new(setup, &transfer->session, error);
+    sluice_channel_free(channel);
+    return status;
+}
+
+static int make_on_datagrams(sluice_transfer *transfer, sluice_session_setup *setup, sluice_error *error)
+{
+    sluice_address addresses[SLUICE_PLACES];
+    size_t count;
+    int status = find_peer(transfer, addresses, &count, error);
+    if (status != SLUICE_OK)
+        return status;
+    setup->datagram = transfer->datagram;
+    setup->peer = &addresses[0];
+    setup->candidates = &addresses[1];
+    setup->candidate_count = count - 1;
+    setup->cipher = transfer->welcome.cipher;
+    setup->crypto = sluice_suite_plugin(&transfer->suite, setup->cipher);
+    if (!setup->crypto)
+        return sluice_fail(error, SLUICE_ECIPHER, "the server chose cipher %s, which was not offered", setup->cipher);
+    return sluice_session_new(setup, &transfer->session, error);
+}
+
+static int make_session(sluice_transfer *transfer, sluice_error *error)
+{
+    const sluice_welcome_message *welcome = &transfer->welcome;
+    bool tcp = strcmp(welcome->transport, "tcp") == 0;
+    sluice_session_setup setup;
+    sluice_keys keys;
+    /* A server that has no UDP port to offer may answer a client that can move with tcp. */
+    bool answered_well = (tcp ? !wants(transfer, "udp") : !wants(transfer, "tcp")) &&
+                         (tcp || (strcmp(welcome->transport, "udp") == 0 &&
+                                  welcome->datagram_most >= SLUICE_SESSION_DATAGRAM_LEAST));
+    if (!answered_well)
+        return sluice_fail(error, SLUICE_EPROTOCOL, "the server's welcome makes no sense");
+    transfer->may_move = wants(transfer, "auto") && (welcome->features & SLUICE_FEATURE_MOVE);
+    int status = derive_keys(transfer, &keys, error);
+    if (status != SLUICE_OK)
+        return status;
+    fill_setup(transfer, &setup);
+    setup.keys = &keys;
+    status = tcp ? make_on_channel(transfer, &setup, error) : make_on_datagrams(transfer, &setup, error);
+    sluice_keys_fini(&keys);
+    return status;
+}
+
+static void begin_session(sluice_transfer *transfer)
+{
+    sluice_error error = {0}, named;
+    transfer->begun = true;
+    int status = make_session(transfer, &error);
+    if (status == SLUICE_OK)
+        status = sluice_session_start(transfer->session, &error);
+    if (status == SLUICE_OK)
+        status = sluice_session_attach(transfer->session, &transfer->store, &error);
+    if (status == SLUICE_OK) {
+        memset(&transfer->store, 0, sizeof transfer->store);
+        sluice_client_apply_rate(transfer);
+        return;
+    }
+    sluice_session_free(transfer->session);
+    transfer->session = NULL;
+    sluice_fail(&named, status, "%s: %.900s", transfer->peer, error.text);
+    sluice_client_end_without_session(transfer, status, named.text);
+}
+
+/* The answer is here, and so is an address, or none will come any more. */
+static void begin_if_possible(sluice_transfer *transfer)
+{
+    size_t count = 1;
+    if (!transfer->welcomed || transfer->begun || transfer->ended)
+        return;
+    if (transfer->places && strcmp(transfer->welcome.transport, "tcp") != 0 &&
+        !sluice_places_settled(transfer->places))
+        (void)sluice_places_known(transfer->places, &count);
+    if (count > 0)
+        begin_session(transfer);
+}
+
+static void on_welcomed(void *user, const sluice_welcome_message *welcome)
+{
+    sluice_transfer *transfer = user;
+    sluice_address address;
+    if (transfer->welcomed || transfer->ended)
+        return;
+    transfer->welcomed = true;
+    transfer->welcome = *welcome;
+    if (transfer->places && welcome->has_host && sluice_address_numeric(welcome->host, 0, &address) == SLUICE_OK)
+        sluice_places_add(transfer->places, &address);
+    begin_if_possible(transfer);
+}
+
+/* ---- another way for the session ---- */
+
+static sluice_duration patience(const sluice_transfer *transfer, sluice_duration srtt_ns)
+{
+    sluice_duration least = transfer->by_ssh ? SSH_PATIENCE_NS : PATIENCE_NS;
+    return MAX(least, PATIENCE_ROUNDS * srtt_ns);
+}
+
+static bool on_session_silent(void *user, bool established)
+{
+    sluice_transfer *transfer = user;
+    sluice_duration srtt_ns;
+    char line[600];
+    if (established)
+        sluice_session_reconnect(transfer->session);
+    /* A server that was restarted says so even to a session that may not move. */
+    if (!transfer->may_move && (!established || transfer->by_ssh))
+        return false;
+    (void)sluice_session_silence(transfer->session, &srtt_ns);
+    if (!established) {
+        snprintf(line, sizeof line,
+                 "UDP to %s got no answer: going on over TCP, which may be slower; allow UDP in the firewalls between",
+                 transfer->peer);
+        sluice_session_tell_warning(transfer->session, line);
+    }
+    sluice_approach_move(transfer->approach, sluice_session_keys(transfer->session),
+                         established ? patience(transfer, srtt_ns) : 0);
+    return true;
+}
+
+static void on_session_back(void *user)
+{
+    sluice_transfer *transfer = user;
+    (void)sluice_approach_stay(transfer->approach);
+}
+
+static bool on_session_cut(void *user, const sluice_error *why)
+{
+    sluice_transfer *transfer = user;
+    char line[600];
+    if (transfer->by_ssh)
+        return false;
+    snprintf(line, sizeof line, "%.400s: connecting again", why->text);
+    sluice_session_tell_warning(transfer->session, line);
+    sluice_approach_move(transfer->approach, sluice_session_keys(transfer->session), 0);
+    return true;
+}
+
+static void on_moved(void *user, sluice_channel **channel)
+{
+    sluice_transfer *transfer = user;
+    sluice_error error = {0};
+    char line[600];
+    if (!transfer->session)
+        return;
+    if (transfer->live && sluice_session_on_datagrams(transfer->session)) {
+        snprintf(line, sizeof line, "%s: datagrams do not arrive any more, but TCP does: going on over TCP",
+                 transfer->peer);
+        sluice_session_tell_warning(transfer->session, line);
+    }
+    int status = sluice_session_move(transfer->session, channel, &error);
+    if (status != SLUICE_OK)
+        sluice_session_cancel(transfer->session, status, error.text);
+}
+
+/* The server was restarted and knows nothing of us: what is there of the files is taken up by a new session. */
+static void on_gone(void *user)
+{
+    sluice_transfer *transfer = user;
+    char line[600];
+    if (!transfer->session)
+        return;
+    snprintf(line, sizeof line, "%s: the server was restarted: going on with a new session", transfer->peer);
+    sluice_session_tell_warning(transfer->session, line);
+    transfer->again = true;
+    sluice_session_forget(transfer->session, SLUICE_EGONE, line, false);
+}
+
+static void take_next_address(sluice_post *post)
+{
+    sluice_transfer *transfer = (sluice_transfer *)(void *)((char *)post - offsetof(sluice_transfer, anew));
+    sluice_error error = {0};
+    if (transfer->ended)
+        return;
+    sluice_client_disconnect(transfer);
+    int status = choose_host(transfer, &error);
+    sluice_client_tell(transfer, SLUICE_EVENT_CONNECTING, SLUICE_OK, "");
+    if (status == SLUICE_OK)
+        status = sluice_client_connect(transfer, false, &error);
+    if (status != SLUICE_OK)
+        sluice_client_end_without_session(transfer, status, error.text);
+}
+
+/* A ticket may name several addresses of its server, which are tried where the user names none. */
+static bool next_address(sluice_transfer *transfer, const sluice_error *why)
+{
+    bool more = !transfer->by_ssh && transfer->operands.host[0] == '\0' &&
+                transfer->address + 1 < transfer->ticket.address_count;
+    if (transfer->session || transfer->begun || why->status != SLUICE_ECONNECT || !more)
+        return false;
+    transfer->address++;
+    sluice_client_tell(transfer, SLUICE_EVENT_WARNING, why->status, why->text);
+    transfer->anew = (sluice_post){.run = take_next_address};
+    sluice_loop_post(transfer->loop, &transfer->anew);
+    return true;
+}
+
+static void on_failed(void *user, const sluice_error *why)
+{
+    sluice_transfer *transfer = user;
+    if (next_address(transfer, why))
+        return;
+    if (!transfer->session) {
+        sluice_client_end_without_session(transfer, why->status, why->text);
+    } else if (!transfer->live || !sluice_session_on_datagrams(transfer->session)) {
+        int status = transfer->live ? why->status : SLUICE_ECONNECT;
+        sluice_session_forget(transfer->session, status, why->text, true);
+    } else {
+        /* Datagrams may come again. */
+        sluice_log_say(transfer->log, SLUICE_LOG_INFO, "%s: no other way for the session: %s", transfer->peer,
+                       why->text);
+    }
+}
+
+static void on_said(void *user, const char *line)
+{
+    sluice_transfer *transfer = user;
+    char text[800];
+    snprintf(text, sizeof text, "%s: %.500s", transfer->peer, line);
+    sluice_client_tell(transfer, SLUICE_EVENT_WARNING, SLUICE_OK, text);
+}
+
+static const sluice_approach_calls approach_calls = {
+    .welcomed = on_welcomed,
+    .moved = on_moved,
+    .gone = on_gone,
+    .failed = on_failed,
+    .said = on_said,
+};
+
+/* ---- the end of a session ---- */
+
+static void on_session_ready(void *user)
+{
+    sluice_transfer *transfer = user;
+    transfer->live = true;
+    sluice_approach_arrived(transfer->approach);
+}
+
+/* Everything anew but the order. */
+static int begin_again(sluice_transfer *transfer, sluice_error *error)
+{
+    int status = sluice_secure_random(&transfer->request.seed, sizeof transfer->request.seed);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "no random numbers to be had");
+    status = sluice_client_make_store(transfer, error);
+    return status == SLUICE_OK ? sluice_client_connect(transfer, true, error) : status;
+}
+
+static void take_up(sluice_post *post)
+{
+    sluice_transfer *transfer = (sluice_transfer *)(void *)((char *)post - offsetof(sluice_transfer, anew));
+    sluice_error error = {0};
+    sluice_client_disconnect(transfer);
+    if (transfer->cancelled) {
+        sluice_client_end_without_session(transfer, SLUICE_EINTERRUPTED, "interrupted");
+        return;
+    }
+    int status = begin_again(transfer, &error);
+    if (status != SLUICE_OK)
+        sluice_client_end_without_session(transfer, status, error.text);
+}
+
+static void on_session_ended(void *user, int status)
+{
+    sluice_transfer *transfer = user;
+    sluice_statistics statistics;
+    (void)status;
+    if (transfer->again && !transfer->cancelled) {
+        transfer->again = false;
+        transfer->anew = (sluice_post){.run = take_up};
+        sluice_loop_post(transfer->loop, &transfer->anew);
+        return;
+    }
+    sluice_session_statistics(transfer->session, &statistics);
+    pthread_mutex_lock(&transfer->lock);
+    transfer->statistics = statistics;
+    pthread_mutex_unlock(&transfer->lock);
+    sluice_client_end(transfer, sluice_session_error(transfer->session));
+}
+
+static const sluice_session_calls session_calls = {
+    .ready = on_session_ready,
+    .silent = on_session_silent,
+    .back = on_session_back,
+    .cut = on_session_cut,
+    .ended = on_session_ended,
+};
