@@ -231,7 +231,7 @@ static int spawn(sluice_child *child, char *const *words, const int descriptors[
     close(failure[0]);
     if (!failed)
         return SLUICE_OK;
-    return sluice_fail(error, SLUICE_EIO, "cannot run %s: %s%s", words[0], strerror(failed),
+    return sluice_fail(error, SLUICE_ECONNECT, "cannot run %s: %s%s", words[0], strerror(failed),
                        failed == ENOENT ? " - is it installed?" : "");
 }
 
