@@ -422,6 +422,8 @@ static bool on_session_silent(void *user, bool established)
     /* A server that was restarted says so even to a session that may not move. */
     if (!transfer->may_move && (!established || transfer->by_ssh))
         return false;
+    if (transfer->by_ssh && !sluice_session_on_datagrams(transfer->session))
+        return false; /* there is but one channel through ssh */
     (void)sluice_session_silence(transfer->session, &srtt_ns);
     if (!established) {
         snprintf(line, sizeof line,
@@ -518,11 +520,11 @@ static void on_failed(void *user, const sluice_error *why)
         return;
     if (!transfer->session) {
         sluice_client_end_without_session(transfer, why->status, why->text);
-    } else if (!transfer->live || !sluice_session_on_datagrams(transfer->session)) {
+    } else if (!transfer->live || sluice_session_is_cut(transfer->session)) {
         int status = transfer->live ? why->status : SLUICE_ECONNECT;
         sluice_session_forget(transfer->session, status, why->text, true);
     } else {
-        /* Datagrams may come again. */
+        /* What was silent may be heard again. */
         sluice_log_say(transfer->log, SLUICE_LOG_INFO, "%s: no other way for the session: %s", transfer->peer,
                        why->text);
     }

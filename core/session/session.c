@@ -20,6 +20,8 @@
 #define DOUBT_ROUNDS 4
 /* The same in the middle of a session: a live peer is heard at least once a second, as PROGRESS goes both ways. */
 #define SILENCE_NS (2500 * SLUICE_MS)
+/* On a byte channel, where TCP may be repeating a lost segment. */
+#define SILENCE_BYTES_NS (5 * SLUICE_SECOND)
 /* The same after the peer has closed the set-up connection, which it does when it has heard us, or has given up. */
 #define ORPHAN_NS (2 * SLUICE_SECOND)
 /* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
@@ -412,9 +414,9 @@ static void doubt(sluice_session *session)
 static void listen_for_peer(sluice_session *session)
 {
     sluice_duration srtt_ns, silence = sluice_session_silence(session, &srtt_ns);
-    sluice_duration most = SILENCE_NS > DOUBT_ROUNDS * srtt_ns ? SILENCE_NS : DOUBT_ROUNDS * srtt_ns;
-    if (!session->calls->silent || session->finished || session->first_answer_due != SLUICE_NEVER ||
-        !sluice_session_on_datagrams(session))
+    sluice_duration most = session->on_bytes ? SILENCE_BYTES_NS : SILENCE_NS;
+    most = most > DOUBT_ROUNDS * srtt_ns ? most : DOUBT_ROUNDS * srtt_ns;
+    if (!session->calls->silent || session->finished || session->first_answer_due != SLUICE_NEVER || session->cut_until)
         return;
     if (!session->silent && silence > most && session->doubt_due == SLUICE_NEVER) {
         session->silent = true;
@@ -743,6 +745,11 @@ int sluice_session_move(sluice_session *session, sluice_channel **channel, sluic
 bool sluice_session_on_datagrams(const sluice_session *session)
 {
     return !session->on_bytes;
+}
+
+bool sluice_session_is_cut(const sluice_session *session)
+{
+    return session->cut_until != 0;
 }
 
 void sluice_session_reconnect(sluice_session *session)

@@ -27,10 +27,10 @@ typedef struct sluice_session_calls {
     void (*requested)(void *user, const sluice_request *request);
     /* Optional.  Both ways are live: the set-up connection is no longer needed. */
     void (*ready)(void *user);
-    /* Optional, of a client.  No datagram has come for so long that UDP may be filtered, or (established) that the path may be gone:
+    /* Optional, of a client.  Nothing has come for so long that UDP may be filtered, or (established) that the way may be gone:
      * called once per silence.  True: the client looks for another way and will move the session, or end it. */
     bool (*silent)(void *user, bool established);
-    /* Optional.  Datagrams come again, after silent. */
+    /* Optional.  Packets come again, after silent. */
     void (*back)(void *user);
     /* Optional.  The byte channel that packets travelled on has ended.  True: the owner will move the session to another. */
     bool (*cut)(void *user, const sluice_error *why);
@@ -88,6 +88,8 @@ void sluice_session_cancel(sluice_session *session, int status, const char *sent
 int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error);
 /* Whether they travel as datagrams. */
 bool sluice_session_on_datagrams(const sluice_session *session);
+/* The byte channel that they travelled on has ended, and there is no other yet. */
+bool sluice_session_is_cut(const sluice_session *session);
 /* A client's: see sluice_lane_reconnect. */
 void sluice_session_reconnect(sluice_session *session);
 const char *sluice_session_udp(const sluice_session *session); /* where datagrams go, for sentences */

@@ -395,19 +395,22 @@ static void one_side_may_move_first(void)
 
 static void a_move_before_anything_came(void)
 {
-    sluice_transport_setup setup[2];
-    pair_setup(setup);
-    pair *p = pair_new(setup);
-    p->end[0].path.out = p->end[1].path.out = true;
-    p->ops->offer(p->end[0].state, 0, 0, 300);
-    pair_run(p, p->now + 3 * SLUICE_SECOND, NULL);
-    CU_ASSERT(!ready_both(p));
-    move_both(p);
-    CU_ASSERT(pair_run(p, p->now + 100 * SLUICE_MS, ready_both));
-    pair_run(p, p->now + 100 * SLUICE_MS, NULL);
-    CU_ASSERT_EQUAL(p->end[1].objects[0].got.covered, 300);
-    CU_ASSERT_EQUAL(p->faults, 0);
-    pair_free(p);
+    for (uint64_t bytes = 0; bytes <= 300; bytes += 300) {
+        sluice_transport_setup setup[2];
+        pair_setup(setup);
+        pair *p = pair_new(setup);
+        p->end[0].path.out = p->end[1].path.out = true;
+        if (bytes > 0)
+            p->ops->offer(p->end[0].state, 0, 0, bytes);
+        pair_run(p, p->now + 3 * SLUICE_SECOND, NULL);
+        CU_ASSERT(!ready_both(p));
+        move_both(p);
+        CU_ASSERT(pair_run(p, p->now + 25 * SLUICE_MS, ready_both));
+        pair_run(p, p->now + 100 * SLUICE_MS, NULL);
+        CU_ASSERT_EQUAL(p->end[1].objects[0].got.covered, bytes);
+        CU_ASSERT_EQUAL(p->faults, 0);
+        pair_free(p);
+    }
 }
 
 /* A peer without anything to say is greeted, so that the channel is known to work. */

@@ -142,7 +142,8 @@ static void out_of_memory_leaves_the_set_whole(void)
         bool add = next_random(&seed) % 3 > 0;
         to = to > NUMBERS ? NUMBERS : to;
         left = (int64_t)(next_random(&seed) % 2);
-        int status = add ? engine_ranges_add(&set, &host, from, to, NULL) : engine_ranges_remove(&set, &host, from, to, NULL);
+        int status =
+            add ? engine_ranges_add(&set, &host, from, to, NULL) : engine_ranges_remove(&set, &host, from, to, NULL);
         if (status == SLUICE_OK)
             model_set(model, from, to, add);
         else

@@ -228,6 +228,12 @@ static void user_event(void *user, const sluice_transport_event *event)
 {
     pair_end *end = user;
     end->events[event->type]++;
+    if (event->type == SLUICE_TRANSPORT_PATH) {
+        uint32_t former = end->pair->session;
+        end->pair->faults += event->value != 1 || end->index != 1;
+        end->pair->session = end->pair->other;
+        end->pair->other = former;
+    }
     if (event->type == SLUICE_TRANSPORT_CLOSED) {
         end->closed = *event;
         end->closed.reason = NULL;
@@ -286,13 +292,25 @@ static bool before(const pair_flying *a, const pair_flying *b)
     return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
+/* The server has two paths: 0 is the session's, 1 the other address that it heard of last. */
+static uint32_t address_of(const pair_end *end, const sluice_packet *packet)
+{
+    const pair *p = end->pair;
+    return end->index == 0 ? p->address : packet->path ? p->other : p->session;
+}
+
+void pair_change_address(pair *p)
+{
+    p->address++;
+}
+
 static void push(pair_end *end, sluice_time at, const sluice_packet *packet)
 {
     if (end->count == end->room) {
         end->room = end->room ? end->room * 2 : 64;
         end->flying = realloc(end->flying, end->room * sizeof(*end->flying));
     }
-    pair_flying item = {at, end->pair->order++, end->bytes, *packet};
+    pair_flying item = {at, end->pair->order++, end->bytes, address_of(end, packet), *packet};
     item.packet.data = malloc(packet->size + 1);
     memcpy(item.packet.data, packet->data, packet->size);
     size_t i = end->count++;
@@ -547,13 +565,24 @@ static sluice_time next_time(const pair *p)
     return at > p->now ? at : p->now;
 }
 
+static uint32_t path_of(pair *p, const pair_end *to, const pair_flying *item)
+{
+    if (to->index == 0 || item->plain || item->address == p->session)
+        return 0;
+    p->other = item->address;
+    return 1;
+}
+
 static void step(pair *p)
 {
     for (int i = 0; i < 2; i++) {
         pair_end *from = &p->end[i], *to = &p->end[1 - i];
         while (from->count > 0 && from->flying[0].at <= p->now) {
             pair_flying item = pop(from);
-            arrive(to, &item.packet, item.plain);
+            if (to->index == 1 || item.address == p->address || item.plain) {
+                item.packet.path = path_of(p, to, &item);
+                arrive(to, &item.packet, item.plain);
+            }
             free(item.packet.data);
         }
     }

@@ -36,7 +36,8 @@ typedef struct pair_object {
 typedef struct pair_flying {
     sluice_time at;
     uint64_t order;
-    bool plain; /* it travels on a byte channel */
+    bool plain;       /* it travels on a byte channel */
+    uint32_t address; /* of the client, where it came from or goes to */
     sluice_packet packet;
 } pair_flying;
 
@@ -77,8 +78,9 @@ typedef struct pair {
     uint64_t seed, order, faults;
     sluice_host host;
     pair_end end[2];
-    uint64_t memory;    /* bytes allocated */
-    int64_t fail_after; /* allocations until one fails; negative: never */
+    uint32_t address, session, other; /* the client's; where the server believes it to be; of its path 1, if not 0 */
+    uint64_t memory;                  /* bytes allocated */
+    int64_t fail_after;               /* allocations until one fails; negative: never */
     uint64_t calls;
     const sluice_transport_ops *ops;
 } pair;
@@ -94,6 +96,9 @@ pair *pair_new_failing(const sluice_transport_setup setup[2], int64_t fail_after
 /* Two engines of transport `tcp`. */
 pair *pair_new_bytes(const sluice_transport_setup setup[2]);
 void pair_free(pair *p);
+
+/* The client sends from another address from now on, and hears nothing of what goes to its former one. */
+void pair_change_address(pair *p);
 
 /* That end moves to a byte channel; what it has sent before may still arrive. */
 int pair_move(pair *p, int end);

@@ -476,17 +476,17 @@ uint64_t engine_probe_most(const transport_engine *engine)
 /* A path's challenge or answer in a packet of its own; nothing else. */
 static bool build_path(builder *b, uint32_t number)
 {
-    engine_path *path = &b->engine->path;
-    if (engine_path_room(path, number) < engine_wire_bytes(b->engine, ENGINE_HEADER_BYTES + PATH_FRAMES)) {
+    transport_engine *engine = b->engine;
+    engine_path *path = &engine->path;
+    uint32_t wire = engine_wire_bytes(engine, ENGINE_HEADER_BYTES + PATH_FRAMES);
+    if (engine_path_room(path, number) < wire || !begin(b)) {
         /* Not now: the answer is dropped, the challenge tried again later. */
         if (path->response_path == number)
             path->response_due = false;
-        if (engine_path_wants(path, number, b->engine->now))
-            engine_path_challenged(path, number, b->engine->now, engine_rtt_pto(&b->engine->rtt));
+        if (engine_path_wants(path, number, engine->now))
+            engine_path_challenged(path, number, engine->now, engine_rtt_pto(&engine->rtt));
         return false;
     }
-    if (!begin(b))
-        return false;
     b->path = number;
     put_path(b);
     if (is_empty(b)) {
