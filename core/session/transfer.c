@@ -375,7 +375,7 @@ static void inbox_take(sluice_mover *mover)
     if (mover->taking)
         return;
     mover->taking = true;
-    while (mover->stage < SLUICE_MOVER_ENDING) {
+    while (mover->stage < SLUICE_MOVER_ENDING && at < mover->inbox.size) {
         uint64_t type;
         sluice_wire_reader body;
         status = sluice_wire_split(mover->inbox.bytes + at, mover->inbox.size - at, SLUICE_MESSAGE_BODY_MAX, &type,
