@@ -129,15 +129,6 @@ in_private() { # FUNCTION
     ROOM=$room unshare --net --mount --pid --fork --kill-child=KILL --mount-proc bash "$0" private "$1"
 }
 
-# The command for the program itself, in the array `program`, where $SLUICE is a script of libtool's that stands before it: the
-# start of a shell would be measured as well.
-program_itself() {
-    local folder
-    folder=$(dirname "$SLUICE")/.libs
-    program=("$SLUICE")
-    [ ! -x "$folder/sluice" ] || program=(env "LD_LIBRARY_PATH=$folder" "$folder/sluice")
-}
-
 # Starts a server for files in $room/in; sets server and port.
 serve_here() { # ADDRESS COMMAND-BEFORE...
     local address=$1
@@ -155,15 +146,14 @@ end_server() {
     wait "$server"
 }
 
-# ssh_setup: what the way through ssh adds once the remote program has spoken.
+# ssh_setup: what the way through ssh adds once the remote program has spoken, in a push across 100 ms with a real sshd:
 #
-#     added = (start of the client + its setup_seconds) - when the first byte of the remote's stdout left ssh
+#     added = setup_seconds - (the first byte of the remote's stdout has left ssh - ssh was started)
 #
-# in round trips of the path (100 ms), with a real sshd behind it, in a push.  setup_seconds ends with the first data
-# packet.  The remote's first word is seen by a program between the client and ssh; the startup files of the remote shell
-# say nothing.  What ssh itself takes until then is given beside it (until_first_word), and what `ssh host true` takes, which
-# is not the same: that one also waits for the exit status.  first_udp is the same figure for the client's first datagram,
-# seen on the path itself.
+# in round trips of the path.  setup_seconds ends with the first data packet.  It begins a little before ssh is started, so this
+# is never less than the truth.  The remote's first word is seen by a program that stands between client and ssh; the startup
+# file of the remote shell says nothing.  What ssh takes until then is given beside it (until_first_word), and what `ssh host
+# true` takes, which also waits for the exit status.
 case_ssh_setup() { in_private ssh_setup_inside; }
 ssh_setup_inside() {
     local start=0 true_seconds pass
@@ -172,23 +162,22 @@ ssh_setup_inside() {
     . "$TOP_SRCDIR/tests/system/session.sh"
     . "$TOP_SRCDIR/tests/system/network.sh"
     . "$TOP_SRCDIR/tests/system/sshd.sh"
-    program_itself
     network --rate 1g --rtt 100ms
     ssh_room
     head -c 1048576 /dev/urandom >"$room/one"
     start=$(date +%s%N)
     in_client ssh near true
     true_seconds=$(awk -v ns=$(($(date +%s%N) - start)) 'BEGIN { printf "%.3f", ns / 1e9 }')
-    for pass in 1 2 3; do
-        in_client "$TOP_BUILDDIR/tests/bench/measure" "$room/client.json" "${program[@]}" copy --json --progress never \
-            --overwrite always --ssh "$TOP_BUILDDIR/tests/bench/firstword $room/word.json ssh" "$room/one" near:one \
+    for pass in 1 2 3 4 5; do
+        in_client "$SLUICE" copy --json --progress never --overwrite always \
+            --ssh "$TOP_BUILDDIR/tests/bench/firstword $room/word.json ssh" "$room/one" near:one \
             >"$room/events" 2>"$room/said" || { sed 's/^/bench: /' "$room/said" >&2; return 1; }
-        awk -v started="$(value "$room/client.json" started_ns)" -v setup="$(value "$room/events" setup_seconds)" \
+        awk -v setup="$(value "$room/events" setup_seconds)" \
             -v ssh="$(value "$room/word.json" started_ns)" -v word="$(value "$room/word.json" first_word_ns)" \
             -v bare="$true_seconds" 'BEGIN {
                 printf "{\"case\":\"ssh setup, 100 ms\",\"ssh_true_seconds\":%.3f,\"until_first_word\":%.3f," \
                        "\"setup_seconds\":%.3f,\"added_round_trips\":%.2f,\"reach\":\"at most 1 round trip\"}\n",
-                       bare, (word - ssh) / 1e9, setup, ((started - word) / 1e9 + setup) / 0.1
+                       bare, (word - ssh) / 1e9, setup, (setup - (word - ssh) / 1e9) / 0.1
             }'
     done
 }
@@ -302,6 +291,7 @@ siege_inside() {
     for pass in 1 2 3; do
         for kind in quiet aside none silent syn; do besieged $kind; done
     done >"$room/siege.txt"
+    [ -z "${BENCH_VERBOSE:-}" ] || cat "$room/siege.txt" >&2
     awk '{ rate[$1, ++n[$1]] = $2; if ($3 > peak[$1]) peak[$1] = $3; resent[$1] += $4 / 3; did[$1] = $5 }
         function median(k,  a, b, c) { a = rate[k, 1]; b = rate[k, 2]; c = rate[k, 3]
             return a > b ? (b > c ? b : (a > c ? c : a)) : (a > c ? a : (b > c ? c : b)) }
@@ -339,7 +329,7 @@ besieged() { # KIND
     echo "$1" "$(awk -v bps="$(value "$room/out/copy.json" goodput_bps)" 'BEGIN { printf "%.1f", bps / 1e6 }')" \
         "$(awk -v kib="$(value "$room/out/server.json" peak_kib)" 'BEGIN { printf "%.1f", kib / 1024 }')" \
         "$(awk -v r="$(value "$room/out/copy.json" resent_packets)" -v d="$(value "$room/out/copy.json" data_packets)" \
-            'BEGIN { printf "%.4f", d > 0 ? r / d : 0 }')" "$(tail -n 1 "$room/out/siege.json")"
+            'BEGIN { printf "%.4f", (d > 0 ? r / d : 0) }')" "$(tail -n 1 "$room/out/siege.json")"
     rm -f "$room/in/zeroes"
 }
 
