@@ -75,6 +75,10 @@ wants 1 'no-such-file' copy near:no-such-file "$room/back/"
 wants 0 '' copy "$room/small" "near:$room/there/absolute"
 same_file "$room/small" "$room/there/absolute" "an absolute path"
 wants 2 '' copy near:in-home near:elsewhere
+# As with scp, a tilde is home.
+wants 0 '' copy "$room/small" "near:~/tilde"
+same_file "$room/small" "$home/tilde" "relative to a tilde"
+wants 0 '' copy "near:~/tilde" "$room/back/tilde"
 
 # No path is read by a shell.
 for name in 'a;touch b' '$(touch b)' '`touch b`' "quote ' and \" it" 'two  blanks' $'a line\nand another' '*' '-n' '~x' 'back\slash'; do
@@ -190,7 +194,7 @@ begin_copy --rate 20m --udp-ports 33033-33033 "near:$room/big" "$room/back/slow"
 if await_moved 1000000; then
     wants 0 '' copy --udp-ports 33033-33033 "$room/small" "near:$room/there/second"
     same_file "$room/small" "$room/there/second" "a second session on the one port"
-    wants 5 '33033' copy --transport udp --udp-ports 33033-33033 "$room/small" "near:$room/there/third"
+    wants 5 'no UDP port of 33033-33033 is free' copy --transport udp --udp-ports 33033-33033 "$room/small" "near:$room/there/third"
 fi
 end_copy 0 "the session that has the one port"
 
