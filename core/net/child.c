@@ -231,7 +231,8 @@ static int spawn(sluice_child *child, char *const *words, const int descriptors[
     close(failure[0]);
     if (!failed)
         return SLUICE_OK;
-    return sluice_fail(error, SLUICE_EIO, "cannot run %s: %s%s", words[0], strerror(failed),
+    bool ours = child->pid == 0; /* for want of processes or memory, not for what it is that was to be run */
+    return sluice_fail(error, ours ? SLUICE_EIO : SLUICE_ECONNECT, "cannot run %s: %s%s", words[0], strerror(failed),
                        failed == ENOENT ? " - is it installed?" : "");
 }
 

@@ -21,8 +21,8 @@ typedef struct sluice_child sluice_child;
 typedef void sluice_child_ended(void *user, int result);
 
 /* Runs words[0], looked for along PATH, with the others as arguments (NULL ends them).  descriptors become its 0, 1 and
- * 2; they stay the caller's, and must not be 0, 1 or 2 themselves.  Errors: SLUICE_EIO with a sentence (no such
- * program, no process to be had), SLUICE_ENOMEM. */
+ * 2; they stay the caller's, and must not be 0, 1 or 2 themselves.  Errors: SLUICE_ECONNECT (there is no such program, or
+ * it cannot be run), SLUICE_EIO (no process or descriptor to be had), SLUICE_ENOMEM. */
 int sluice_child_new(sluice_child **out, sluice_loop *loop, char *const *words, const int descriptors[3],
                      sluice_child_ended *ended, void *user, sluice_error *error);
 

@@ -24,8 +24,8 @@ typedef struct sluice_ssh_setup {
 
 /* What goes wrong later is told by `closed`: SLUICE_EAUTH: permission denied or host key not accepted; SLUICE_ECONNECT:
  * ssh ended before the remote program spoke, with its last line; exit status 127 or 126 of the remote shell says that
- * sluice is not installed there, and what to do about it.  Here: SLUICE_EUSAGE, SLUICE_ENOMEM, SLUICE_EIO (no process,
- * no descriptors). */
+ * sluice is not installed there, and what to do about it.  Here: SLUICE_EUSAGE, SLUICE_ECONNECT (the
+ * command's program cannot be run), SLUICE_ENOMEM, SLUICE_EIO (no process, no descriptors). */
 int sluice_ssh_start(sluice_channel **out, sluice_loop *loop, const sluice_ssh_setup *setup,
                      const sluice_channel_calls *calls, void *user, sluice_error *error);
 

@@ -48,7 +48,7 @@ instead() { # FILE PATH
 processes() { # PATTERN
     local folder line
     for folder in /proc/[0-9]*; do
-        line=$(tr '\0' ' ' <"$folder/cmdline" 2>/dev/null)
+        line=$({ tr '\0' ' ' <"$folder/cmdline"; } 2>/dev/null)
         [[ $line =~ $1 ]] && [ "${folder#/proc/}" != $$ ] && echo "${folder#/proc/}"
     done
     return 0

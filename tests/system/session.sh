@@ -49,7 +49,7 @@ copy() { timeout "${COPY_TIMEOUT:-60}" "${at_client[@]}" "$SLUICE" copy --progre
 # Starts a copy that is to be disturbed; its events come into $room/events, what it says into $room/said.
 begin_copy() { # COPY ARGUMENT...
     : >"$room/events"
-    "${at_client[@]}" "$SLUICE" copy --json --progress never "${admission[@]}" "$@" \
+    "${at_client[@]}" env --default-signal=INT "$SLUICE" copy --json --progress never "${admission[@]}" "$@" \
         >"$room/events" 2>"$room/said" &
     copier=$!
 }

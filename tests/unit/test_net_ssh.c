@@ -394,7 +394,7 @@ static void wrong_use_is_told_before_anything_runs(void)
         {"ssh -i 'key", "host", SLUICE_EUSAGE, "quote"},
         {"  ", "host", SLUICE_EUSAGE, "no program"},
         {"'' x", "host", SLUICE_EUSAGE, "no program"},
-        {"/nonexistent/ssh", "host", SLUICE_EIO, "cannot run /nonexistent/ssh"},
+        {"/nonexistent/ssh", "host", SLUICE_ECONNECT, "cannot run /nonexistent/ssh"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         net n;
