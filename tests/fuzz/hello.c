@@ -79,6 +79,8 @@ static void try_answer(const uint8_t *bytes, size_t count)
         check_refusal(status, &error);
         return;
     }
+    if (type == SLUICE_MOVED) /* says nothing more */
+        return;
     insist(type == SLUICE_WELCOME || type == SLUICE_REFUSE);
     check_text(welcome.software, sizeof welcome.software);
     check_text(welcome.transport, sizeof welcome.transport);
