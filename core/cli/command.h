@@ -9,6 +9,7 @@
 int sluice_command_copy(int argc, char **argv);
 int sluice_command_serve(int argc, char **argv);
 int sluice_command_run(int argc, char **argv);
+int sluice_command_doctor(int argc, char **argv);
 int sluice_command_check(int argc, char **argv);
 int sluice_command_plugins(int argc, char **argv);
 

@@ -41,6 +41,22 @@ const sluice_help sluice_help_serve = {
     .config = true,
 };
 
+const sluice_help sluice_help_doctor = {
+    .usage = "doctor [OPTION...] HOST",
+    .summary = "Tells, before a transfer, what will hurt it, and what to do about it: name, TCP, TLS or ssh, ticket, UDP both "
+               "ways, packet size, round trip, loss, rate, socket buffers, offloads, ciphers, disks and clocks of both sides. "
+               "HOST is what copy takes as its remote side, without a path: HOST, HOST:PORT or sluice://HOST[:PORT] for a "
+               "running `sluice serve`; through ssh what has an '@', or a colon that no port number follows, as HOST: or "
+               "USER@HOST. Zeroes go there and back for about two seconds each way, as fast as --rate or the path allows; no "
+               "file is read or changed. The exit status is 0 when nothing bad was found, 1 when a transfer would fail or crawl.",
+    .examples = "  sluice doctor user@archive.example\n"
+                "  sluice doctor --ticket-file t --rate 500m archive.example\n",
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .config = true,
+    .keys = " ticket-file pin ssh remote-command udp-ports udp-host rate policy congestion cipher crypto timeout json quiet "
+            "verbose ",
+};
+
 /* Which heading an option of a table stands under; options of no group come under the last heading. */
 static const struct {
     const char *heading, *keys; /* keys: with a blank around each */
@@ -124,19 +140,26 @@ static char letter_of(const char *key)
     return strcmp(key, "quiet") == 0 ? 'q' : strcmp(key, "verbose") == 0 ? 'v' : strcmp(key, "null") == 0 ? '0' : '\0';
 }
 
+bool sluice_help_takes(const sluice_help *help, const char *key)
+{
+    char wanted[SLUICE_LINE_KEY + 2];
+    snprintf(wanted, sizeof wanted, " %s ", key);
+    return help->keys == NULL || strstr(help->keys, wanted) != NULL;
+}
+
 void sluice_help_each(const sluice_help *help, void (*each)(void *user, const sluice_help_row *row), void *user)
 {
     size_t count;
     const sluice_option *options = sluice_settings_options(help->table, &count);
     for (size_t group = 0; group < SLUICE_COUNT(groups); group++) {
-        if (group == 0 && help->table == SLUICE_SETTINGS_TRANSFER)
+        if (group == 0 && help->table == SLUICE_SETTINGS_TRANSFER && help->keys == NULL)
             each(user, &(sluice_help_row){.group = groups[0].heading,
                                           .letter = 'r',
                                           .help = "Accepted and without effect: directories are always copied whole."});
         for (size_t i = 0; i < count; i++) {
             char key[SLUICE_LINE_KEY];
             sluice_line_key(&options[i], key);
-            if (group_of(key) == group)
+            if (group_of(key) == group && sluice_help_takes(help, key))
                 each(user, &(sluice_help_row){.group = groups[group].heading,
                                               .letter = letter_of(key),
                                               .name = key,

@@ -10,10 +10,14 @@ typedef struct sluice_help {
     const char *summary; /* sentences */
     const char *examples;
     sluice_settings_table table;
-    bool config; /* --config is an option */
+    bool config;      /* --config is an option */
+    const char *keys; /* those of the table that are options, with a blank around each; NULL: all */
 } sluice_help;
 
-extern const sluice_help sluice_help_copy, sluice_help_serve, sluice_help_run;
+extern const sluice_help sluice_help_copy, sluice_help_serve, sluice_help_run, sluice_help_doctor;
+
+/* Whether a key of the table is an option of the subcommand. */
+bool sluice_help_takes(const sluice_help *help, const char *key);
 
 /* One option as it is shown. */
 typedef struct sluice_help_row {

@@ -18,6 +18,7 @@ static const command_row commands[] = {
     {"copy", "copy files to or from a server", sluice_command_copy},
     {"serve", "let clients copy to and from a directory here", sluice_command_serve},
     {"run", "run the sessions that an INI file describes", sluice_command_run},
+    {"doctor", "tell what will hurt a transfer, before there is one", sluice_command_doctor},
     {"check", "validate an INI file and print the effective settings", sluice_command_check},
     {"plugins", "list what is installed, with every option", sluice_command_plugins},
 };

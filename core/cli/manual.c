@@ -99,9 +99,10 @@ static void put_row(void *user, const sluice_help_row *row)
 
 static int put_options(const char *command)
 {
-    const sluice_help *help = strcmp(command, "copy") == 0    ? &sluice_help_copy
-                              : strcmp(command, "serve") == 0 ? &sluice_help_serve
-                                                              : NULL;
+    const sluice_help *help = strcmp(command, "copy") == 0     ? &sluice_help_copy
+                              : strcmp(command, "serve") == 0  ? &sluice_help_serve
+                              : strcmp(command, "doctor") == 0 ? &sluice_help_doctor
+                                                               : NULL;
     const char *heading = NULL;
     if (help == NULL)
         return SLUICE_EUSAGE;

@@ -20,6 +20,7 @@
 #include "net/loop.h"
 #include <sluice/packet.h>
 
+#define SLUICE_DATAGRAM_BUFFER_BYTES (UINT64_C(8) << 20) /* asked of the system, each way */
 #define SLUICE_PATHS 8 /* addresses kept for an endpoint; path numbers are below */
 
 typedef struct sluice_datagram sluice_datagram;

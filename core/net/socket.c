@@ -20,7 +20,6 @@
 #define UDP_GRO 104
 #endif
 
-#define BUFFER_BYTES ((uint64_t)8 << 20)
 #define ARRIVAL_BYTES 65536      /* the most that UDP_GRO joins */
 #define ARRIVALS_WHEN_JOINED 4   /* as much as stays in the processor's cache until it is opened */
 #define JOINED_BYTES 16384       /* an arrival of this size is taken for a sign that the kernel joins */
@@ -56,7 +55,7 @@ static uint64_t option_get(int fd, int level, int name)
 /* Beyond the system's limit if we may, else up to it: the kernel cuts what is too much. */
 static void buffers_set(sluice_socket *udp, uint64_t wanted)
 {
-    int bytes = (int)(wanted == 0 ? BUFFER_BYTES : wanted > INT32_MAX / 2 ? INT32_MAX / 2 : wanted);
+    int bytes = (int)(wanted == 0 ? SLUICE_DATAGRAM_BUFFER_BYTES : wanted > INT32_MAX / 2 ? INT32_MAX / 2 : wanted);
     if (!option_set(udp->fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes))
         (void)option_set(udp->fd, SOL_SOCKET, SO_RCVBUF, bytes);
     if (!option_set(udp->fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes))

@@ -5,6 +5,7 @@
 #include "session/client.h"
 
 #include "base/clock.h"
+#include "session/probe.h"
 #include "session/watchers.h"
 #include <errno.h>
 #include <stdio.h>
@@ -141,7 +142,8 @@ static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order
     if (status == SLUICE_OK && order->name && !(transfer->name = strdup(order->name)))
         status = sluice_fail(error, SLUICE_ENOMEM, "out of memory for a transfer");
     if (status == SLUICE_OK)
-        status = sluice_client_read_operands(transfer, order, error);
+        status = transfer->probing ? sluice_probe_operands(transfer, error)
+                                   : sluice_client_read_operands(transfer, order, error);
     if (status == SLUICE_OK)
         status = sluice_watchers_open(transfer->library, transfer->options->report, transfer->options->json,
                                       &order->report, order->event, order->user, &transfer->report, error);
@@ -174,6 +176,8 @@ static int begin(sluice_transfer *transfer, sluice_error *error)
         status = sluice_client_make_store(transfer, error);
     if (status == SLUICE_OK)
         status = start_threads(transfer, error);
+    if (status == SLUICE_OK && transfer->probing)
+        status = sluice_probe_connecting(transfer, error);
     if (status == SLUICE_OK) {
         sluice_client_tell(transfer, SLUICE_EVENT_CONNECTING, SLUICE_OK, "");
         status = sluice_client_connect(transfer, false, error);
@@ -186,10 +190,19 @@ static int begin(sluice_transfer *transfer, sluice_error *error)
 int sluice_transfer_start(sluice *instance, const sluice_transfer_order *order, sluice_transfer **out,
                           sluice_error *error)
 {
+    return sluice_client_start(instance, order, NULL, out, error);
+}
+
+int sluice_client_start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
+                        sluice_transfer **out, sluice_error *error)
+{
     sluice_error why = {0};
     sluice_transfer *transfer = calloc(1, sizeof *transfer);
-    if (!transfer)
+    if (!transfer) {
+        sluice_probe_release(probing);
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a transfer");
+    }
+    transfer->probing = probing;
     transfer->library = instance;
     transfer->log = sluice_library_log(instance);
     transfer->started = sluice_clock_now();
@@ -269,6 +282,7 @@ void sluice_transfer_free(sluice_transfer *transfer)
         sluice_transfer_wait(transfer, NULL, NULL);
     }
     sluice_client_disconnect(transfer);
+    sluice_probe_release(transfer->probing);
     sluice_watch_free(transfer->wake_watch);
     sluice_pool_free(transfer->pool);
     if (transfer->loop)

@@ -23,8 +23,11 @@
 #define SLUICE_CLIENT_POOL_THREADS 4
 #define SLUICE_CLIENT_SUITES 128 /* room for names of TLS 1.3 cipher suites */
 
+typedef struct sluice_probing sluice_probing; /* of probe.h */
+
 struct sluice_transfer {
     sluice *library;
+    sluice_probing *probing; /* NULL: files are really to be moved; else everything is for what it shows */
     sluice_settings *settings;
     const sluice_transfer_settings *options; /* of settings */
     sluice_log *log;
@@ -81,6 +84,10 @@ struct sluice_transfer {
 };
 
 /* ---- client.c ---- */
+
+/* What sluice_transfer_start does.  Takes probing over in any case; with it, sources and destination are its affair. */
+int sluice_client_start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
+                        sluice_transfer **out, sluice_error *error);
 
 /* Events that no session tells. */
 void sluice_client_tell(sluice_transfer *transfer, sluice_event_type type, int status, const char *sentence);

@@ -53,7 +53,7 @@ static int request_paths(sluice_transfer *transfer)
     int status = SLUICE_OK;
     if (operands->push)
         status = sluice_request_destination_set(request, operands->destination);
-    if (status == SLUICE_OK && operands->argument)
+    if (status == SLUICE_OK && operands->argument) /* of a source here; of a probe, there */
         status = sluice_request_argument_set(request, operands->argument);
     for (size_t i = 0; i < operands->count && status == SLUICE_OK; i++)
         status = sluice_request_operand_add(request, operands->operands[i].path, operands->operands[i].as);
@@ -80,6 +80,7 @@ int sluice_client_fill_request(sluice_transfer *transfer, sluice_error *error)
     const sluice_transfer_settings *options = transfer->options;
     sluice_request *request = &transfer->request;
     request->push = transfer->operands.push;
+    request->probe = transfer->probing != NULL;
     request->single = transfer->operands.single;
     request->explicit_names = transfer->operands.explicit_names;
     request->make_parents = options->mkdir;
@@ -94,7 +95,7 @@ int sluice_client_fill_request(sluice_transfer *transfer, sluice_error *error)
     int status = sluice_secure_random(&request->seed, sizeof request->seed);
     if (status == SLUICE_OK)
         status = request_paths(transfer);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && !request->probe)
         status = request_rules(transfer);
     if (status == SLUICE_OK)
         status = sluice_request_congestion_set(request, transfer->congestion);

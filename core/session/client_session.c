@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_session.c - how a client gets to its server, makes a session of the answer, and keeps a way open for it. */
 #include "net/secure.h"
-#include "session/client.h"
+#include "session/probe.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,6 +399,8 @@ static void on_welcomed(void *user, const sluice_welcome_message *welcome)
         return;
     transfer->welcomed = true;
     transfer->welcome = *welcome;
+    if (transfer->probing)
+        sluice_probe_welcomed(transfer);
     if (transfer->places && welcome->has_host && sluice_address_numeric(welcome->host, 0, &address) == SLUICE_OK)
         sluice_places_add(transfer->places, &address);
     begin_if_possible(transfer);
@@ -466,6 +468,8 @@ static void on_moved(void *user, sluice_channel **channel)
                  transfer->peer);
         sluice_session_tell_warning(transfer->session, line);
     }
+    if (transfer->probing)
+        sluice_probe_moved(transfer);
     int status = sluice_session_move(transfer->session, channel, &error);
     if (status != SLUICE_OK)
         sluice_session_cancel(transfer->session, status, error.text);
@@ -516,6 +520,8 @@ static bool next_address(sluice_transfer *transfer, const sluice_error *why)
 static void on_failed(void *user, const sluice_error *why)
 {
     sluice_transfer *transfer = user;
+    if (transfer->probing)
+        sluice_probe_failed(transfer);
     if (next_address(transfer, why))
         return;
     if (!transfer->session) {
@@ -552,6 +558,8 @@ static void on_session_ready(void *user)
 {
     sluice_transfer *transfer = user;
     transfer->live = true;
+    if (transfer->probing)
+        sluice_probe_live(transfer);
     sluice_approach_arrived(transfer->approach);
 }
 
@@ -579,11 +587,20 @@ static void take_up(sluice_post *post)
         sluice_client_end_without_session(transfer, status, error.text);
 }
 
+static void on_session_facts(void *user, const sluice_facts *facts)
+{
+    sluice_transfer *transfer = user;
+    if (transfer->probing)
+        sluice_probe_facts(transfer, facts);
+}
+
 static void on_session_ended(void *user, int status)
 {
     sluice_transfer *transfer = user;
     sluice_statistics statistics;
     (void)status;
+    if (transfer->probing)
+        sluice_probe_ended(transfer);
     if (transfer->again && !transfer->cancelled) {
         transfer->again = false;
         transfer->anew = (sluice_post){.run = take_up};
@@ -598,6 +615,7 @@ static void on_session_ended(void *user, int status)
 }
 
 static const sluice_session_calls session_calls = {
+    .facts = on_session_facts,
     .ready = on_session_ready,
     .silent = on_session_silent,
     .back = on_session_back,

@@ -2,6 +2,7 @@
 #include "session/guest.h"
 #include "net/secure.h"
 #include "session/logbook.h"
+#include "session/probe_guest.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ struct sluice_guest {
     int made_status;
     sluice_error made_error;
     sluice_store store;
+    sluice_probed probed; /* of a request that is a probe */
 
     bool session_ended;
     sluice_post reap; /* frees it outside of its own callbacks */
@@ -133,7 +135,10 @@ static void make_store(sluice_task *task)
     const sluice_request *request = guest->request;
     const char *root = guest->permit->root;
     uint32_t threads = sluice_pool_threads(server->pool);
-    if (request->push)
+    if (request->probe)
+        guest->made_status = sluice_probed_make(&guest->probed, server->library, root, request, threads, &guest->store,
+                                                &guest->made_error);
+    else if (request->push)
         guest->made_status = sluice_store_sink(server->library, "file", root, request->destination, request, threads,
                                                &guest->store, &guest->made_error);
     else
@@ -145,6 +150,7 @@ static void store_made(sluice_task *task)
 {
     sluice_guest *guest = (sluice_guest *)(void *)((char *)task - offsetof(sluice_guest, making));
     guest->making_busy = false;
+    sluice_probed_made(&guest->probed, guest->server);
     if (!guest->session_ended) {
         if (guest->made_status == SLUICE_OK)
             guest->made_status = sluice_session_attach(guest->session, &guest->store, &guest->made_error);
@@ -152,6 +158,8 @@ static void store_made(sluice_task *task)
             memset(&guest->store, 0, sizeof guest->store);
         else
             sluice_session_refuse(guest->session, guest->made_status, guest->made_error.text);
+        if (guest->made_status == SLUICE_OK && guest->request->probe)
+            sluice_probed_tell(&guest->probed, guest->server, guest->session);
     }
     reap_if_over(guest);
 }
@@ -173,6 +181,9 @@ static void on_requested(void *user, const sluice_request *request)
         return;
     }
     sluice_crew_port crew = sluice_crew_open(&guest->server->crew);
+    if (request->probe)
+        sluice_probed_begin(&guest->probed, guest->server,
+                            check_rights(guest, &(sluice_request){.push = true}, NULL) == SLUICE_OK);
     guest->request = request;
     guest->making_busy = true;
     guest->making.run = make_store;

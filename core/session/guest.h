@@ -54,6 +54,8 @@ struct sluice_server {
     sluice_watch *wake_watch;
     atomic_bool drain, cancel;
     bool draining;
+    bool disk_busy;        /* measured for a guest, now */
+    sluice_time disk_when; /* when it was, last; 0: never */
     int64_t left_told; /* sessions that were left, as was said last; -1: not said */
     pthread_mutex_t reload_lock;
     sluice_reload *reload; /* waits for the loop's thread, which takes it; guarded by the lock */

@@ -236,16 +236,16 @@ static int plain_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_
     return SLUICE_OK;
 }
 
-static int candidates_add(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
+/* Places that this socket cannot reach, and more than there is room for, are left out. */
+static void candidates_add(sluice_lane *lane, const sluice_lane_setup *setup)
 {
-    int status = SLUICE_OK;
     lane->candidates = 1;
-    for (size_t i = 0; i < setup->candidate_count && lane->candidates < SLUICE_PATHS && status == SLUICE_OK; i++) {
+    for (size_t i = 0; i < setup->candidate_count; i++) {
         uint32_t path;
-        status = sluice_endpoint_path_add(lane->endpoint, &setup->candidates[i], &path);
-        lane->candidates += status == SLUICE_OK;
+        if (sluice_endpoint_path_add(lane->endpoint, &setup->candidates[i], &path) == SLUICE_OK &&
+            path >= lane->candidates)
+            lane->candidates = path + 1;
     }
-    return status == SLUICE_OK ? SLUICE_OK : sluice_fail(error, status, "out of memory for a lane");
 }
 
 static int sealed_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)
@@ -272,7 +272,9 @@ static int sealed_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice
     lane->peer_known = setup->peer != NULL;
     status = sluice_endpoint_new(&lane->endpoint, lane->datagram, transport->local_id, setup->peer,
                                  &sluice_lane_endpoint_calls, lane, error);
-    return status == SLUICE_OK ? candidates_add(lane, setup, error) : status;
+    if (status == SLUICE_OK)
+        candidates_add(lane, setup);
+    return status;
 }
 
 static int lane_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice_error *error)

@@ -25,7 +25,8 @@ enum {
     FIELD_MINIMUM = 24,
     FIELD_CONGESTION = 26,
     FIELD_SEED = 27,
-    FIELD_MORE = 29
+    FIELD_MORE = 29,
+    FIELD_PROBE = 31
 };
 enum { FLAG_SINGLE = 1, FLAG_EXPLICIT_NAMES = 2, FLAG_MAKE_PARENTS = 4 };
 
@@ -193,6 +194,8 @@ static void head_put(const sluice_request *request, bool more, sluice_wire_write
     text_put(body, FIELD_CONGESTION, request->congestion);
     sluice_wire_put_field_u64(body, FIELD_SEED, request->seed);
     sluice_wire_put_field_number(body, FIELD_MORE, more);
+    if (request->probe) /* older servers refuse it */
+        sluice_wire_put_field_number(body, FIELD_PROBE, 1);
 }
 
 /* Operands and rules, a batch a message, the last one marked. */
@@ -302,6 +305,7 @@ static int field_read(sluice_request *request, uint64_t tag, sluice_wire_reader 
         REQUEST_NUMBER(FIELD_TARGET, SLUICE_WIRE_NUMBER_MAX, request->target_bps = number)
         REQUEST_NUMBER(FIELD_MINIMUM, SLUICE_WIRE_NUMBER_MAX, request->minimum_bps = number)
         REQUEST_NUMBER(FIELD_MORE, 1, *more = number)
+        REQUEST_NUMBER(FIELD_PROBE, 1, request->probe = number)
 #undef REQUEST_NUMBER
     case FIELD_FLAGS:
         status = number_read(body, SLUICE_WIRE_NUMBER_MAX, &number);

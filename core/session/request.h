@@ -17,6 +17,8 @@
 
 #define SLUICE_REQUEST_BYTES_MAX (16u << 20) /* of all names and patterns of a peer's request together */
 
+#define SLUICE_PROBE_BYTES (UINT64_C(256) << 20) /* moved by a probe at most; a server caps it there as well */
+
 typedef struct sluice_rule { /* --exclude, --include: first match wins */
     bool include;
     char *pattern;
@@ -40,6 +42,8 @@ typedef struct sluice_request {
     sluice_rate target_bps, minimum_bps; /* for the sending side; 0: none */
     char *congestion;              /* name of the congestion plugin; or NULL */
     uint64_t seed;                 /* of digests for resume and compare: random, by the client */
+    bool probe;                    /* nothing is moved for its own sake: the server takes source `zero` or sink `null` in place
+                                      of its files, and tells its facts */
     size_t text_bytes;             /* of all strings so far */
 } sluice_request;
 

@@ -321,6 +321,13 @@ static void on_paused(void *user, bool paused)
     sluice_log_say(session->log, SLUICE_LOG_INFO, "session %s: %s", session->id, paused ? "paused" : "goes on");
 }
 
+static void on_facts(void *user, const sluice_facts *facts)
+{
+    sluice_session *session = user;
+    if (session->calls->facts)
+        session->calls->facts(session->user, facts);
+}
+
 static void on_wake(void *user)
 {
     sluice_session *session = user;
@@ -364,6 +371,7 @@ static const sluice_mover_calls mover_calls = {
     .progressed = on_progressed,
     .rate = on_rate,
     .paused = on_paused,
+    .facts = on_facts,
     .wake = on_wake,
     .finished = on_finished,
 };
@@ -700,6 +708,21 @@ void sluice_session_refuse(sluice_session *session, int status, const char *sent
     sluice_lane_wake(session->lane);
 }
 
+void sluice_session_facts(sluice_session *session, const sluice_facts *facts)
+{
+    sluice_mover_facts(session->mover, facts);
+    sluice_lane_wake(session->lane);
+}
+
+uint64_t sluice_session_datagrams(const sluice_session *session)
+{
+    sluice_transport_statistics own = {0};
+    if (!sluice_session_on_datagrams(session))
+        return session->datagrams_before;
+    sluice_lane_statistics(session->lane, &own);
+    return own.packets_received;
+}
+
 void sluice_session_orphaned(sluice_session *session)
 {
     sluice_time due = sluice_loop_now(session->loop) + ORPHAN_NS;
@@ -729,9 +752,11 @@ static void name_way(sluice_session *session)
 
 int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error)
 {
+    uint64_t datagrams = sluice_session_datagrams(session);
     int status = sluice_lane_move(session->lane, channel, error);
     if (status != SLUICE_OK)
         return status;
+    session->datagrams_before = datagrams;
     session->silent = false;
     session->on_bytes = true;
     session->cut_until = 0;

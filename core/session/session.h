@@ -25,6 +25,8 @@ typedef struct sluice_session sluice_session;
 typedef struct sluice_session_calls {
     /* Server: what the client asks.  Answer with sluice_session_attach or sluice_session_refuse. */
     void (*requested)(void *user, const sluice_request *request);
+    /* Optional, of a client.  The server's facts, which a probe asks for. */
+    void (*facts)(void *user, const sluice_facts *facts);
     /* Optional.  Both ways are live: the set-up connection is no longer needed. */
     void (*ready)(void *user);
     /* Optional, of a client.  Nothing has come for so long that UDP may be filtered, or (established) that the way may be gone:
@@ -77,6 +79,11 @@ int sluice_session_start(sluice_session *session, sluice_error *error);
 /* The source or sink: made by the caller, ended and freed by the session.  Borrowed when it fails. */
 int sluice_session_attach(sluice_session *session, const sluice_store *store, sluice_error *error);
 void sluice_session_refuse(sluice_session *session, int status, const char *sentence);
+
+/* Server, after attach. */
+void sluice_session_facts(sluice_session *session, const sluice_facts *facts);
+/* Authentic datagrams that have come from the peer; those on a byte channel are none. */
+uint64_t sluice_session_datagrams(const sluice_session *session);
 
 /* The set-up connection is gone: if no datagram has come yet, none is likely to.  Does nothing once both ways live. */
 void sluice_session_orphaned(sluice_session *session);

@@ -32,6 +32,7 @@ struct sluice_session {
     char congestion[SLUICE_HELLO_NAME]; /* of the sending side, as agreed */
     uint32_t ip_bytes;
     bool on_bytes; /* packets travel, or travelled last, on a byte channel */
+    uint64_t datagrams_before; /* that came before the session went over to a byte channel */
     sluice_rate max_rate;
 
     sluice_time started, established, first_data_came, ended_at;

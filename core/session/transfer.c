@@ -305,12 +305,27 @@ static int rate_take(sluice_mover *mover, sluice_wire_reader *body, sluice_error
     return SLUICE_OK;
 }
 
+static void facts_take(sluice_mover *mover, sluice_wire_reader *body)
+{
+    sluice_facts facts;
+    if (!mover->setup.client || !mover->setup.calls->facts)
+        return;
+    sluice_facts_get(&facts, body);
+    mover->setup.calls->facts(mover->setup.user, &facts);
+}
+
 static void pause_set(sluice_mover *mover, bool paused)
 {
     mover->paused = paused;
     mover->setup.calls->paused(mover->setup.user, paused);
     if (mover->sender)
         sluice_sender_pump(mover->sender);
+}
+
+/* A client ends its probe when it has seen enough, which is the best end it can come to. */
+static bool probe_is_over(const sluice_mover *mover, int status)
+{
+    return !mover->setup.client && mover->request && mover->request->probe && status == SLUICE_ECANCELLED;
 }
 
 /* REFUSE, ERROR, CANCEL: the peer's reason ends this side as well. */
@@ -322,6 +337,10 @@ static int ending_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *b
         status = sluice_message_get_status(body, sentence, sizeof(sentence));
     if (status == SLUICE_OK)
         status = SLUICE_EFAILED;
+    if (probe_is_over(mover, status)) {
+        sluice_mover_end(mover, SLUICE_OK, "");
+        return SLUICE_OK;
+    }
     mover->peer_ended = true;
     sluice_mover_end(mover, status, sentence[0] ? sentence : sluice_status_text(status));
     return SLUICE_OK;
@@ -342,6 +361,9 @@ static int message_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *
         return request_take(mover, type, body, error);
     case SLUICE_MESSAGE_PROGRESS:
         progress_take(mover, body);
+        return SLUICE_OK;
+    case SLUICE_MESSAGE_FACTS:
+        facts_take(mover, body);
         return SLUICE_OK;
     case SLUICE_MESSAGE_ACCEPT:
         return SLUICE_OK;
@@ -623,7 +645,7 @@ void sluice_mover_closed(sluice_mover *mover, int status, const char *reason, sl
 {
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
     mover->now = now;
-    if (status == SLUICE_OK && mover->finish_sent && !mover->setup.client) {
+    if ((status == SLUICE_OK && mover->finish_sent && !mover->setup.client) || probe_is_over(mover, status)) {
         sluice_mover_end(mover, SLUICE_OK, "");
     } else if (status == SLUICE_OK) {
         snprintf(sentence, sizeof(sentence), "the peer closed the session before all was done%s%.500s",
@@ -676,6 +698,15 @@ void sluice_mover_rate(sluice_mover *mover, sluice_rate target_bps, sluice_rate 
     sluice_wire_put_u64(body, minimum_bps);
     sluice_wire_put_string(body, policy, strlen(policy));
     sluice_mover_send(mover, SLUICE_MESSAGE_RATE);
+    wake_if_dirty(mover);
+}
+
+void sluice_mover_facts(sluice_mover *mover, const sluice_facts *facts)
+{
+    if (!sluice_mover_running(mover))
+        return;
+    sluice_facts_put(facts, sluice_mover_message(mover));
+    sluice_mover_send(mover, SLUICE_MESSAGE_FACTS);
     wake_if_dirty(mover);
 }
 

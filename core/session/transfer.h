@@ -15,6 +15,7 @@
 #ifndef SLUICE_SESSION_TRANSFER_H
 #define SLUICE_SESSION_TRANSFER_H
 
+#include "session/facts.h"
 #include "session/request.h"
 #include <sluice/sink.h>
 #include <sluice/source.h>
@@ -123,6 +124,7 @@ typedef struct sluice_mover_calls {
     void (*progressed)(void *user, const sluice_progress *peer);  /* the peer's counters came */
     void (*rate)(void *user, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy); /* "": as is */
     void (*paused)(void *user, bool paused);
+    void (*facts)(void *user, const sluice_facts *facts);         /* optional; client: the server's came */
     /* Something was given to the carrier outside of one of its callbacks: produce soon. */
     void (*wake)(void *user);
     /* Exactly once, never from inside new, start or free.  The mover may be freed later, not from inside. */
@@ -137,7 +139,7 @@ typedef struct sluice_mover_setup {
     uint64_t memory_bytes;         /* for chunk buffers; at least 2 MiB are used */
     uint64_t receive_bytes;        /* the session credit that the carrier was set up with */
     uint32_t open_most;            /* objects of the sink open at once; 0: 512 */
-    const sluice_mover_calls *calls; /* all are required */
+    const sluice_mover_calls *calls; /* all are required but facts */
     void *user;
 } sluice_mover_setup;
 
@@ -155,6 +157,9 @@ int sluice_mover_start(sluice_mover *mover, sluice_time now);
 /* Gives it the source (sending side) or the sink; a server thereby accepts the request.  The instance must live
  * until the mover is freed; if it fails, it is not used.  ECANCELLED: the mover has ended meanwhile. */
 int sluice_mover_attach(sluice_mover *mover, const sluice_mover_store *store, sluice_time now);
+
+/* Server, after attach: what the client asked for by a request that is a probe. */
+void sluice_mover_facts(sluice_mover *mover, const sluice_facts *facts);
 
 /* Server: the request is not taken; status and sentence reach the client's `finished` unchanged. */
 void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, sluice_time now);

@@ -34,6 +34,7 @@ helped() { "$SLUICE" "$1" --help | grep -oE '^ +(-[a-z0], )?--[a-z][a-z-]*' | gr
 
 agree copy "$(helped copy)" "$(explained "OPTIONS OF COPY AND RUN")"
 agree run "$(helped run; echo --config)" "$(explained "OPTIONS OF COPY AND RUN")"
+agree doctor "$(helped doctor)" "$(explained "OPTIONS OF DOCTOR")"
 agree serve "$(helped serve)" "$(explained "OPTIONS OF SERVE")"
 agree "check and plugins" "$(helped check; helped plugins; echo --help)" \
     "$(explained "OPTIONS OF CHECK AND PLUGINS")"
@@ -43,7 +44,7 @@ refused() {
     "$SLUICE" "$1" "$2" --help 2>&1 </dev/null | grep -q "unknown option"
 }
 
-for command in copy run serve check plugins; do
+for command in copy run serve doctor check plugins; do
     for option in $(helped "$command"); do
         refused "$command" "$option" && complain "$command does not accept $option"
     done

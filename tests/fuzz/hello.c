@@ -63,8 +63,10 @@ static void put_answer(sluice_hello_type type, const sluice_welcome_message *wel
 {
     if (type == SLUICE_WELCOME)
         sluice_welcome_put(welcome, writer);
-    else
+    else if (type == SLUICE_REFUSE)
         sluice_refuse_put(refuse, writer);
+    else
+        sluice_moved_put(writer);
 }
 
 static void try_answer(const uint8_t *bytes, size_t count)
@@ -79,14 +81,36 @@ static void try_answer(const uint8_t *bytes, size_t count)
         check_refusal(status, &error);
         return;
     }
-    insist(type == SLUICE_WELCOME || type == SLUICE_REFUSE);
+    insist(type == SLUICE_WELCOME || type == SLUICE_REFUSE || type == SLUICE_MOVED);
     check_text(welcome.software, sizeof welcome.software);
     check_text(welcome.transport, sizeof welcome.transport);
+    check_text(welcome.host, sizeof welcome.host);
     check_text(refuse.sentence, sizeof refuse.sentence);
-    insist(type == SLUICE_REFUSE ? refuse.status < 0 : welcome.port > 0 && welcome.port < 65536);
+    bool datagrams = type == SLUICE_WELCOME && strcmp(welcome.transport, "tcp") != 0;
+    insist(type != SLUICE_REFUSE || refuse.status < 0);
+    insist(welcome.port < 65536 && (!datagrams || welcome.port > 0));
     put_answer(type, &welcome, &refuse, &first);
     insist(sluice_answer_get(first.bytes, first.size, &type, &welcome, &refuse, NULL) == SLUICE_OK);
     put_answer(type, &welcome, &refuse, &second);
+    check_same(&first, &second);
+    sluice_wire_writer_fini(&first);
+    sluice_wire_writer_fini(&second);
+}
+
+static void try_move(const uint8_t *bytes, size_t count)
+{
+    sluice_error error = {0};
+    sluice_move_message move, again;
+    sluice_wire_writer first = {0}, second = {0};
+    int status = sluice_move_get(bytes, count, &move, &error);
+    if (status != SLUICE_OK) {
+        check_refusal(status, &error);
+        return;
+    }
+    sluice_move_put(&move, &first);
+    insist(sluice_move_get(first.bytes, first.size, &again, NULL) == SLUICE_OK);
+    insist(again.has_join == move.has_join);
+    sluice_move_put(&again, &second);
     check_same(&first, &second);
     sluice_wire_writer_fini(&first);
     sluice_wire_writer_fini(&second);
@@ -96,5 +120,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     try_hello(bytes, count);
     try_answer(bytes, count);
+    try_move(bytes, count);
     return 0;
 }

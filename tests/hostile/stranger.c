@@ -306,8 +306,8 @@ static bool heard(const stranger *s, uint64_t type, sluice_wire_reader *body)
 {
     size_t at = 0, used;
     uint64_t which;
-    while (sluice_wire_split(s->heard.bytes + at, s->heard.size - at, SLUICE_MESSAGE_BODY_MAX, &which, body, &used) ==
-           SLUICE_OK) {
+    while (at < s->heard.size && sluice_wire_split(s->heard.bytes + at, s->heard.size - at, SLUICE_MESSAGE_BODY_MAX,
+                                                   &which, body, &used) == SLUICE_OK) {
         if (which == type)
             return true;
         at += used;

@@ -340,6 +340,61 @@ static void test_cancel(void)
     items_free(items, 3);
 }
 
+/* A probe: the server tells its facts, once; and a client that has seen enough ends it well for the server. */
+static void test_probe(void)
+{
+    item items[] = {file_item("t/a", 3 * MIB), file_item("t/b", 2 * MIB)};
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        bool early = seed % 4 != 0;
+        fixture *f = fixture_new(seed & 1, seed, items, 2);
+        f->request.probe = true;
+        if (early) {
+            fixture_start(f);
+            while (f->client.facts_came == 0 && fixture_step(f))
+                continue;
+            sluice_mover_cancel(f->client.mover, SLUICE_EINTERRUPTED, "enough", 0);
+            while (fixture_step(f))
+                continue;
+            CU_ASSERT(f->client.finished && f->server.finished);
+            CU_ASSERT(f->client.status == SLUICE_EINTERRUPTED || f->client.status == SLUICE_OK);
+        } else {
+            fixture_run(f);
+            CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+            CU_ASSERT(fixture_identical(f));
+        }
+        CU_ASSERT_EQUAL(f->server.status, SLUICE_OK);
+        CU_ASSERT_EQUAL(f->client.facts_came, 1);
+        CU_ASSERT_EQUAL(f->client.facts.cores, 7);
+        CU_ASSERT_EQUAL(f->client.facts.datagrams, 3);
+        CU_ASSERT_EQUAL(f->server.facts_came, 0);
+        f->client.unconsumed = f->server.unconsumed = 0; /* the session is over, and with it its credit */
+        fixture_end(f);
+    }
+    items_free(items, 2);
+}
+
+/* The set-up may hear of the end before the mover does. */
+static void test_probe_closed(void)
+{
+    item items[] = {file_item("t/a", 3 * MIB)};
+    for (int probe = 0; probe < 2; probe++) {
+        fixture *f = fixture_new(true, 5, items, 1);
+        f->request.probe = probe;
+        fixture_start(f);
+        for (int steps = 0; steps < 40; steps++)
+            fixture_step(f);
+        sluice_mover_closed(f->server.mover, SLUICE_ECANCELLED, "the peer cancelled", 0);
+        sluice_mover_closed(f->client.mover, SLUICE_ECANCELLED, "cancelled", 0);
+        while (fixture_step(f))
+            continue;
+        CU_ASSERT_EQUAL(f->server.status, probe ? SLUICE_OK : SLUICE_ECANCELLED);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_ECANCELLED);
+        f->client.unconsumed = f->server.unconsumed = 0;
+        fixture_end(f);
+    }
+    items_free(items, 1);
+}
+
 /* A server that sends names that were not asked for. */
 static void test_hostile_names(void)
 {
@@ -401,6 +456,8 @@ int main(void)
                                         {"busy", test_busy},
                                         {"refused", test_refused},
                                         {"cancel", test_cancel},
+                                        {"a probe", test_probe},
+                                        {"a probe whose end comes by the transport", test_probe_closed},
                                         {"hostile names", test_hostile_names},
                                         {"hostile control", test_hostile_control},
                                         CU_TEST_INFO_NULL};

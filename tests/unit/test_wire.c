@@ -269,6 +269,7 @@ static void test_request(void)
     asked.explicit_names = true;
     asked.target_bps = 250000000;
     asked.seed = UINT64_MAX;
+    asked.probe = true;
     sluice_wire_writer messages = {0};
     CU_ASSERT_EQUAL(sluice_request_encode(&asked, &messages, NULL), SLUICE_OK);
     CU_ASSERT_EQUAL(request_read(&messages, &got), SLUICE_OK);
@@ -288,6 +289,7 @@ static void test_request(void)
     CU_ASSERT(got.explicit_names && !got.single && !got.make_parents && !got.push);
     CU_ASSERT_EQUAL(got.target_bps, 250000000);
     CU_ASSERT_EQUAL(got.seed, UINT64_MAX);
+    CU_ASSERT(got.probe);
     sluice_wire_writer_fini(&messages);
     sluice_request_fini(&asked);
     sluice_request_fini(&got);
@@ -306,6 +308,7 @@ static void test_request_malformed(void)
                  {{17, 1, 9}, 3, SLUICE_EPROTOCOL},         /* checksum: unknown */
                  {{1, 5, 0}, 3, SLUICE_EPROTOCOL},          /* a field longer than the body */
                  {{5, 2, 'a', 0}, 4, SLUICE_EPROTOCOL},     /* a NUL in a path */
+                 {{31, 1, 2}, 3, SLUICE_EPROTOCOL},         /* probe: neither 0 nor 1 */
                  {{63, 1, 0}, 3, SLUICE_EUNSUPPORTED},      /* unknown, must be understood */
                  {{62, 1, 0}, 3, SLUICE_OK},                /* unknown, may be skipped */
                  {{0}, 0, SLUICE_OK}};

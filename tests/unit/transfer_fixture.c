@@ -497,6 +497,15 @@ static void on_requested(void *user, const sluice_request *request)
         sluice_mover_refuse(s->mover, SLUICE_EACCESS, "/root/x: this server is read-only", s->fixture->now);
     else
         attach(s);
+    if (request->probe)
+        sluice_mover_facts(s->mover, &(sluice_facts){.cores = 7, .datagrams = 3});
+}
+
+static void on_facts(void *user, const sluice_facts *facts)
+{
+    side *s = user;
+    s->facts = *facts;
+    s->facts_came++;
 }
 
 static void on_file(void *user, const sluice_mover_file *file)
@@ -560,7 +569,7 @@ static void on_finished(void *user, int status, const char *sentence)
 
 static const sluice_mover_calls calls = {.requested = on_requested, .file = on_file, .warning = on_warning,
                                          .scanned = on_nothing, .measure = on_measure, .progressed = on_progressed,
-                                         .rate = on_rate, .paused = on_paused, .wake = on_nothing,
+                                         .rate = on_rate, .paused = on_paused, .facts = on_facts, .wake = on_nothing,
                                          .finished = on_finished};
 
 /* ---- the whole ---- */

@@ -65,6 +65,8 @@ typedef struct side {
     char sentence[1024];
     uint64_t done, failed, skipped;
     char last_failure[1024], last_digest[100];
+    sluice_facts facts;          /* of the other side */
+    unsigned facts_came;
 } side;
 
 struct fixture {
