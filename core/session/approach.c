@@ -45,13 +45,13 @@ static void channel_drop(sluice_approach *approach)
 {
     sluice_channel_free(approach->channel);
     approach->channel = NULL;
+    sluice_timer_set(approach->timer, SLUICE_NEVER);
     approach->ready = approach->asked = approach->fresh = approach->finishing = false;
 }
 
 static void fail(sluice_approach *approach, const sluice_error *error)
 {
     channel_drop(approach);
-    sluice_timer_set(approach->timer, SLUICE_NEVER);
     approach->aim = AIM_NONE;
     approach->setup.calls->failed(approach->setup.user, error);
 }
@@ -111,6 +111,9 @@ static int send_message(sluice_approach *approach, sluice_wire_writer *writer)
         sluice_secure_cleanse(writer->bytes, writer->size);
     sluice_wire_writer_fini(writer);
     approach->asked = status == SLUICE_OK;
+    /* Through ssh a password may have to be typed before the server hears it: there its answer is waited for from ready on. */
+    if (approach->asked && approach->ready)
+        sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + approach->setup.timeout_ns);
     return status;
 }
 
@@ -164,7 +167,9 @@ static void on_ready(void *user)
     approach->ready = true;
     approach->rtt_ns = sluice_channel_rtt(approach->channel);
     approach->server = *sluice_channel_peer(approach->channel);
-    if (approach->aim == AIM_HELLO && !approach->asked)
+    if (approach->aim == AIM_HELLO && approach->asked)
+        sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + approach->setup.timeout_ns);
+    else if (approach->aim == AIM_HELLO)
         fail_if(approach, say_hello(approach));
     else if (approach->aim == AIM_MOVE && approach->patience_ns > 0)
         sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + approach->patience_ns);
@@ -197,6 +202,7 @@ static void take_answer(sluice_approach *approach, sluice_hello_type type, const
         approach->aim = AIM_NONE;
         approach->asked = false;
         approach->attempts = 0;
+        sluice_timer_set(approach->timer, SLUICE_NEVER);
         if (hello) {
             approach->setup.calls->welcomed(approach->setup.user, welcome);
         } else {
@@ -276,6 +282,8 @@ static void on_timer(void *user, sluice_time now)
     if (approach->channel) {
         if (approach->aim == AIM_MOVE && approach->ready && !approach->asked)
             fail_if(approach, ask_to_move(approach));
+        else if (approach->aim != AIM_NONE && approach->asked)
+            fail_named(approach, SLUICE_ECONNECT, "the server takes the connection, but does not answer");
         return;
     }
     if (connect_to_server(approach, &error) != SLUICE_OK)
@@ -376,7 +384,9 @@ void sluice_approach_move(sluice_approach *approach, const sluice_keys *keys, sl
     approach->give_up = sluice_loop_now(approach->setup.loop) + approach->setup.timeout_ns;
     if (approach->finishing)
         channel_drop(approach);
-    if (status == SLUICE_OK && approach->channel && patience_ns == 0)
+    if (status == SLUICE_OK && approach->channel && (!approach->ready || approach->asked))
+        sluice_timer_set(approach->timer, SLUICE_NEVER); /* it is on its way, and asks when it stands; or has asked */
+    else if (status == SLUICE_OK && approach->channel && patience_ns == 0)
         status = ask_to_move(approach);
     else if (status == SLUICE_OK && approach->channel)
         sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + patience_ns);

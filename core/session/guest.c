@@ -447,6 +447,7 @@ static bool has_newer(const sluice_guest *guest)
 {
     for (const sluice_guest *other = guest->server->guests; other; other = other->next)
         if (other->session && !other->session_ended && other->number > guest->number &&
+            memcmp(other->permit->id, guest->permit->id, sizeof guest->permit->id) == 0 &&
             sluice_address_same_host(&other->from, &guest->from))
             return true;
     return false;
