@@ -69,13 +69,13 @@ static void fail_named(sluice_approach *approach, int status, const char *senten
 
 /* A server that has as many strangers from one host as it takes turns others away at once: one of many commands started
  * together comes again a moment later.  One that was there before may be restarting, or the network may be down. */
-static bool try_again(sluice_approach *approach, bool reached)
+static bool try_again(sluice_approach *approach, bool reached, int status)
 {
     sluice_time now = sluice_loop_now(approach->setup.loop);
     uint64_t random = 0;
     bool may = approach->aim == AIM_MOVE || approach->patient ? now < approach->give_up
                                                               : reached && approach->attempts < ATTEMPTS;
-    if (approach->by_ssh || !may || sluice_secure_random(&random, sizeof random) != SLUICE_OK)
+    if (approach->by_ssh || status == SLUICE_EAUTH || !may || sluice_secure_random(&random, sizeof random) != SLUICE_OK)
         return false;
     unsigned doublings = approach->attempts < 6 ? approach->attempts : 6;
     sluice_duration wait_ns = AGAIN_NS << doublings;
@@ -94,7 +94,7 @@ static void on_closed(void *user, const sluice_error *error)
     bool reached = early && why.status == SLUICE_ECONNECT && peer && !sluice_address_is_none(peer);
     bool waiting = approach->aim != AIM_NONE;
     channel_drop(approach);
-    if (!waiting || ((early || approach->aim == AIM_MOVE) && try_again(approach, reached)))
+    if (!waiting || ((early || approach->aim == AIM_MOVE) && try_again(approach, reached, why.status)))
         return;
     if (why.status == SLUICE_ECLOSED && approach->aim == AIM_HELLO)
         sluice_fail(&why, SLUICE_ECONNECT, "%s: the server closed the connection without an answer",
@@ -384,8 +384,8 @@ void sluice_approach_move(sluice_approach *approach, const sluice_keys *keys, sl
     approach->give_up = sluice_loop_now(approach->setup.loop) + approach->setup.timeout_ns;
     if (approach->finishing)
         channel_drop(approach);
-    if (status == SLUICE_OK && approach->channel && (!approach->ready || approach->asked))
-        sluice_timer_set(approach->timer, SLUICE_NEVER); /* it is on its way, and asks when it stands; or has asked */
+    if (status == SLUICE_OK && approach->channel && (!approach->ready || approach->asked)) /* it will ask, or has asked */
+        sluice_timer_set(approach->timer, approach->asked ? approach->give_up : SLUICE_NEVER);
     else if (status == SLUICE_OK && approach->channel && patience_ns == 0)
         status = ask_to_move(approach);
     else if (status == SLUICE_OK && approach->channel)

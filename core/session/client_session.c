@@ -461,7 +461,7 @@ static void on_moved(void *user, sluice_channel **channel)
     sluice_transfer *transfer = user;
     sluice_error error = {0};
     char line[600];
-    if (!transfer->session)
+    if (!transfer->session || sluice_session_is_closed(transfer->session))
         return;
     if (transfer->live && sluice_session_on_datagrams(transfer->session)) {
         snprintf(line, sizeof line, "%s: datagrams do not arrive any more, but TCP does: going on over TCP",
@@ -480,9 +480,11 @@ static void on_gone(void *user)
 {
     sluice_transfer *transfer = user;
     char line[600];
-    if (!transfer->session)
+    if (!transfer->session || transfer->cancelled || sluice_session_is_finished(transfer->session))
         return;
-    snprintf(line, sizeof line, "%s: the server was restarted: going on with a new session", transfer->peer);
+    snprintf(line, sizeof line,
+             "%s: the server no longer knows the session (it was restarted, or gave it up): going on with a new one",
+             transfer->peer);
     sluice_session_tell_warning(transfer->session, line);
     transfer->again = true;
     sluice_session_forget(transfer->session, SLUICE_EGONE, line, false);
@@ -527,12 +529,13 @@ static void on_failed(void *user, const sluice_error *why)
     if (!transfer->session) {
         sluice_client_end_without_session(transfer, why->status, why->text);
     } else if (!transfer->live || sluice_session_is_cut(transfer->session)) {
-        int status = transfer->live ? why->status : SLUICE_ECONNECT;
+        /* In mid-session a server that cannot be reached is one that is silent. */
+        bool silent = transfer->live && why->status == SLUICE_ECONNECT;
+        int status = silent ? SLUICE_ETIMEOUT : transfer->live ? why->status : SLUICE_ECONNECT;
         sluice_session_forget(transfer->session, status, why->text, true);
     } else {
         /* What was silent may be heard again. */
-        sluice_log_say(transfer->log, SLUICE_LOG_INFO, "%s: no other way for the session: %s", transfer->peer,
-                       why->text);
+        sluice_log_say(transfer->log, SLUICE_LOG_INFO, "no other way for the session: %s", why->text);
     }
 }
 

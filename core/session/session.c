@@ -776,6 +776,16 @@ bool sluice_session_on_datagrams(const sluice_session *session)
     return !session->on_bytes;
 }
 
+bool sluice_session_is_closed(const sluice_session *session)
+{
+    return session->closed;
+}
+
+bool sluice_session_is_finished(const sluice_session *session)
+{
+    return session->finished;
+}
+
 bool sluice_session_is_cut(const sluice_session *session)
 {
     return session->cut_until != 0;
