@@ -13,6 +13,8 @@
 #define PATIENCE_ROUNDS 4
 /* The same where nothing says whether the path lives: through ssh. */
 #define SSH_PATIENCE_NS (5 * SLUICE_SECOND)
+/* Sessions that the server forgets before anything came of them: something is wrong with it. */
+#define FRUITLESS_MOST 5
 
 static const sluice_session_calls session_calls;
 static const sluice_approach_calls approach_calls;
@@ -475,6 +477,13 @@ static void on_moved(void *user, sluice_channel **channel)
         sluice_session_cancel(transfer->session, status, error.text);
 }
 
+static bool is_fruitless(const sluice_session *session)
+{
+    sluice_statistics statistics;
+    sluice_session_statistics(session, &statistics);
+    return statistics.files + statistics.skipped + statistics.moved_bytes == 0;
+}
+
 /* The server was restarted and knows nothing of us: what is there of the files is taken up by a new session. */
 static void on_gone(void *user)
 {
@@ -485,9 +494,11 @@ static void on_gone(void *user)
     snprintf(line, sizeof line,
              "%s: the server no longer knows the session (it was restarted, or gave it up): going on with a new one",
              transfer->peer);
-    sluice_session_tell_warning(transfer->session, line);
-    transfer->again = true;
-    sluice_session_forget(transfer->session, SLUICE_EGONE, line, false);
+    transfer->fruitless = is_fruitless(transfer->session) ? transfer->fruitless + 1 : 0;
+    if (transfer->fruitless < FRUITLESS_MOST)
+        sluice_session_tell_warning(transfer->session, line);
+    transfer->again = transfer->fruitless < FRUITLESS_MOST;
+    sluice_session_forget(transfer->session, SLUICE_EGONE, line, !transfer->again);
 }
 
 static void take_next_address(sluice_post *post)
