@@ -150,21 +150,29 @@ static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order
     return status;
 }
 
-/* Plugins that the session will need: what is wrong with them is better known before the server knows of us. */
-static int check_congestion(sluice_transfer *transfer, sluice_error *error)
+static int check_plugin(sluice_transfer *transfer, sluice_kind kind, const char *name, sluice_error *error)
 {
     sluice_module *module;
-    int status = sluice_registry_load(transfer->library->registry, SLUICE_CONGESTION, transfer->congestion, &module,
-                                      error);
+    int status = sluice_registry_load(transfer->library->registry, kind, name, &module, error);
     if (status == SLUICE_OK)
         sluice_registry_release(transfer->library->registry, module);
+    return status;
+}
+
+/* Plugins that the session will need: what is wrong with them is better known before the server knows of us. */
+static int check_plugins(sluice_transfer *transfer, sluice_error *error)
+{
+    const char *transport = transfer->options->transport;
+    int status = check_plugin(transfer, SLUICE_CONGESTION, transfer->congestion, error);
+    if (status == SLUICE_OK && strcmp(transport, "auto") != 0)
+        status = check_plugin(transfer, SLUICE_TRANSPORT, transport, error);
     return status;
 }
 
 /* What can fail before anything is on the network; each failure is told as the transfer's end. */
 static int begin(sluice_transfer *transfer, sluice_error *error)
 {
-    int status = check_congestion(transfer, error);
+    int status = check_plugins(transfer, error);
     if (status == SLUICE_OK)
         status = sluice_client_find_server(transfer, error);
     if (status == SLUICE_OK)

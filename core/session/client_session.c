@@ -104,6 +104,11 @@ static bool wants(const sluice_transfer *transfer, const char *transport)
     return strcmp(transfer->options->transport, transport) == 0;
 }
 
+static const char *asked_transport(const sluice_transfer *transfer)
+{
+    return wants(transfer, "auto") ? "udp" : transfer->options->transport;
+}
+
 static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
 {
     hello->version_least = hello->version_most = SLUICE_PROTOCOL_VERSION;
@@ -112,8 +117,7 @@ static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
     hello->connection_id = transfer->connection_id;
     memcpy(hello->ciphers, transfer->suite.offers, sizeof hello->ciphers);
     hello->cipher_count = transfer->suite.count;
-    snprintf(hello->transport, sizeof hello->transport, "%s",
-             wants(transfer, "auto") ? "udp" : transfer->options->transport);
+    snprintf(hello->transport, sizeof hello->transport, "%s", asked_transport(transfer));
     snprintf(hello->congestion, sizeof hello->congestion, "%s", transfer->congestion);
     hello->push = transfer->operands.push;
     hello->target_bps = transfer->limits.target_bps;
@@ -342,10 +346,8 @@ static int make_session(sluice_transfer *transfer, sluice_error *error)
     bool tcp = strcmp(welcome->transport, "tcp") == 0;
     sluice_session_setup setup;
     sluice_keys keys;
-    bool answered_well = (tcp ? !wants(transfer, "udp") : !wants(transfer, "tcp")) &&
-                         (tcp || (strcmp(welcome->transport, "udp") == 0 &&
-                                  welcome->datagram_most >= SLUICE_SESSION_DATAGRAM_LEAST));
-    if (!answered_well)
+    bool as_asked = strcmp(welcome->transport, asked_transport(transfer)) == 0 || (tcp && wants(transfer, "auto"));
+    if (!as_asked || (!tcp && welcome->datagram_most < SLUICE_SESSION_DATAGRAM_LEAST))
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server's welcome makes no sense");
     transfer->may_move = wants(transfer, "auto") && (welcome->features & SLUICE_FEATURE_MOVE);
     if (tcp && !wants(transfer, "tcp"))

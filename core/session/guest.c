@@ -277,6 +277,16 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
+static bool has_transport(const sluice_server *server, const char *name)
+{
+    sluice_module *module;
+    if (!sluice_plugin_name_valid(name) ||
+        sluice_registry_load(server->library->registry, SLUICE_TRANSPORT, name, &module, NULL) != SLUICE_OK)
+        return false;
+    sluice_registry_release(server->library->registry, module);
+    return true;
+}
+
 /* What the session's packets travel on: what the client asks for, or the channel where there is no port for UDP. */
 static int negotiate_transport(sluice_guest *guest, const sluice_hello_message *hello, sluice_welcome_message *welcome,
                                sluice_error *error)
@@ -288,14 +298,13 @@ static int negotiate_transport(sluice_guest *guest, const sluice_hello_message *
     bool move = tcp && (hello->features & SLUICE_FEATURE_MOVE);
     sluice_error why = {0};
     int status = SLUICE_OK;
-    if (strcmp(transport, "udp") == 0 && listed(allowed, "udp"))
-        status = sluice_server_udp(server, hello, &why);
-    else if (strcmp(transport, "udp") == 0)
-        status = sluice_fail(&why, SLUICE_EACCESS, "the server does not allow transport udp (it allows: %s)", allowed);
-    else if (strcmp(transport, "tcp") != 0)
+    if (!has_transport(server, transport))
         return sluice_fail(error, SLUICE_EVERSION, "the server has no transport %s", transport);
-    else if (!tcp)
-        return sluice_fail(error, SLUICE_EACCESS, "the server does not allow transport tcp (it allows: %s)", allowed);
+    if (!listed(allowed, transport))
+        status = sluice_fail(&why, SLUICE_EACCESS, "the server does not allow transport %s (it allows: %s)", transport,
+                             allowed);
+    else if (strcmp(transport, "tcp") != 0)
+        status = sluice_server_udp(server, hello, &why);
     if (status != SLUICE_OK && !move)
         return sluice_fail(error, status, "%s", why.text);
     if (status != SLUICE_OK) {
