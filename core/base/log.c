@@ -40,8 +40,11 @@ static void replace_controls(char *line)
 {
     for (; *line != '\0'; line++) {
         unsigned char byte = (unsigned char)*line;
+        bool c1 = byte == 0xc2 && (unsigned char)line[1] >= 0x80 && (unsigned char)line[1] < 0xa0; /* in UTF-8 */
         if (byte < 0x20 || byte == 0x7f)
             *line = '?';
+        else if (c1)
+            line[0] = line[1] = '?';
     }
 }
 

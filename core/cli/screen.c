@@ -61,8 +61,12 @@ static void put_line(sluice_log_level level, bool note, const char *text)
     char line[4 * SENTENCE_BYTES + 96];
     size_t n = put_head(level, note, line, sizeof line);
     for (; *text != '\0' && n + 6 < sizeof line; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f)
+        unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+        bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0; /* a control of two bytes in UTF-8 */
+        if (c1) {
+            n += (size_t)snprintf(line + n, sizeof line - n, "\\x%02x", next);
+            text++;
+        } else if (c < 0x20 || c == 0x7f)
             n += (size_t)snprintf(line + n, sizeof line - n, "\\x%02x", c);
         else
             line[n++] = *text;

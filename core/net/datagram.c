@@ -18,6 +18,7 @@
 
 typedef struct path {
     sluice_address peer, local; /* local: which of our addresses it writes to; none: the only one */
+    sluice_address came_to;     /* the same of the newest packets, which may not be authentic */
     sluice_time heard;
     bool confirmed;
 } path;
@@ -141,14 +142,14 @@ static uint32_t path_of(sluice_endpoint *endpoint, const sluice_address *from, c
         return 0;
     uint32_t number = path_known(endpoint, from);
     if (number < SLUICE_PATHS) {
-        endpoint->paths[number].local = *to;
+        endpoint->paths[number].came_to = *to;
         endpoint->paths[number].heard = now;
         return number;
     }
     number = path_least(endpoint);
     if (!sluice_address_is_none(&endpoint->paths[number].peer))
         datagram->udp.statistics.crowded_packets++;
-    endpoint->paths[number] = (path){.peer = *from, .local = *to, .heard = now};
+    endpoint->paths[number] = (path){.peer = *from, .local = *to, .came_to = *to, .heard = now};
     return number;
 }
 
@@ -192,6 +193,7 @@ void sluice_endpoint_confirm(sluice_endpoint *endpoint, uint32_t number)
 {
     assert(number < SLUICE_PATHS);
     endpoint->paths[number].confirmed = true;
+    endpoint->paths[number].local = endpoint->paths[number].came_to;
 }
 
 /* ---- receiving ---- */

@@ -119,8 +119,9 @@ const sluice_address *sluice_endpoint_path(const sluice_endpoint *endpoint, uint
  * stands to reason).  From inside `received`, the packets in hand keep the path they have. */
 void sluice_endpoint_adopt(sluice_endpoint *endpoint, uint32_t path);
 
-/* A packet from this path was authentic.  Paths that were never confirmed make room for new ones first, so that forged
- * source addresses cannot push out a path that is being validated. */
+/* A packet from this path was authentic: what is sent there comes from the address of ours that it came to.  Paths that
+ * were never confirmed make room for new ones first, so that forged source addresses cannot push out a path that is being
+ * validated. */
 void sluice_endpoint_confirm(sluice_endpoint *endpoint, uint32_t path);
 
 #endif

@@ -45,13 +45,13 @@ static void channel_drop(sluice_approach *approach)
 {
     sluice_channel_free(approach->channel);
     approach->channel = NULL;
+    sluice_timer_set(approach->timer, SLUICE_NEVER);
     approach->ready = approach->asked = approach->fresh = approach->finishing = false;
 }
 
 static void fail(sluice_approach *approach, const sluice_error *error)
 {
     channel_drop(approach);
-    sluice_timer_set(approach->timer, SLUICE_NEVER);
     approach->aim = AIM_NONE;
     approach->setup.calls->failed(approach->setup.user, error);
 }
@@ -69,13 +69,13 @@ static void fail_named(sluice_approach *approach, int status, const char *senten
 
 /* A server that has as many strangers from one host as it takes turns others away at once: one of many commands started
  * together comes again a moment later.  One that was there before may be restarting, or the network may be down. */
-static bool try_again(sluice_approach *approach, bool reached)
+static bool try_again(sluice_approach *approach, bool reached, int status)
 {
     sluice_time now = sluice_loop_now(approach->setup.loop);
     uint64_t random = 0;
     bool may = approach->aim == AIM_MOVE || approach->patient ? now < approach->give_up
                                                               : reached && approach->attempts < ATTEMPTS;
-    if (approach->by_ssh || !may || sluice_secure_random(&random, sizeof random) != SLUICE_OK)
+    if (approach->by_ssh || status == SLUICE_EAUTH || !may || sluice_secure_random(&random, sizeof random) != SLUICE_OK)
         return false;
     unsigned doublings = approach->attempts < 6 ? approach->attempts : 6;
     sluice_duration wait_ns = AGAIN_NS << doublings;
@@ -94,7 +94,7 @@ static void on_closed(void *user, const sluice_error *error)
     bool reached = early && why.status == SLUICE_ECONNECT && peer && !sluice_address_is_none(peer);
     bool waiting = approach->aim != AIM_NONE;
     channel_drop(approach);
-    if (!waiting || ((early || approach->aim == AIM_MOVE) && try_again(approach, reached)))
+    if (!waiting || ((early || approach->aim == AIM_MOVE) && try_again(approach, reached, why.status)))
         return;
     if (why.status == SLUICE_ECLOSED && approach->aim == AIM_HELLO)
         sluice_fail(&why, SLUICE_ECONNECT, "%s: the server closed the connection without an answer",
@@ -111,6 +111,9 @@ static int send_message(sluice_approach *approach, sluice_wire_writer *writer)
         sluice_secure_cleanse(writer->bytes, writer->size);
     sluice_wire_writer_fini(writer);
     approach->asked = status == SLUICE_OK;
+    /* Through ssh a password may have to be typed before the server hears it: there its answer is waited for from ready on. */
+    if (approach->asked && approach->ready)
+        sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + approach->setup.timeout_ns);
     return status;
 }
 
@@ -164,7 +167,9 @@ static void on_ready(void *user)
     approach->ready = true;
     approach->rtt_ns = sluice_channel_rtt(approach->channel);
     approach->server = *sluice_channel_peer(approach->channel);
-    if (approach->aim == AIM_HELLO && !approach->asked)
+    if (approach->aim == AIM_HELLO && approach->asked)
+        sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + approach->setup.timeout_ns);
+    else if (approach->aim == AIM_HELLO)
         fail_if(approach, say_hello(approach));
     else if (approach->aim == AIM_MOVE && approach->patience_ns > 0)
         sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + approach->patience_ns);
@@ -197,6 +202,7 @@ static void take_answer(sluice_approach *approach, sluice_hello_type type, const
         approach->aim = AIM_NONE;
         approach->asked = false;
         approach->attempts = 0;
+        sluice_timer_set(approach->timer, SLUICE_NEVER);
         if (hello) {
             approach->setup.calls->welcomed(approach->setup.user, welcome);
         } else {
@@ -276,6 +282,8 @@ static void on_timer(void *user, sluice_time now)
     if (approach->channel) {
         if (approach->aim == AIM_MOVE && approach->ready && !approach->asked)
             fail_if(approach, ask_to_move(approach));
+        else if (approach->aim != AIM_NONE && approach->asked)
+            fail_named(approach, SLUICE_ECONNECT, "the server takes the connection, but does not answer");
         return;
     }
     if (connect_to_server(approach, &error) != SLUICE_OK)
@@ -376,7 +384,9 @@ void sluice_approach_move(sluice_approach *approach, const sluice_keys *keys, sl
     approach->give_up = sluice_loop_now(approach->setup.loop) + approach->setup.timeout_ns;
     if (approach->finishing)
         channel_drop(approach);
-    if (status == SLUICE_OK && approach->channel && patience_ns == 0)
+    if (status == SLUICE_OK && approach->channel && (!approach->ready || approach->asked)) /* it will ask, or has asked */
+        sluice_timer_set(approach->timer, approach->asked ? approach->give_up : SLUICE_NEVER);
+    else if (status == SLUICE_OK && approach->channel && patience_ns == 0)
         status = ask_to_move(approach);
     else if (status == SLUICE_OK && approach->channel)
         sluice_timer_set(approach->timer, sluice_loop_now(approach->setup.loop) + patience_ns);

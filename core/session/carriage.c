@@ -71,11 +71,13 @@ static void send_copies(sluice_lane *lane)
 {
     sluice_packet *packets = lane->batch->packets + lane->batch_sent;
     size_t count = lane->batch_count - lane->batch_sent, handled;
+    lane->copying = true;
     for (uint32_t path = 1; path < lane->candidates; path++) {
         for (size_t i = 0; i < count; i++)
             packets[i].path = path;
         (void)sluice_endpoint_send(lane->endpoint, packets, count, &handled); /* what is not taken is lost on the way */
     }
+    lane->copying = false;
     for (size_t i = 0; i < count; i++)
         packets[i].path = 0;
 }
@@ -165,7 +167,8 @@ static void on_writable(void *user, sluice_time now)
 static void on_too_big(void *user, const sluice_packet *packets, size_t count)
 {
     sluice_lane *lane = user;
-    lane->ops->too_big(lane->transport->state, sluice_loop_now(lane->loop), packets, count);
+    if (!lane->copying) /* the first place's answer counts */
+        lane->ops->too_big(lane->transport->state, sluice_loop_now(lane->loop), packets, count);
 }
 
 /* ---- datagrams in ---- */

@@ -13,6 +13,8 @@
 #define PATIENCE_ROUNDS 4
 /* The same where nothing says whether the path lives: through ssh. */
 #define SSH_PATIENCE_NS (5 * SLUICE_SECOND)
+/* Sessions that the server forgets before anything came of them: something is wrong with it. */
+#define FRUITLESS_MOST 5
 
 static const sluice_session_calls session_calls;
 static const sluice_approach_calls approach_calls;
@@ -461,7 +463,7 @@ static void on_moved(void *user, sluice_channel **channel)
     sluice_transfer *transfer = user;
     sluice_error error = {0};
     char line[600];
-    if (!transfer->session)
+    if (!transfer->session || sluice_session_is_closed(transfer->session))
         return;
     if (transfer->live && sluice_session_on_datagrams(transfer->session)) {
         snprintf(line, sizeof line, "%s: datagrams do not arrive any more, but TCP does: going on over TCP",
@@ -475,17 +477,28 @@ static void on_moved(void *user, sluice_channel **channel)
         sluice_session_cancel(transfer->session, status, error.text);
 }
 
+static bool is_fruitless(const sluice_session *session)
+{
+    sluice_statistics statistics;
+    sluice_session_statistics(session, &statistics);
+    return statistics.files + statistics.skipped + statistics.moved_bytes == 0;
+}
+
 /* The server was restarted and knows nothing of us: what is there of the files is taken up by a new session. */
 static void on_gone(void *user)
 {
     sluice_transfer *transfer = user;
     char line[600];
-    if (!transfer->session)
+    if (!transfer->session || transfer->cancelled || sluice_session_is_finished(transfer->session))
         return;
-    snprintf(line, sizeof line, "%s: the server was restarted: going on with a new session", transfer->peer);
-    sluice_session_tell_warning(transfer->session, line);
-    transfer->again = true;
-    sluice_session_forget(transfer->session, SLUICE_EGONE, line, false);
+    snprintf(line, sizeof line,
+             "%s: the server no longer knows the session (it was restarted, or gave it up): going on with a new one",
+             transfer->peer);
+    transfer->fruitless = is_fruitless(transfer->session) ? transfer->fruitless + 1 : 0;
+    if (transfer->fruitless < FRUITLESS_MOST)
+        sluice_session_tell_warning(transfer->session, line);
+    transfer->again = transfer->fruitless < FRUITLESS_MOST;
+    sluice_session_forget(transfer->session, SLUICE_EGONE, line, !transfer->again);
 }
 
 static void take_next_address(sluice_post *post)
@@ -527,12 +540,13 @@ static void on_failed(void *user, const sluice_error *why)
     if (!transfer->session) {
         sluice_client_end_without_session(transfer, why->status, why->text);
     } else if (!transfer->live || sluice_session_is_cut(transfer->session)) {
-        int status = transfer->live ? why->status : SLUICE_ECONNECT;
+        /* In mid-session a server that cannot be reached is one that is silent. */
+        bool silent = transfer->live && why->status == SLUICE_ECONNECT;
+        int status = silent ? SLUICE_ETIMEOUT : transfer->live ? why->status : SLUICE_ECONNECT;
         sluice_session_forget(transfer->session, status, why->text, true);
     } else {
         /* What was silent may be heard again. */
-        sluice_log_say(transfer->log, SLUICE_LOG_INFO, "%s: no other way for the session: %s", transfer->peer,
-                       why->text);
+        sluice_log_say(transfer->log, SLUICE_LOG_INFO, "no other way for the session: %s", why->text);
     }
 }
 

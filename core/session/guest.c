@@ -15,6 +15,8 @@
 #define CONTENTION_STEP_NS (250 * SLUICE_MS)
 /* And four round trips.  A live peer is heard at least once a second: PROGRESS goes both ways and is reported. */
 #define DEAD_NS (2500 * SLUICE_MS)
+#define DEAD_ON_BYTES_NS (5 * SLUICE_SECOND) /* where TCP may be repeating a lost segment */
+#define HEARD_NS SLUICE_SECOND
 /* The same of a client whose ssh has ended: a network that is out for a moment leaves ssh alone. */
 #define DEAD_WITH_SSH_NS (5 * SLUICE_SECOND)
 
@@ -37,6 +39,7 @@ struct sluice_guest {
     sluice_time measured;    /* when what follows was looked at */
     uint64_t measured_bytes; /* IP bytes that had come */
     double excess_bits;      /* beyond the permitted rate, as a leaky bucket has them */
+    sluice_rate rate_most;   /* as the client was told when it was admitted; 0: none */
     const sluice_request *request;
     bool answered; /* a hello was judged: nothing but a move is expected on the set-up channel */
     bool refused;
@@ -206,7 +209,7 @@ static void on_session_ended(void *user, int status)
 static bool on_session_cut(void *user, const sluice_error *why)
 {
     sluice_guest *guest = user;
-    sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "%s: %s", guest->peer, why->text);
+    sluice_log_say(guest->server->log, SLUICE_LOG_INFO, "session %s: %s", guest->names.id, why->text);
     return !guest->server->serve->stdio;
 }
 
@@ -443,11 +446,19 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
 
 /* ---- newcomers and the dead ---- */
 
+/* What a newcomer says counts only while it is heard itself: else the whole host may be silent for a moment. */
+static bool is_heard(const sluice_guest *guest)
+{
+    sluice_duration srtt_ns;
+    return sluice_session_silence(guest->session, &srtt_ns) < HEARD_NS;
+}
+
 static bool has_newer(const sluice_guest *guest)
 {
     for (const sluice_guest *other = guest->server->guests; other; other = other->next)
         if (other->session && !other->session_ended && other->number > guest->number &&
-            sluice_address_same_host(&other->from, &guest->from))
+            memcmp(other->permit->id, guest->permit->id, sizeof guest->permit->id) == 0 &&
+            sluice_address_same_host(&other->from, &guest->from) && is_heard(other))
             return true;
     return false;
 }
@@ -457,7 +468,9 @@ static sluice_duration patience_with(const sluice_guest *guest)
 {
     if (guest->left)
         return DEAD_WITH_SSH_NS;
-    return has_newer(guest) ? DEAD_NS : 0;
+    if (!has_newer(guest))
+        return 0;
+    return sluice_session_on_datagrams(guest->session) ? DEAD_NS : DEAD_ON_BYTES_NS;
 }
 
 static void end_if_dead(sluice_guest *guest)
@@ -541,6 +554,7 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
     send_answer(guest, &writer);
     sluice_logbook_id(welcome.session_id, guest->names.id);
     guest->names.push = hello.push;
+    guest->rate_most = welcome.rate_most;
     guest->may_move = (welcome.features & SLUICE_FEATURE_MOVE) || strcmp(welcome.transport, "tcp") == 0;
     note_admission(guest, &welcome);
     status = make_session(guest, &hello, &welcome, error);
@@ -573,8 +587,8 @@ static int move_session(sluice_guest *guest, sluice_session *session, sluice_err
     return sluice_session_move(session, &guest->channel, error);
 }
 
-/* The guest that has the session, if the client proves to be the one of it.  Whoever knows no keys learns nothing: not even
- * whether there is such a session. */
+/* The guest that has the session, if the client proves to be the one of it.  Whoever knows no keys is told the same whether
+ * there is such a session or not. */
 static sluice_guest *find_joined(const sluice_guest *guest, const sluice_move_message *move)
 {
     uint8_t exported[SLUICE_SHA256_BYTES], join[SLUICE_SECRET_BYTES], proof[SLUICE_TICKET_PROOF_BYTES];
@@ -582,12 +596,14 @@ static sluice_guest *find_joined(const sluice_guest *guest, const sluice_move_me
     if (sluice_channel_export(guest->channel, SLUICE_EXPORTER_PROOF, exported, sizeof exported) != SLUICE_OK)
         return NULL;
     for (sluice_guest *other = guest->server->guests; other; other = other->next) {
-        const sluice_keys *keys = other->session && !other->session_ended ? sluice_session_keys(other->session) : NULL;
+        bool lives = other->session && !other->session_ended && !sluice_session_is_closed(other->session);
+        const sluice_keys *keys = lives ? sluice_session_keys(other->session) : NULL;
         if (keys && memcmp(keys->session_id, move->session_id, sizeof move->session_id) == 0 &&
             sluice_keys_join(keys, join) == SLUICE_OK && sluice_hello_prove(join, exported, proof) == SLUICE_OK &&
             sluice_secure_equal(proof, move->proof, sizeof proof))
             found = other;
     }
+    sluice_secure_cleanse(exported, sizeof exported);
     sluice_secure_cleanse(join, sizeof join);
     sluice_secure_cleanse(proof, sizeof proof);
     return found;
@@ -711,7 +727,7 @@ void sluice_guests_renew(sluice_server *server)
 
 static bool is_too_fast(sluice_guest *guest, sluice_time now)
 {
-    double rate = (double)guest->permit->max_rate, seconds = (double)(now - guest->measured) / SLUICE_SECOND;
+    double rate = (double)guest->rate_most, seconds = (double)(now - guest->measured) / SLUICE_SECOND;
     uint64_t bytes = sluice_session_received(guest->session);
     double excess = guest->excess_bits + (double)(bytes - guest->measured_bytes) * 8 - rate * EXCESS_SHARE * seconds;
     guest->measured = now;
@@ -723,7 +739,7 @@ static bool is_too_fast(sluice_guest *guest, sluice_time now)
 void sluice_guests_measure(sluice_server *server, sluice_time now)
 {
     for (sluice_guest *guest = server->guests; guest; guest = guest->next)
-        if (guest->session && !guest->session_ended && guest->names.push && guest->permit->max_rate &&
+        if (guest->session && !guest->session_ended && guest->names.push && guest->rate_most &&
             is_too_fast(guest, now))
             sluice_session_cancel(guest->session, SLUICE_ELIMIT, "the client sends faster than its ticket allows");
 }

@@ -40,6 +40,7 @@ struct sluice_lane {
     bool opening_installed[SLUICE_CRYPTO_SLOTS];
 
     uint32_t candidates; /* paths 0 to candidates - 1 may be the peer's; everything goes to all until one answers */
+    bool copying; /* a batch goes to the others of them */
     bool peer_known;
     bool heard;   /* an authentic packet came */
     bool closing; /* the session has closed the transport */

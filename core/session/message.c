@@ -32,8 +32,12 @@ int sluice_message_get_status(sluice_wire_reader *reader, char *sentence, size_t
     const uint8_t *bytes = sluice_wire_get_string(reader, &count);
     if (count > size - 1)
         count = size - 1;
-    for (size_t i = 0; i < count; i++)
-        sentence[i] = (char)(bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : bytes[i]);
+    for (size_t i = 0; i < count; i++) {
+        bool c1 = i > 0 && bytes[i - 1] == 0xc2 && bytes[i] >= 0x80 && bytes[i] < 0xa0; /* controls in UTF-8, too */
+        sentence[i] = (char)(bytes[i] < 0x20 || bytes[i] == 0x7f || c1 ? '?' : bytes[i]);
+        if (c1)
+            sentence[i - 1] = '?';
+    }
     sentence[count] = 0;
     return status;
 }

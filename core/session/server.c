@@ -149,6 +149,12 @@ void sluice_server_settle(sluice_server *server)
     if (!server->draining)
         return;
     tell_what_is_left(server);
+    if (server->session_count > 0)
+        return;
+    /* Until now a session that runs could be moved, or come back, over a new connection. */
+    sluice_tls_listener_free(server->listener);
+    server->listener = NULL;
+    sluice_guests_turn_away(server);
     if (server->guests == NULL)
         sluice_loop_stop(server->loop);
 }
@@ -158,9 +164,6 @@ static void begin_drain(sluice_server *server)
     if (server->draining)
         return;
     server->draining = true;
-    sluice_tls_listener_free(server->listener);
-    server->listener = NULL;
-    sluice_guests_turn_away(server);
     sluice_server_settle(server);
 }
 

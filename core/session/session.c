@@ -291,7 +291,8 @@ static int apply_rate(sluice_session *session, sluice_rate target_bps, sluice_ra
         limits.target_bps = session->max_rate;
     if (limits.target_bps && limits.minimum_bps > limits.target_bps)
         limits.minimum_bps = limits.target_bps;
-    if (policy && policy[0] && strcmp(policy, sluice_lane_congestion_name(session->lane)) != 0) {
+    /* TCP shares the path in its own way, but rates hold there as well. */
+    if (policy && policy[0] && !session->on_bytes && strcmp(policy, sluice_lane_congestion_name(session->lane)) != 0) {
         if (!control_allowed(session, policy))
             return sluice_fail(error, SLUICE_EACCESS, "congestion control %s is not allowed here", policy);
         int status = sluice_lane_congestion(session->lane, policy, error);
@@ -387,10 +388,12 @@ static void on_cut(void *user, const sluice_error *why)
     if (session->closing || session->finished) {
         session->closed = true;
         sluice_mover_closed(session->mover, SLUICE_OK, "", now);
-    } else if (session->calls->cut && session->calls->cut(session->user, why)) {
-        session->cut_until = now + session->timeout_ns;
-    } else {
+        return;
+    }
+    session->cut_until = now + session->timeout_ns; /* who is asked may fail at once, and ends a session that is cut */
+    if (!session->calls->cut || !session->calls->cut(session->user, why)) {
         char line[1000];
+        session->cut_until = 0;
         session->closed = true;
         snprintf(line, sizeof line, "%.850s; what arrived is kept, run the same command again to go on", why->text);
         sluice_mover_closed(session->mover, SLUICE_ECLOSED, line, now);
@@ -666,7 +669,8 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
 {
     sluice_time now = sluice_loop_now(session->loop);
     session->established = now;
-    session->first_answer_due = now + session->first_answer_ns;
+    /* A byte channel stands, or says that it is cut; the transport's time-out holds. */
+    session->first_answer_due = session->on_bytes ? SLUICE_NEVER : now + session->first_answer_ns;
     session->doubt_due = session->role == SLUICE_CLIENT && session->calls->silent && sluice_session_on_datagrams(session)
                              ? now + session->doubt_ns
                              : SLUICE_NEVER;
@@ -760,7 +764,7 @@ int sluice_session_move(sluice_session *session, sluice_channel **channel, sluic
     session->silent = false;
     session->on_bytes = true;
     session->cut_until = 0;
-    session->doubt_due = SLUICE_NEVER;
+    session->doubt_due = session->first_answer_due = SLUICE_NEVER;
     name_way(session);
     sluice_session_tell_statistics(session, SLUICE_EVENT_SESSION);
     settle_soon(session);
@@ -770,6 +774,16 @@ int sluice_session_move(sluice_session *session, sluice_channel **channel, sluic
 bool sluice_session_on_datagrams(const sluice_session *session)
 {
     return !session->on_bytes;
+}
+
+bool sluice_session_is_closed(const sluice_session *session)
+{
+    return session->closed;
+}
+
+bool sluice_session_is_finished(const sluice_session *session)
+{
+    return session->finished;
 }
 
 bool sluice_session_is_cut(const sluice_session *session)

@@ -95,6 +95,9 @@ void sluice_session_cancel(sluice_session *session, int status, const char *sent
 int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error);
 /* Whether they travel as datagrams. */
 bool sluice_session_on_datagrams(const sluice_session *session);
+/* Nothing goes or comes any more; `ended` is on its way. */
+bool sluice_session_is_closed(const sluice_session *session);
+bool sluice_session_is_finished(const sluice_session *session); /* the outcome is known */
 /* The byte channel that they travelled on has ended, and there is no other yet. */
 bool sluice_session_is_cut(const sluice_session *session);
 /* A client's: see sluice_lane_reconnect. */

@@ -67,7 +67,8 @@ static void report_send(void *subject, uint64_t argument)
     packet = sim_packet_new(flow->simulation, NULL, (uint32_t)(8 + count * sizeof(*out)));
     if (!packet)
         return;
-    memcpy(packet->data, &flow->socket_drops, 8);
+    uint64_t drops = flow->setup.receiver ? flow->setup.receiver->drops : 0;
+    memcpy(packet->data, &drops, 8);
     out = (sim_flow_arrival *)(void *)(packet->data + 8);
     for (int i = SIM_FLOW_RECENT - 1; i >= 0; i--) {
         if (flow->arrival_count[i])
@@ -101,22 +102,20 @@ static sluice_duration report_interval(const sim_flow *flow)
     return interval < SLUICE_MS / 10 ? SLUICE_MS / 10 : interval;
 }
 
-/* The socket as a queue that the receiver's CPU serves. */
-static bool socket_overflows(sim_flow *flow)
+static bool socket_overflows(sim_receiver *receiver, sluice_time now)
 {
-    sluice_time now = flow->simulation->now;
     sluice_duration each;
 
-    if (!flow->setup.receiver_pps)
+    if (!receiver || !receiver->pps)
         return false;
-    each = SLUICE_SECOND / flow->setup.receiver_pps;
-    if (flow->socket_free_at < now)
-        flow->socket_free_at = now;
-    if (flow->socket_free_at - now > each * flow->setup.receiver_queue) {
-        flow->socket_drops++;
+    each = SLUICE_SECOND / receiver->pps;
+    if (receiver->free_at < now)
+        receiver->free_at = now;
+    if (receiver->free_at - now > each * receiver->queue) {
+        receiver->drops++;
         return true;
     }
-    flow->socket_free_at += each;
+    receiver->free_at += each;
     return false;
 }
 
@@ -126,7 +125,7 @@ static void data_arrive(void *subject, sim_packet *packet)
     sluice_time now = flow->simulation->now;
     size_t count = flow->arrival_count[0];
 
-    if (!packet->damaged && !socket_overflows(flow)) {
+    if (!packet->damaged && !socket_overflows(flow->setup.receiver, now)) {
         if (count == flow->arrival_room[0]) {
             size_t room = count ? 2 * count : 64;
             sim_flow_arrival *grown = realloc(flow->arrivals[0], room * sizeof(*grown));

@@ -14,6 +14,14 @@
 #include "sim/instance.h"
 #include "sim/link.h"
 
+/* A socket as a queue that the receiver's CPU serves; several flows may share one, as sessions do a server's. */
+typedef struct sim_receiver {
+    uint64_t pps;   /* packets a second that the CPU takes; 0: any */
+    uint32_t queue; /* packets that the socket holds */
+    sluice_time free_at;
+    uint64_t drops;
+} sim_receiver;
+
 typedef struct sim_flow_setup {
     const sluice_plugin *plugin; /* kind congestion */
     const char *settings;        /* of the plugin; NULL: defaults */
@@ -23,8 +31,7 @@ typedef struct sim_flow_setup {
     uint32_t packet_bytes;          /* IP bytes; 0: 1500 */
     sluice_rate source_bps;         /* the application writes no faster; 0: always has data */
     sluice_duration host_jitter_ns; /* each wake-up of sender and receiver comes up to this late */
-    uint64_t receiver_pps;          /* packets a second that the receiver's CPU takes; 0: any */
-    uint32_t receiver_queue;        /* packets that its socket holds */
+    sim_receiver *receiver;         /* NULL: takes all there is */
     bool rtt_known;                 /* the set-up connection measured the rtt */
 } sim_flow_setup;
 
@@ -66,8 +73,8 @@ typedef struct sim_flow {
     /* Receiver. */
     sim_flow_arrival *arrivals[SIM_FLOW_RECENT];
     size_t arrival_count[SIM_FLOW_RECENT], arrival_room[SIM_FLOW_RECENT];
-    sluice_time report_at, socket_free_at;
-    uint64_t socket_drops, socket_drops_told;
+    sluice_time report_at;
+    uint64_t socket_drops_told;
     bool report_due;
 
     /* Results. */

@@ -8,6 +8,7 @@
  */
 #include "sim/flow.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 extern const sluice_plugin congestion_fair_LTX_sluice_plugin;
 extern const sluice_plugin congestion_fixed_LTX_sluice_plugin;
 
-#define FLOWS_MOST 10
+#define FLOWS_MOST 50
 
 typedef struct lab_row {
     const char *name;
@@ -27,11 +28,12 @@ typedef struct lab_row {
     double change_at, change_back, change_mbit; /* capacity; 0: never */
     double out_at, out_until;                   /* outage */
     double target_mbit, minimum_mbit;
-    unsigned receiver_pps; /* 0: any */
+    unsigned receiver_pps, receiver_queue; /* of all flows together; 0: any; 150 packets */
     bool fixed;
 
     double share, jain, queue_ms, lost; /* at least, at least, at most, at most; 0: not judged */
     double queue_most_bdp;              /* at most, at any time */
+    double spread;                      /* (most - least) / mean of the flows' rates, at most */
 } lab_row;
 
 static const lab_row rows[] = {
@@ -185,6 +187,31 @@ static const lab_row rows[] = {
      .seconds = 3,
      .share = 0.1,
      .lost = 0.02},
+    /* Fifty clients of a server whose loop takes 2.4 Gbit/s, with a socket of 8 MiB. */
+    {.name = "fifty share a receiver",
+     .rate_mbit = 10000,
+     .rtt_ms = 0.2,
+     .flows = 50,
+     .stagger = 0.01,
+     .receiver_pps = 200000,
+     .receiver_queue = 5400,
+     .from = 5,
+     .seconds = 15,
+     .share = 0.22,
+     .lost = 0.05,
+     .spread = 0.2},
+    {.name = "ten share a receiver at 20 ms",
+     .rate_mbit = 10000,
+     .rtt_ms = 20,
+     .flows = 10,
+     .stagger = 0.1,
+     .receiver_pps = 200000,
+     .receiver_queue = 5400,
+     .from = 15,
+     .seconds = 30,
+     .share = 0.2,
+     .lost = 0.05,
+     .jain = 0.95},
     {.name = "10 Gbit/s at 50 us",
      .rate_mbit = 10000,
      .rtt_ms = 0.05,
@@ -233,6 +260,7 @@ typedef struct lab {
     const lab_row *row;
     sim simulation;
     sim_link forward, back[2];
+    sim_receiver receiver;
     sim_flow flows[FLOWS_MOST];
     unsigned count;
     uint64_t delivered[FLOWS_MOST], sent[FLOWS_MOST], lost[FLOWS_MOST]; /* when judging began */
@@ -281,6 +309,7 @@ static void lab_init(lab *l, const lab_row *row)
     memset(l, 0, sizeof(*l));
     l->row = row;
     l->count = row->flows ? row->flows : 1;
+    l->receiver = (sim_receiver){.pps = row->receiver_pps, .queue = row->receiver_queue ? row->receiver_queue : 150};
     sim_init(&l->simulation, 1);
     links_init(l);
     for (unsigned i = 0; i < l->count; i++) {
@@ -289,8 +318,7 @@ static void lab_init(lab *l, const lab_row *row)
                                 .start = moment(i * row->stagger),
                                 .forward = &l->forward,
                                 .back = &l->back[i > 0],
-                                .receiver_pps = row->receiver_pps,
-                                .receiver_queue = 150,
+                                .receiver = &l->receiver,
                                 .limits = {(sluice_rate)(row->target_mbit * 1e6), 0, 1}};
 
         if (i == 0)
@@ -338,7 +366,7 @@ static void tell(lab *l)
 static bool judge(lab *l)
 {
     const lab_row *row = l->row;
-    double sum = 0, squares = 0, sent = 0, lost = 0, share, jain, queue, most;
+    double sum = 0, squares = 0, sent = 0, lost = 0, share, jain, queue, most, fastest = 0, slowest = HUGE_VAL, spread;
     bool ok;
 
     for (unsigned i = 0; i < l->count; i++) {
@@ -346,19 +374,24 @@ static bool judge(lab *l)
 
         sum += mbit;
         squares += mbit * mbit;
+        fastest = fmax(fastest, mbit);
+        slowest = fmin(slowest, mbit);
         sent += (double)(l->flows[i].sent_packets - l->sent[i]);
         lost += (double)(l->flows[i].lost_packets - l->lost[i]);
     }
     share = sum / (row->rate_mbit * (1 - row->loss));
     jain = squares > 0 ? sum * sum / (l->count * squares) : 0;
+    spread = sum > 0 ? (fastest - slowest) * l->count / sum : HUGE_VAL;
     queue = sim_link_queue_mean(&l->forward) * 8e-3 / row->rate_mbit;
     most = (double)l->forward.counts.queue_most_bytes / (row->rate_mbit * row->rtt_ms * 125);
     lost = sent > 0 ? lost / sent : 1;
     ok = share >= row->share && jain >= row->jain && (row->queue_ms <= 0 || queue <= row->queue_ms) &&
-         (row->lost <= 0 || lost <= row->lost) && (row->queue_most_bdp <= 0 || most <= row->queue_most_bdp);
-    printf("%s %-44s share %.3f (%.2f)  Jain %.3f (%.2f)  queue %.2f ms (%.0f)  lost %.2f %% (%.0f)  most %.2f BDP\n",
+         (row->lost <= 0 || lost <= row->lost) && (row->queue_most_bdp <= 0 || most <= row->queue_most_bdp) &&
+         (row->spread <= 0 || spread <= row->spread);
+    printf("%s %-44s share %.3f (%.2f)  Jain %.3f (%.2f)  queue %.2f ms (%.0f)  lost %.2f %% (%.0f)  most %.2f BDP  "
+           "spread %.2f (%.2f)\n",
            ok ? "ok  " : "FAIL", row->name, share, row->share, jain, row->jain, queue, row->queue_ms, lost * 100,
-           row->lost * 100, most);
+           row->lost * 100, most, spread, row->spread);
     return ok;
 }
 

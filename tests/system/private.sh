@@ -18,6 +18,8 @@ needs() { # TOOL...
     done
 }
 
+# Tests that take minutes of waiting need not be part of every run.
+[ "${SLUICE_LONG_TESTS:-yes}" = yes ] || { echo "skipped: SLUICE_LONG_TESTS=$SLUICE_LONG_TESTS" >&2; exit 77; }
 needs unshare nsenter mount ip
 
 if [ "${SLUICE_PRIVATE:-}" != yes ]; then

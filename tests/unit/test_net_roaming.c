@@ -50,6 +50,7 @@ static void received(void *user, sluice_time now, sluice_packet *packets, size_t
     (void)now;
     s->packets += (unsigned)count;
     s->path = packets[count - 1].path;
+    sluice_endpoint_confirm(s->endpoint, s->path); /* all are authentic here */
 }
 
 static void unreachable(void *user, int errnum)

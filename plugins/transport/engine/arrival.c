@@ -209,7 +209,7 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     engine->counts.packets_received++;
     engine->counts.wire_bytes_received += wire;
     engine->counts.last_received = engine->now;
-    if (!engine_on_bytes(engine)) { /* A late datagram has no say in where packets go. */
+    if (!engine_on_bytes(engine)) { /* A datagram that somebody hands over late has no say in where packets go. */
         engine_came came = came_of(engine, packet);
         engine_path_received(&engine->path, engine->host, &came);
     }
@@ -221,8 +221,10 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     engine_life_received(engine);
     wishes asks = {false, false};
     int status = frames_take(engine, packet, &asks);
-    if (status == SLUICE_EAGAIN)
+    if (status == SLUICE_EAGAIN && !engine_on_bytes(engine))
         return; /* No room for what it brought: as if it had been lost on the way. */
+    if (status == SLUICE_EAGAIN)
+        status = SLUICE_ELIMIT; /* There nothing is lost, and nothing comes again. */
     if (status == SLUICE_OK)
         status = engine_receipt_note(
             receipt, engine->host, packet->number,

@@ -10,6 +10,7 @@
 #define RUN_MOST 64  /* packets filled by one fetch */
 #define PAD_MOST 64u /* a packet so little short of full is padded, so that the batch can go on */
 #define REPORT_ROOM 1024u
+#define PROBE_TIME (10 * SLUICE_MS)
 #define PATH_FRAMES 20u   /* a challenge and an answer */
 #define PATH_RESERVE 512u /* of what may be sent to an address not validated, for challenges and reports */
 
@@ -464,10 +465,12 @@ static uint64_t allowance(const transport_engine *engine, uint32_t wire)
     return smaller(smaller(paced, window), path_room(engine) / wire);
 }
 
-/* A probe may not be larger than the pacer's burst: at low rates the largest sizes are not worth their time. */
+/* A probe takes at most PROBE_TIME of the line, or a burst: so no window of that time carries more than it would without.
+ * At low rates the largest sizes are not worth more. */
 uint64_t engine_probe_most(const transport_engine *engine)
 {
-    uint64_t most = engine->pacer.rate ? engine->pacer.burst : UINT64_MAX;
+    uint64_t most = engine->pacer.rate ? engine->pacer.rate / 8 / (SLUICE_SECOND / PROBE_TIME) : UINT64_MAX;
+    most = most < engine->pacer.burst ? engine->pacer.burst : most;
     uint64_t path = engine_path_room(&engine->path, 0);
     most = most < path ? most : path;
     return most > engine->setup.ip_bytes ? most - engine->setup.ip_bytes : 0;
@@ -523,7 +526,7 @@ static bool build_probe(builder *b)
     uint32_t bytes = engine_build_probe_bytes(engine);
     uint32_t body = bytes - engine->setup.seal_bytes;
     if (bytes == 0 || b->packets[0].capacity < bytes ||
-        engine_pacer_room(&engine->pacer, engine->now) < engine_wire_bytes(engine, body) || !begin(b))
+        engine_pacer_when(&engine->pacer, engine_wire_bytes(engine, body)) > engine->now || !begin(b))
         return false;
     b->end = b->packets[b->made].data + body;
     fields(b, ENGINE_FRAME_PING, NULL, 0, NULL);
