@@ -208,6 +208,28 @@ static void a_black_hole_is_left(void)
     pair_free(p);
 }
 
+/* What a full socket drops says nothing of the path: its size is found, and kept, as soon as the socket is emptied. */
+static void a_full_socket_is_no_black_hole(void)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        sluice_transport_setup setup[2];
+        sluice_transport_statistics sent;
+        pair_setup(setup);
+        pair *p = pair_new(setup);
+        p->seed = seed;
+        wanted = 20000000;
+        pair_send(p, 0, 2, 0, wanted);
+        p->end[0].path.overflow = 0.9;
+        pair_run(p, p->now + 3 * SLUICE_SECOND, NULL);
+        p->end[0].path.overflow = 0;
+        CU_ASSERT(pair_run(p, p->now + MINUTES(1), object_two_done));
+        pair_statistics(p, 0, &sent);
+        CU_ASSERT_EQUAL(sent.datagram_bytes, 1472);
+        CU_ASSERT_EQUAL(p->faults, 0);
+        pair_free(p);
+    }
+}
+
 /* Credit: the receiver takes nothing, so exactly its window is sent; then it takes all, and all comes. */
 static void credit_is_kept(void)
 {
@@ -497,6 +519,7 @@ int main(void)
         {"keys change in step", keys_change_in_step},
         {"the path's size is found", the_path_s_size_is_found},
         {"a black hole is left", a_black_hole_is_left},
+        {"a full socket is no black hole", a_full_socket_is_no_black_hole},
         {"credit is kept", credit_is_kept},
         {"ordered windows are kept", ordered_windows_are_kept},
         {"giving up leaks no credit", giving_up_leaks_no_credit},

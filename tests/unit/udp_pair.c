@@ -375,6 +375,10 @@ static void transmit(pair_end *end, sluice_packet *packet)
         end->drops++;
         return;
     }
+    if (chance(p, path->overflow)) {
+        p->ops->dropped(p->end[1 - end->index].state, ++end->overflown);
+        return;
+    }
     sluice_time at = p->now;
     if (path->rate) {
         at = end->link_free > at ? end->link_free : at;

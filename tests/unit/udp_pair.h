@@ -20,6 +20,7 @@ typedef struct pair_path {
     sluice_duration delay;
     sluice_rate rate; /* 0: no bottleneck */
     double loss, duplicate, reorder, corrupt;
+    double overflow; /* what the receiver's socket drops, and its engine is told of */
     sluice_duration reorder_by;
     uint32_t mtu; /* UDP payload that passes; 0: any */
     bool out;
@@ -63,6 +64,7 @@ typedef struct pair_end {
     sluice_sample last_sample;
     uint64_t last_number; /* of packets produced: must grow */
     uint64_t drops, probes, packets;
+    uint64_t overflown; /* of what this end sent */
     uint64_t largest, batch_most; /* bytes of a packet, packets of a batch */
     int refuse_open;              /* status of opened */
     uint64_t paced_from;          /* sliding check of the pacer */

@@ -4,7 +4,9 @@
 #define TRIES 3
 #define AGAIN (600 * SLUICE_SECOND) /* RFC 8899, PMTU_RAISE_TIMER */
 #define AFTER_HOLE (1 * SLUICE_SECOND)
+#define AFTER_OVERRUN (1 * SLUICE_SECOND)
 #define DEAD_LEAST 6 /* at 30 % loss six in a row are 0.07 % likely */
+#define DEAD_LEAST_OVERRUN 48 /* the same at 86 % */
 
 void engine_pmtud_init(engine_pmtud *pmtud, uint32_t least, uint32_t most)
 {
@@ -99,12 +101,16 @@ bool engine_pmtud_acked(engine_pmtud *pmtud, sluice_time now, uint32_t bytes)
     return true;
 }
 
-void engine_pmtud_lost(engine_pmtud *pmtud, sluice_time now, uint32_t bytes)
+void engine_pmtud_lost(engine_pmtud *pmtud, sluice_time now, uint32_t bytes, bool overrun)
 {
     engine_pmtud_size *size = find(pmtud, bytes);
     if (!size || !size->flying)
         return;
     size->flying = false;
+    if (overrun) {
+        pmtud->next = now + AFTER_OVERRUN;
+        return;
+    }
     size->tries++;
     settle(pmtud, now);
 }
@@ -145,8 +151,9 @@ void engine_pmtud_packet_lost(engine_pmtud *pmtud, sluice_time sent, uint32_t by
 }
 
 bool engine_pmtud_packet_acked(engine_pmtud *pmtud, sluice_time now, sluice_time sent, uint32_t bytes,
-                               sluice_duration pto)
+                               sluice_duration pto, bool overrun)
 {
+    uint32_t least = overrun ? DEAD_LEAST_OVERRUN : DEAD_LEAST;
     uint32_t large = pmtud->dead_count ? pmtud->dead_least : pmtud->sizes[pmtud->current].bytes;
 
     if (bytes > pmtud->sizes[0].bytes && bytes >= large) {
@@ -156,7 +163,7 @@ bool engine_pmtud_packet_acked(engine_pmtud *pmtud, sluice_time now, sluice_time
         }
         return false;
     }
-    if (pmtud->dead_count < DEAD_LEAST || sent < pmtud->dead_since + 3 * pto)
+    if (pmtud->dead_count < least || sent < pmtud->dead_since + 3 * pto)
         return false;
     for (uint32_t i = 1; i < pmtud->count; i++)
         pmtud->sizes[i].tries = 0;

@@ -36,17 +36,19 @@ uint32_t engine_pmtud_probe(const engine_pmtud *pmtud, sluice_time now, uint64_t
 /* When engine_pmtud_probe will have one: SLUICE_NEVER while probes are under way. */
 sluice_time engine_pmtud_wake(const engine_pmtud *pmtud, uint64_t most);
 
-/* What became of a probe of that size.  All return true when the size in use changed. */
+/* What became of a probe of that size.  All that return a bool return true when the size in use changed.  overrun: the
+ * peer's socket overflowed of late, so that what was lost says little of the path.  Such a probe is not counted, and is
+ * sent again. */
 void engine_pmtud_sent(engine_pmtud *pmtud, uint32_t bytes);
 bool engine_pmtud_acked(engine_pmtud *pmtud, sluice_time now, uint32_t bytes);
-void engine_pmtud_lost(engine_pmtud *pmtud, sluice_time now, uint32_t bytes);
+void engine_pmtud_lost(engine_pmtud *pmtud, sluice_time now, uint32_t bytes, bool overrun);
 /* The kernel says that this size does not go. */
 bool engine_pmtud_refused(engine_pmtud *pmtud, sluice_time now, uint32_t bytes);
 
 /* Evidence from ordinary packets; bytes: of UDP payload.  Those of the least size say nothing by their death: they are
- * assumed to pass. */
+ * assumed to pass.  With an overrun more of them must die before they count as a black hole. */
 void engine_pmtud_packet_lost(engine_pmtud *pmtud, sluice_time sent, uint32_t bytes);
 bool engine_pmtud_packet_acked(engine_pmtud *pmtud, sluice_time now, sluice_time sent, uint32_t bytes,
-                               sluice_duration pto);
+                               sluice_duration pto, bool overrun);
 
 #endif

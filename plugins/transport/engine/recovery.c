@@ -10,6 +10,7 @@
 #define PROBE_BACKOFF_MOST (500 * SLUICE_MS) /* so that the end of an outage is noticed soon */
 #define PROBE_FIRST_MOST (200 * SLUICE_MS)   /* until the peer is heard: a path that was shut may open at any time */
 #define PROBES 2
+#define OVERRUN_LEAST (100 * SLUICE_MS) /* an overflow of the peer's socket explains losses for so long at least */
 #define REPEAT_SHARE 333 /* of the bytes sent, one in so many may be a repeat at the end */
 
 void engine_recovery_init(transport_engine *engine)
@@ -48,11 +49,17 @@ static int record_acked(transport_engine *engine, uint64_t number, const engine_
     }
 }
 
+/* The peer's socket overflowed when that which is found lost now was under way. */
+static bool is_overrun(const transport_engine *engine)
+{
+    return engine->now < engine->recovery.overrun_until;
+}
+
 static int record_lost(transport_engine *engine, const engine_record *record)
 {
     switch (record->kind) {
     case ENGINE_RECORD_PROBE:
-        engine_pmtud_lost(&engine->pmtud, engine->now, record->bytes);
+        engine_pmtud_lost(&engine->pmtud, engine->now, record->bytes, is_overrun(engine));
         return SLUICE_OK;
     case ENGINE_RECORD_STOP:
     case ENGINE_RECORD_CREDIT:
@@ -273,7 +280,7 @@ static void learn(transport_engine *engine, uint64_t number, const engine_sent *
     rate_note(engine, sent);
     if (!probe && !engine_on_bytes(engine) &&
         engine_pmtud_packet_acked(&engine->pmtud, engine->now, sent->sent, sent->wire_bytes - engine->setup.ip_bytes,
-                                  engine_rtt_pto(&engine->rtt)))
+                                  engine_rtt_pto(&engine->rtt), is_overrun(engine)))
         engine_resized(engine);
 }
 
@@ -422,6 +429,8 @@ int engine_recovery_report(transport_engine *engine, const uint8_t *body, size_t
     sample_begin(engine);
     recovery->sample.ce_packets = grown(&recovery->ce_packets, report.ce_packets);
     recovery->sample.receiver_drop_packets = grown(&recovery->drop_packets, report.drop_packets);
+    if (recovery->sample.receiver_drop_packets > 0)
+        recovery->overrun_until = engine->now + 3 * engine_rtt_pto(&engine->rtt) + OVERRUN_LEAST;
     engine->counts.receiver_drop_packets = recovery->drop_packets;
     engine_outgoing_credit(engine, report.credit);
     measure(engine, &report, received);

@@ -46,6 +46,7 @@ typedef struct engine_recovery {
     sluice_rate rate;
     sluice_duration queue;
     uint64_t ce_packets, drop_packets; /* as last told */
+    sluice_time overrun_until; /* what is lost before was likely lost by the peer's socket */
 
     sluice_sample sample; /* being gathered */
     uint64_t rate_prior_delivered;
