@@ -2,31 +2,7 @@
 /* udp.c - transport `udp`: the engine on datagrams; it may move to a byte channel when they do not come through. */
 #include "engine/engine.h"
 
-static const sluice_transport_ops ops = {
-    .carriage = SLUICE_CARRIAGE_DATAGRAM,
-    .init = engine_init_datagrams,
-    .fini = engine_fini,
-    .inspect = engine_inspect,
-    .receive = engine_receive,
-    .produce = engine_produce,
-    .next_wake = engine_next_wake,
-    .too_big = engine_too_big,
-    .dropped = engine_dropped,
-    .open = engine_open,
-    .offer = engine_offer,
-    .finish = engine_finish,
-    .ready = engine_ready,
-    .abort = engine_abort,
-    .skip = engine_skip,
-    .consumed = engine_consumed,
-    .consumed_ordered = engine_consumed_ordered,
-    .stop = engine_stop,
-    .control = engine_control,
-    .close = engine_close,
-    .statistics = engine_statistics,
-    .waits = engine_waits,
-    .move = engine_move,
-};
+static const sluice_transport_ops ops = ENGINE_OPS(SLUICE_CARRIAGE_DATAGRAM, engine_init_datagrams);
 
 SLUICE_PLUGIN_DEFINE(transport, udp, SLUICE_TRANSPORT, SLUICE_TRANSPORT_ABI, .name = "udp", .version = "1.1",
                      .summary = "Blocks over UDP: exact reports, no head-of-line blocking, path discovery.",

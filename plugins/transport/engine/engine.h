@@ -170,4 +170,32 @@ void engine_life_moved(transport_engine *engine);
 /* Ends the session because of the peer's or our own fault: CLOSED with that status, and CLOSE to the peer. */
 void engine_life_break(transport_engine *engine, int status, const char *reason);
 
+/* The calls of a transport whose sessions start on that kind of channel. */
+#define ENGINE_OPS(channel, start)                                                                                     \
+    {                                                                                                                  \
+        .carriage = (channel),                                                                                         \
+        .init = (start),                                                                                               \
+        .fini = engine_fini,                                                                                           \
+        .inspect = engine_inspect,                                                                                     \
+        .receive = engine_receive,                                                                                     \
+        .produce = engine_produce,                                                                                     \
+        .next_wake = engine_next_wake,                                                                                 \
+        .too_big = engine_too_big,                                                                                     \
+        .dropped = engine_dropped,                                                                                     \
+        .open = engine_open,                                                                                           \
+        .offer = engine_offer,                                                                                         \
+        .finish = engine_finish,                                                                                       \
+        .ready = engine_ready,                                                                                         \
+        .abort = engine_abort,                                                                                         \
+        .skip = engine_skip,                                                                                           \
+        .consumed = engine_consumed,                                                                                   \
+        .consumed_ordered = engine_consumed_ordered,                                                                   \
+        .stop = engine_stop,                                                                                           \
+        .control = engine_control,                                                                                     \
+        .close = engine_close,                                                                                         \
+        .statistics = engine_statistics,                                                                               \
+        .waits = engine_waits,                                                                                         \
+        .move = engine_move,                                                                                           \
+    }
+
 #endif
