@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/datagram.h"
 
+#include "net/sieve.h"
 #include "net/socket.h"
 #include <assert.h>
 #include <errno.h>
@@ -39,6 +40,7 @@ TAILQ_HEAD(endpoints, sluice_endpoint);
 struct sluice_datagram {
     sluice_loop *loop;
     sluice_socket udp;
+    sluice_sieve sieve;
     sluice_watch *watch;
     sluice_timer *pause;
     sluice_time reconnect_from; /* not by itself before */
@@ -55,7 +57,7 @@ struct sluice_datagram {
 
 /* ---- the table of ids ---- */
 
-/* Ids are random but for their first byte, which names the worker. */
+/* Ids are random but for their first byte, which names the worker, and the sieve's mark, which is a hash. */
 static sluice_endpoint **bucket_of(const sluice_datagram *datagram, uint64_t id)
 {
     return &datagram->buckets[id & (datagram->bucket_count - 1)];
@@ -532,11 +534,15 @@ int sluice_datagram_new(sluice_datagram **out, sluice_loop *loop, const sluice_d
     datagram->loop = loop;
     TAILQ_INIT(&datagram->touched);
     TAILQ_INIT(&datagram->waiting);
+    datagram->sieve.fd = -1;
     int status = sluice_socket_init(&datagram->udp, setup, error);
     if (status != SLUICE_OK) {
         free(datagram);
         return status;
     }
+    if (setup->sieve && !setup->share_port && !datagram->udp.connected)
+        sluice_sieve_init(&datagram->sieve, datagram->udp.fd, datagram->udp.family, &datagram->udp.local,
+                          datagram->udp.statistics.coalescing);
     datagram->bucket_count = BUCKETS_FIRST;
     datagram->buckets = calloc(BUCKETS_FIRST, sizeof(sluice_endpoint *));
     if (!datagram->buckets || sluice_watch_new(&datagram->watch, loop, datagram->udp.fd, ready, datagram) != SLUICE_OK
@@ -564,6 +570,7 @@ void sluice_datagram_free(sluice_datagram *datagram)
     }
     sluice_timer_free(datagram->pause);
     sluice_watch_free(datagram->watch);
+    sluice_sieve_fini(&datagram->sieve);
     sluice_socket_fini(&datagram->udp);
     free(datagram->buckets);
     free(datagram);
@@ -593,6 +600,11 @@ void sluice_datagram_batch_give(sluice_datagram *datagram, sluice_batch *batch)
     datagram->spare = batch;
 }
 
+uint64_t sluice_datagram_id(const sluice_datagram *datagram, uint64_t random)
+{
+    return sluice_sieve_mark(&datagram->sieve, random);
+}
+
 const sluice_address *sluice_datagram_local(const sluice_datagram *datagram)
 {
     return &datagram->udp.local;
@@ -601,6 +613,7 @@ const sluice_address *sluice_datagram_local(const sluice_datagram *datagram)
 void sluice_datagram_statistics_get(const sluice_datagram *datagram, sluice_datagram_statistics *out)
 {
     *out = datagram->udp.statistics;
+    out->stranger_packets += sluice_sieve_count(&datagram->sieve);
 }
 
 int sluice_endpoint_new(sluice_endpoint **out, sluice_datagram *datagram, uint64_t id, const sluice_address *peer,

@@ -32,6 +32,7 @@ typedef struct sluice_datagram_setup {
     uint64_t buffer_bytes;        /* of the socket, each way; 0: 8 MiB; the system's limits may cut it */
     uint16_t port_least, port_most; /* bind to the first free port of the range instead of local's; 0: no range */
     bool share_port;              /* SO_REUSEPORT */
+    bool sieve; /* a server's: ids come from sluice_datagram_id, the kernel throws others away (sieve.h) */
     bool segment_off, coalesce_off; /* do without UDP_SEGMENT, without UDP_GRO (tests, broken drivers) */
 } sluice_datagram_setup;
 
@@ -39,7 +40,7 @@ typedef struct sluice_datagram_setup {
 typedef struct sluice_datagram_statistics {
     uint64_t sent_packets, sent_bytes, send_calls;             /* bytes of UDP payload */
     uint64_t received_packets, received_bytes, receive_calls;
-    uint64_t stranger_packets; /* id unknown, or too short to have one */
+    uint64_t stranger_packets; /* id unknown, or too short to have one, those in the sieve included */
     uint64_t dropped_packets;  /* by our own socket, its buffer being full (SO_RXQ_OVFL) */
     uint64_t crowded_packets;  /* from one address more than an endpoint keeps: a path made room for it */
     uint64_t refused_packets;  /* by the kernel as too big */
@@ -68,6 +69,9 @@ int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error);
 /* A batch to produce packets in; kept by the channel, so that idle endpoints need none.  NULL: no memory. */
 sluice_batch *sluice_datagram_batch_take(sluice_datagram *datagram);
 void sluice_datagram_batch_give(sluice_datagram *datagram, sluice_batch *batch); /* NULL is fine */
+
+/* Makes an id that passes the channel's sieve out of a random one; the highest 48 bits stay. */
+uint64_t sluice_datagram_id(const sluice_datagram *datagram, uint64_t random);
 
 const sluice_address *sluice_datagram_local(const sluice_datagram *datagram); /* with the true port */
 void sluice_datagram_statistics_get(const sluice_datagram *datagram, sluice_datagram_statistics *out);

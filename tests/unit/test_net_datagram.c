@@ -102,11 +102,11 @@ static void unreachable(void *user, int errnum)
 static const sluice_endpoint_calls calls = {
     .received = received, .settled = settled, .too_big = too_big, .unreachable = unreachable};
 
-static void pair_open(pair *p, const char *host, bool segment_off, bool coalesce_off)
+static void pair_open_with(pair *p, const char *host, const sluice_datagram_setup *server)
 {
     memset(p, 0, sizeof(*p));
     p->at_server.times_ok = p->at_server.contents_ok = p->at_client.times_ok = p->at_client.contents_ok = true;
-    sluice_datagram_setup setup = {.segment_off = segment_off, .coalesce_off = coalesce_off};
+    sluice_datagram_setup setup = *server;
     sluice_error error = {0};
     CU_ASSERT_EQUAL_FATAL(sluice_loop_new(&p->loop, &error), SLUICE_OK);
     CU_ASSERT_EQUAL_FATAL(sluice_batch_init(&p->batch), SLUICE_OK);
@@ -122,6 +122,12 @@ static void pair_open(pair *p, const char *host, bool segment_off, bool coalesce
     CU_ASSERT_EQUAL_FATAL(
         sluice_endpoint_new(&p->at_client.endpoint, p->client, CLIENT_ID, NULL, &calls, &p->at_client, &error),
         SLUICE_OK);
+}
+
+static void pair_open(pair *p, const char *host, bool segment_off, bool coalesce_off)
+{
+    sluice_datagram_setup setup = {.segment_off = segment_off, .coalesce_off = coalesce_off};
+    pair_open_with(p, host, &setup);
 }
 
 static void pair_close(pair *p)
@@ -269,6 +275,47 @@ static void strangers_are_counted_and_forgotten(void)
     pair_step(&p);
     CU_ASSERT_EQUAL(p.at_client.packets, 0);
     pair_close(&p);
+}
+
+/* What has no mark never reaches the server's socket; what has one does, as without a sieve. */
+static void strangers_stay_in_the_sieve(void)
+{
+    for (unsigned way = 0; way < 4; way++) {
+        pair p;
+        sluice_datagram_setup setup = {.sieve = true, .coalesce_off = way & 2};
+        sluice_datagram *second;
+        pair_open_with(&p, way & 1 ? "::1" : "127.0.0.1", &setup);
+        uint64_t id = sluice_datagram_id(p.server, UINT64_C(0x1122334455667788));
+        CU_ASSERT_EQUAL(id >> 16, UINT64_C(0x112233445566));
+        CU_ASSERT_EQUAL(sluice_datagram_id(p.client, id), id);
+        sluice_endpoint_free(p.at_server.endpoint);
+        CU_ASSERT_EQUAL_FATAL(
+            sluice_endpoint_new(&p.at_server.endpoint, p.server, id, NULL, &calls, &p.at_server, NULL), SLUICE_OK);
+        for (unsigned bit = 0; bit < 16; bit++)
+            packet_write(&p.batch.packets[bit], id ^ UINT64_C(1) << bit, 0, 100);
+        packet_write(&p.batch.packets[16], id, 0, 8);
+        packet_write(&p.batch.packets[17], id, 0, 0);
+        size_t handled = 0;
+        CU_ASSERT_EQUAL(sluice_endpoint_send(p.at_client.endpoint, p.batch.packets, 18, &handled), SLUICE_OK);
+        CU_ASSERT_EQUAL(handled, 18);
+        send_equal(&p, p.at_client.endpoint, id, 64, 1400, true);
+        pair_step(&p);
+        numbers_are_in_order(&p.at_server, 64);
+        sluice_datagram_statistics in;
+        sluice_datagram_statistics_get(p.server, &in);
+        CU_ASSERT_EQUAL(in.received_packets, 64);
+        CU_ASSERT(in.stranger_packets == 18 || in.coalescing);
+        CU_ASSERT(in.stranger_packets > 0);
+        CU_ASSERT_EQUAL(in.dropped_packets, 0);
+        sluice_endpoint_adopt(p.at_server.endpoint, p.at_server.paths[0]);
+        send_equal(&p, p.at_server.endpoint, CLIENT_ID, 3, 100, false);
+        pair_step(&p);
+        numbers_are_in_order(&p.at_client, 3);
+        /* The port is ours alone all the same. */
+        setup.local = sluice_datagram_local(p.server);
+        CU_ASSERT_EQUAL(sluice_datagram_new(&second, p.loop, &setup, NULL), SLUICE_ECONNECT);
+        pair_close(&p);
+    }
 }
 
 static void endpoint_may_be_freed_inside_received(void)
@@ -553,6 +600,7 @@ int main(void)
         {"sizes of a mixed batch are kept", sizes_of_a_mixed_batch_are_kept},
         {"server answers by the path it heard", server_answers_by_the_path_it_heard},
         {"strangers are counted and forgotten", strangers_are_counted_and_forgotten},
+        {"strangers stay in the sieve", strangers_stay_in_the_sieve},
         {"endpoint may be freed inside received", endpoint_may_be_freed_inside_received},
         {"many ids are told apart", many_ids_are_told_apart},
         {"strange addresses cannot push out a confirmed path", strange_addresses_cannot_push_out_a_confirmed_path},
