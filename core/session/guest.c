@@ -353,7 +353,8 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "no random numbers to be had");
     welcome->connection_id &= UINT64_MAX >> 8; /* the first byte names the worker: there is one */
-    welcome->connection_id = sluice_datagram_id(server->datagram, welcome->connection_id);
+    if (server->datagram) /* behind ssh there may be none */
+        welcome->connection_id = sluice_datagram_id(server->datagram, welcome->connection_id);
     return SLUICE_OK;
 }
 
