@@ -11,26 +11,13 @@
 #define PROGRESS_NS SLUICE_SECOND
 #define REQUEST_NS (30 * SLUICE_SECOND) /* from admission to the client's whole request */
 #define KEEPALIVE_NS (15 * SLUICE_SECOND)
-/* A peer whose first datagram does not come in this time, or in so many round trips, is behind a filter: the set-up
- * connection stood a moment ago.  Longer than the lost first flights of any path that is of use. */
-#define FIRST_ANSWER_NS (5 * SLUICE_SECOND)
-#define FIRST_ANSWER_ROUNDS 20
-/* When a client that has another way begins to look for it: CONTRACT's auto. */
-#define DOUBT_NS (3 * SLUICE_SECOND)
-#define DOUBT_ROUNDS 4
-/* The same in the middle of a session: a live peer is heard at least once a second, as PROGRESS goes both ways. */
-#define SILENCE_NS (2500 * SLUICE_MS)
-/* On a byte channel, where TCP may be repeating a lost segment. */
-#define SILENCE_BYTES_NS (5 * SLUICE_SECOND)
-/* The same after the peer has closed the set-up connection, which it does when it has heard us, or has given up. */
-#define ORPHAN_NS (2 * SLUICE_SECOND)
 /* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
 #define IN_FLIGHT_MOST (UINT64_C(256) << 20)
 
 /* After the last message of this side has reached the peer, who then closes the session; and four round trips. */
 #define CLOSE_PATIENCE_NS SLUICE_SECOND
 
-static void settle_soon(sluice_session *session)
+void sluice_session_settle(sluice_session *session)
 {
     if (session->settle_posted || session->ending)
         return;
@@ -86,7 +73,7 @@ static void end_if_over(sluice_session *session)
 static sluice_mover *moved(void *user)
 {
     sluice_session *session = user;
-    settle_soon(session);
+    sluice_session_settle(session);
     return session->mover;
 }
 
@@ -179,7 +166,7 @@ static void on_event(void *user, const sluice_transport_event *event)
 {
     sluice_session *session = user;
     char line[400];
-    settle_soon(session);
+    sluice_session_settle(session);
     switch (event->type) {
     case SLUICE_TRANSPORT_READY:
         session->first_answer_due = session->doubt_due = SLUICE_NEVER;
@@ -333,7 +320,7 @@ static void on_wake(void *user)
 {
     sluice_session *session = user;
     sluice_lane_wake(session->lane);
-    settle_soon(session);
+    sluice_session_settle(session);
 }
 
 /* What the peer says, and what it did wrong, is told with its name. */
@@ -360,7 +347,7 @@ static void on_finished(void *user, int status, const char *sentence)
     if (sluice_mover_complete(session->mover) ? sluice_session_sending(session)
                                               : session->role == SLUICE_CLIENT || status == SLUICE_ECANCELLED)
         close_lane(session);
-    settle_soon(session);
+    sluice_session_settle(session);
 }
 
 static const sluice_mover_calls mover_calls = {
@@ -377,68 +364,6 @@ static const sluice_mover_calls mover_calls = {
     .finished = on_finished,
 };
 
-/* ---- ways that end and begin ---- */
-
-/* Whoever is closing has nothing to lose by it. */
-static void on_cut(void *user, const sluice_error *why)
-{
-    sluice_session *session = user;
-    sluice_time now = sluice_loop_now(session->loop);
-    settle_soon(session);
-    if (session->closing || session->finished) {
-        session->closed = true;
-        sluice_mover_closed(session->mover, SLUICE_OK, "", now);
-        return;
-    }
-    session->cut_until = now + session->timeout_ns; /* who is asked may fail at once, and ends a session that is cut */
-    if (!session->calls->cut || !session->calls->cut(session->user, why)) {
-        char line[1000];
-        session->cut_until = 0;
-        session->closed = true;
-        snprintf(line, sizeof line, "%.850s; what arrived is kept, run the same command again to go on", why->text);
-        sluice_mover_closed(session->mover, SLUICE_ECLOSED, line, now);
-    }
-}
-
-static void cut_for_too_long(sluice_session *session)
-{
-    char line[500];
-    session->cut_until = 0;
-    session->closed = true;
-    snprintf(line, sizeof line,
-             "%s: the connection was cut and did not come back within %u s; what arrived is kept, run the same command "
-             "again to go on",
-             session->peer, (unsigned)(session->timeout_ns / SLUICE_SECOND));
-    sluice_mover_closed(session->mover, SLUICE_ETIMEOUT, line, sluice_loop_now(session->loop));
-}
-
-static void doubt(sluice_session *session)
-{
-    session->doubt_due = SLUICE_NEVER;
-    if (!session->calls->silent || !session->calls->silent(session->user, false))
-        return;
-    session->silent = true;
-    session->first_answer_due = SLUICE_NEVER;
-}
-
-/* Notices that a live path has died, and that it lives again. */
-static void listen_for_peer(sluice_session *session)
-{
-    sluice_duration srtt_ns, silence = sluice_session_silence(session, &srtt_ns);
-    sluice_duration most = session->on_bytes ? SILENCE_BYTES_NS : SILENCE_NS;
-    most = most > DOUBT_ROUNDS * srtt_ns ? most : DOUBT_ROUNDS * srtt_ns;
-    if (!session->calls->silent || session->finished || session->first_answer_due != SLUICE_NEVER || session->cut_until)
-        return;
-    if (!session->silent && silence > most && session->doubt_due == SLUICE_NEVER) {
-        session->silent = true;
-        (void)session->calls->silent(session->user, true);
-    } else if (session->silent && silence < most / 2) {
-        session->silent = false;
-        if (session->calls->back)
-            session->calls->back(session->user);
-    }
-}
-
 /* ---- time ---- */
 
 static void tick(sluice_session *session, sluice_time now)
@@ -450,7 +375,7 @@ static void tick(sluice_session *session, sluice_time now)
     sluice_session_limiting_feed(session, &own, &mover);
     session->next_tick = now + TICK_NS;
     close_if_due(session, now, own.srtt_ns);
-    listen_for_peer(session);
+    sluice_session_way_tick(session);
     if (now < session->next_progress)
         return;
     session->rate_bps = (sluice_rate)((double)(own.wire_bytes_sent - session->last_wire_bytes) * 8 /
@@ -463,19 +388,6 @@ static void tick(sluice_session *session, sluice_time now)
         sluice_session_tell_statistics(session, SLUICE_EVENT_PROGRESS);
 }
 
-/* Nothing ever came over UDP though TCP stood: a filter, or the peer is gone. */
-static void first_answer_missing(sluice_session *session)
-{
-    session->first_answer_due = SLUICE_NEVER;
-    session->closed = true;
-    char line[500];
-    snprintf(line, sizeof line,
-             "UDP to %s got no answer within %u s, though TCP reaches it: allow UDP on that port in the firewalls "
-             "between, or use --transport auto or tcp",
-             session->udp, (unsigned)(session->first_answer_ns / SLUICE_SECOND));
-    sluice_mover_closed(session->mover, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
-}
-
 /* Who was admitted and asks for nothing holds a place that others may want. */
 static void request_missing(sluice_session *session)
 {
@@ -485,12 +397,7 @@ static void request_missing(sluice_session *session)
 
 static void run_due(sluice_session *session, sluice_time now)
 {
-    if (now >= session->first_answer_due)
-        first_answer_missing(session);
-    if (now >= session->doubt_due)
-        doubt(session);
-    if (session->cut_until && now >= session->cut_until)
-        cut_for_too_long(session);
+    sluice_session_way_due(session, now);
     if (now >= session->request_due)
         request_missing(session);
     if (sluice_mover_next_wake(session->mover) <= now)
@@ -507,10 +414,8 @@ static void arm(sluice_session *session)
         return;
     if (mover < when)
         when = mover;
-    if (session->first_answer_due < when)
-        when = session->first_answer_due;
-    if (session->doubt_due < when)
-        when = session->doubt_due;
+    if (sluice_session_way_wake(session) < when)
+        when = sluice_session_way_wake(session);
     sluice_timer_set(session->timer, when);
 }
 
@@ -572,7 +477,7 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
                 .initial_rtt_ns = setup->initial_rtt_ns,
             },
         .calls = &lane_calls,
-        .cut = on_cut,
+        .cut = sluice_session_on_cut,
         .user = session,
     };
     return sluice_lane_new(&lane, &session->lane, error);
@@ -637,10 +542,7 @@ int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, 
     session->timeout_ns = setup->timeout_ns;
     session->on_bytes = setup->channel != NULL;
     session->settle.run = on_settle;
-    sluice_duration rounds_ns = FIRST_ANSWER_ROUNDS * setup->initial_rtt_ns;
-    session->first_answer_ns = rounds_ns > FIRST_ANSWER_NS ? rounds_ns : FIRST_ANSWER_NS;
-    rounds_ns = DOUBT_ROUNDS * setup->initial_rtt_ns;
-    session->doubt_ns = rounds_ns > DOUBT_NS ? rounds_ns : DOUBT_NS;
+    sluice_session_way_init(session, setup->initial_rtt_ns);
     int status = session_init(session, setup, error);
     if (status != SLUICE_OK) {
         sluice_session_free(session);
@@ -669,11 +571,7 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
 {
     sluice_time now = sluice_loop_now(session->loop);
     session->established = now;
-    /* A byte channel stands, or says that it is cut; the transport's time-out holds. */
-    session->first_answer_due = session->on_bytes ? SLUICE_NEVER : now + session->first_answer_ns;
-    session->doubt_due = session->role == SLUICE_CLIENT && session->calls->silent && sluice_session_on_datagrams(session)
-                             ? now + session->doubt_ns
-                             : SLUICE_NEVER;
+    sluice_session_way_start(session, now);
     session->request_due = session->role == SLUICE_SERVER ? now + REQUEST_NS : SLUICE_NEVER;
     session->next_tick = now + TICK_NS;
     session->next_progress = now + PROGRESS_NS;
@@ -700,7 +598,7 @@ int sluice_session_attach(sluice_session *session, const sluice_store *store, sl
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot begin the transfer: %s", sluice_status_text(status));
     session->store = *store;
-    settle_soon(session);
+    sluice_session_settle(session);
     sluice_lane_wake(session->lane);
     return SLUICE_OK;
 }
@@ -708,7 +606,7 @@ int sluice_session_attach(sluice_session *session, const sluice_store *store, sl
 void sluice_session_refuse(sluice_session *session, int status, const char *sentence)
 {
     sluice_mover_refuse(session->mover, status, sentence, sluice_loop_now(session->loop));
-    settle_soon(session);
+    sluice_session_settle(session);
     sluice_lane_wake(session->lane);
 }
 
@@ -716,64 +614,6 @@ void sluice_session_facts(sluice_session *session, const sluice_facts *facts)
 {
     sluice_mover_facts(session->mover, facts);
     sluice_lane_wake(session->lane);
-}
-
-uint64_t sluice_session_datagrams(const sluice_session *session)
-{
-    sluice_transport_statistics own = {0};
-    if (!sluice_session_on_datagrams(session))
-        return session->datagrams_before;
-    sluice_lane_statistics(session->lane, &own);
-    return own.packets_received;
-}
-
-void sluice_session_orphaned(sluice_session *session)
-{
-    sluice_time due = sluice_loop_now(session->loop) + ORPHAN_NS;
-    if (session->first_answer_due == SLUICE_NEVER || due > session->first_answer_due)
-        return;
-    session->first_answer_due = due;
-    settle_soon(session);
-}
-
-void sluice_session_forget(sluice_session *session, int status, const char *sentence, bool told)
-{
-    session->untold = !told;
-    session->closed = true;
-    sluice_mover_closed(session->mover, status, sentence, sluice_loop_now(session->loop));
-    settle_soon(session);
-}
-
-/* The words under which the session is told of follow the way that its packets take. */
-static void name_way(sluice_session *session)
-{
-    const sluice_channel *channel = sluice_lane_channel(session->lane);
-    snprintf(session->transport, sizeof session->transport, "tcp");
-    snprintf(session->cipher, sizeof session->cipher, "%s", sluice_channel_cipher(channel));
-    snprintf(session->crypto, sizeof session->crypto, "%s", sluice_channel_guard(channel));
-    snprintf(session->congestion, sizeof session->congestion, SLUICE_LANE_KERNEL);
-}
-
-int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error)
-{
-    uint64_t datagrams = sluice_session_datagrams(session);
-    int status = sluice_lane_move(session->lane, channel, error);
-    if (status != SLUICE_OK)
-        return status;
-    session->datagrams_before = datagrams;
-    session->silent = false;
-    session->on_bytes = true;
-    session->cut_until = 0;
-    session->doubt_due = session->first_answer_due = SLUICE_NEVER;
-    name_way(session);
-    sluice_session_tell_statistics(session, SLUICE_EVENT_SESSION);
-    settle_soon(session);
-    return SLUICE_OK;
-}
-
-bool sluice_session_on_datagrams(const sluice_session *session)
-{
-    return !session->on_bytes;
 }
 
 bool sluice_session_is_closed(const sluice_session *session)
@@ -784,19 +624,6 @@ bool sluice_session_is_closed(const sluice_session *session)
 bool sluice_session_is_finished(const sluice_session *session)
 {
     return session->finished;
-}
-
-bool sluice_session_is_cut(const sluice_session *session)
-{
-    return session->cut_until != 0;
-}
-
-void sluice_session_reconnect(sluice_session *session)
-{
-    sluice_error error = {0};
-    if (sluice_lane_reconnect(session->lane, &error) != SLUICE_OK)
-        sluice_log_say(session->log, SLUICE_LOG_INFO, "session %s: no new address for its UDP socket: %s", session->id,
-                       error.text);
 }
 
 const char *sluice_session_udp(const sluice_session *session)
@@ -817,7 +644,7 @@ void sluice_session_cancel(sluice_session *session, int status, const char *sent
         session->closed = true;
         sluice_mover_closed(session->mover, status, sentence, now);
     }
-    settle_soon(session);
+    sluice_session_settle(session);
     sluice_lane_wake(session->lane);
 }
 
@@ -829,16 +656,6 @@ int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_
     sluice_mover_rate(session->mover, target_bps, minimum_bps, policy ? policy : "");
     sluice_lane_wake(session->lane);
     return SLUICE_OK;
-}
-
-sluice_duration sluice_session_silence(const sluice_session *session, sluice_duration *srtt_ns)
-{
-    sluice_transport_statistics own = {0};
-    sluice_time now = sluice_loop_now(session->loop);
-    sluice_lane_statistics(session->lane, &own);
-    sluice_time heard = own.last_received > session->established ? own.last_received : session->established;
-    *srtt_ns = own.srtt_ns;
-    return now > heard ? now - heard : 0;
 }
 
 uint64_t sluice_session_received(const sluice_session *session)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session_state.h - what session.c and account.c share: the session itself, and how it tells of itself.
+ * session_state.h - what session.c, session_way.c and account.c share: the session itself, how it tells of itself, and
+ * how it watches the way that its packets take.
  */
 #ifndef SLUICE_SESSION_SESSION_STATE_H
 #define SLUICE_SESSION_SESSION_STATE_H
@@ -73,5 +74,18 @@ void sluice_session_measure(sluice_session *session, sluice_progress *out);
 /* Where the time went until now, for the sender's side. */
 void sluice_session_limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
                                   const sluice_mover_statistics *mover);
+
+/* Has what is due looked at, and the end, once the callback under way is over. */
+void sluice_session_settle(sluice_session *session);
+
+/* The way of the packets.  init and start set the times for which the peer is waited for; due does what is due, tick, often
+ * enough, notices that a live path has died and that it lives again. */
+void sluice_session_way_init(sluice_session *session, sluice_duration rtt_ns);
+void sluice_session_way_start(sluice_session *session, sluice_time now);
+void sluice_session_way_due(sluice_session *session, sluice_time now);
+sluice_time sluice_session_way_wake(const sluice_session *session);
+void sluice_session_way_tick(sluice_session *session);
+/* The byte channel has ended: another one is waited for when somebody sees to it. */
+void sluice_session_on_cut(void *user, const sluice_error *why);
 
 #endif
