@@ -8,7 +8,7 @@
 
 bool sluice_session_sending(const sluice_session *session)
 {
-    return sluice_mover_sending(session->mover);
+    return session->cargo.ops->sending(session->cargo.state);
 }
 
 /* When data was first seen here: sent, or received; 0: not yet. */
@@ -61,20 +61,20 @@ static const char *limited_by(const sluice_session *session)
 void sluice_session_statistics(const sluice_session *session, sluice_statistics *out)
 {
     sluice_transport_statistics own = {0};
-    sluice_mover_statistics mover;
+    sluice_cargo_statistics cargo;
     sluice_time now = session->ended_at ? session->ended_at : sluice_loop_now(session->loop);
     sluice_lane_statistics(session->lane, &own);
-    sluice_mover_statistics_get(session->mover, &mover);
+    session->cargo.ops->statistics(session->cargo.state, &cargo);
     memset(out, 0, sizeof *out);
     out->size = sizeof *out;
-    out->files = mover.files;
-    out->failed = mover.failed;
-    out->skipped = mover.skipped;
-    out->bytes = mover.bytes;
-    out->total_files = mover.total_files;
-    out->total_bytes = mover.total_bytes;
-    out->moved_bytes = mover.moved_bytes;
-    out->scan_complete = mover.scan_complete;
+    out->files = cargo.files;
+    out->failed = cargo.failed;
+    out->skipped = cargo.skipped;
+    out->bytes = cargo.bytes;
+    out->total_files = cargo.total_files;
+    out->total_bytes = cargo.total_bytes;
+    out->moved_bytes = cargo.moved_bytes;
+    out->scan_complete = cargo.scan_complete;
     out->duration_ns = now - session->started;
     sluice_time first = first_data(session, &own);
     if (first) {
@@ -141,21 +141,21 @@ void sluice_session_tell_done(sluice_session *session)
 
 /* Where the time went until now, for the sender's side. */
 void sluice_session_limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
-                          const sluice_mover_statistics *mover)
+                          const sluice_cargo_statistics *cargo)
 {
     if (!session->finished)
         sluice_limiting_feed(&session->limiting, own, sluice_lane_limits_get(session->lane)->target_bps,
-                             mover->source_busy, mover->source_ns);
+                             cargo->source_busy, cargo->source_ns);
 }
 
 void sluice_session_measure(sluice_session *session, sluice_progress *out)
 {
     sluice_transport_statistics own = {0};
-    sluice_mover_statistics mover;
+    sluice_cargo_statistics cargo;
     const sluice_limits *limits = sluice_lane_limits_get(session->lane);
     sluice_lane_statistics(session->lane, &own);
-    sluice_mover_statistics_get(session->mover, &mover);
-    sluice_session_limiting_feed(session, &own, &mover);
+    session->cargo.ops->statistics(session->cargo.state, &cargo);
+    sluice_session_limiting_feed(session, &own, &cargo);
     out->wire_bytes = own.wire_bytes_sent;
     out->resent_bytes = own.resent_bytes;
     out->redundant_bytes = own.redundant_bytes;
@@ -170,7 +170,7 @@ void sluice_session_measure(sluice_session *session, sluice_progress *out)
     out->minimum_bps = limits->minimum_bps;
     out->mtu = mtu_of(session, &own);
     out->receiver_drops = own.receiver_drop_packets;
-    out->limited_by = limit_now(session, mover.finishing);
+    out->limited_by = limit_now(session, cargo.finishing);
     sluice_time first = first_data(session, &own);
     out->first_data_ns = first ? first - session->started : 0;
 }

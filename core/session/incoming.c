@@ -131,7 +131,7 @@ void sluice_incoming_file_told(sluice_receiver *receiver, const sluice_incoming 
     if (strcmp(state, "done") == 0)
         sluice_digest_text(receiver->mover->request->checksum, &entry->digest, digest);
     uint64_t bytes = entry->ended ? entry->size : entry->entry.size;
-    sluice_mover_file file = {.path = entry->entry.name,
+    sluice_cargo_item file = {.path = entry->entry.name,
                               .state = state,
                               .file_bytes = bytes != SLUICE_UNKNOWN ? bytes : 0,
                               .resumed_bytes = entry->resumed_bytes,

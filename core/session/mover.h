@@ -7,7 +7,7 @@
 #ifndef SLUICE_SESSION_MOVER_H
 #define SLUICE_SESSION_MOVER_H
 
-#include "session/message.h"
+#include "session/mailbox.h"
 #include "session/outbox.h"
 #include "session/transfer.h"
 #include "session/wire.h"
@@ -79,14 +79,11 @@ struct sluice_mover {
     bool receiving_request, more_operands;
     bool sending, attached, paused;
     bool peer_ended;               /* by REFUSE, ERROR or CANCEL */
-    bool taking;                   /* the inbox is being read: attach may be called from inside */
     sluice_mover_store store;
     sluice_time now, progress_at;
     atomic_bool stop_work;         /* long work looks at it */
 
-    sluice_outbox control;
-    sluice_wire_writer body, message; /* the message that is being made */
-    sluice_wire_writer inbox;         /* control bytes that are no whole message yet, or wait for attach */
+    sluice_mailbox mailbox;
     sluice_wire_writer catalogue;     /* receiver: bytes of object 1 that were not taken yet; the carrier bounds them */
 
     uint64_t works;                /* submitted, not done */
@@ -94,7 +91,7 @@ struct sluice_mover {
     sluice_work *waiting, **waiting_tail;
     bool dirty;                    /* the carrier was given something */
 
-    sluice_mover_statistics statistics;
+    sluice_cargo_statistics statistics;
     int first_status;              /* of a file that failed */
     char first_sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
     int status;                    /* of the end */
@@ -120,7 +117,7 @@ void sluice_mover_submit(sluice_mover *mover, sluice_work *work, void (*run)(slu
                          void (*done)(sluice_work *work));
 
 /* Tells that one file is done, skipped or failed, and counts it. */
-void sluice_mover_file_told(sluice_mover *mover, const sluice_mover_file *file);
+void sluice_mover_file_told(sluice_mover *mover, const sluice_cargo_item *file);
 
 /* Ends the whole transfer, telling the peer (ERROR). */
 void sluice_mover_fail(sluice_mover *mover, int status, const char *format, ...) SLUICE_PRINTF(3, 4);

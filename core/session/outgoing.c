@@ -175,7 +175,7 @@ void sluice_outgoing_file_told(sluice_sender *sender, const sluice_outgoing *ent
     char digest[SLUICE_DIGEST_TEXT] = "";
     if (strcmp(state, "done") == 0)
         sluice_digest_text(sender->mover->request->checksum, &entry->digest, digest);
-    sluice_mover_file file = {.path = entry->name,
+    sluice_cargo_item file = {.path = entry->name,
                               .state = state,
                               .file_bytes = entry->size != SLUICE_UNKNOWN ? entry->size : 0,
                               .resumed_bytes = entry->resumed_bytes,

@@ -249,7 +249,7 @@ static int listing_fault_take(sluice_receiver *receiver, sluice_wire_reader *bod
     char *path = body->bad ? NULL : sluice_wire_text(name, length, &text_status);
     if (!path)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the sender's list of files has a malformed fault");
-    sluice_mover_file file = {.path = path, .state = "failed", .status = status, .message = sentence};
+    sluice_cargo_item file = {.path = path, .state = "failed", .status = status, .message = sentence};
     sluice_mover_file_told(receiver->mover, &file);
     free(path);
     return SLUICE_OK;
@@ -325,7 +325,7 @@ static void finishing_done(sluice_work *work)
             sluice_wire_put_string(body, fault->name, length < 4096 ? length : 4096);
             sluice_message_put_status(body, fault->status, fault->sentence);
             sluice_mover_send(mover, SLUICE_MESSAGE_FAULT);
-            sluice_mover_file file = {
+            sluice_cargo_item file = {
                 .path = fault->name, .state = "failed", .status = fault->status, .message = fault->sentence};
             sluice_mover_file_told(mover, &file);
             told = true;

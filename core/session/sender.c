@@ -74,7 +74,7 @@ static void listing_take(sluice_sender *sender)
     while ((listed = TAILQ_FIRST(&sender->listing.entries))) {
         TAILQ_REMOVE(&sender->listing.entries, listed, link);
         if (listed->status && sluice_mover_running(sender->mover)) {
-            sluice_mover_file file = {
+            sluice_cargo_item file = {
                 .path = listed->name, .state = "failed", .status = listed->status, .message = listed->sentence};
             sluice_mover_file_told(sender->mover, &file);
         } else if (!status && sluice_mover_running(sender->mover)) {
@@ -320,7 +320,7 @@ static int fault_take(sluice_sender *sender, sluice_wire_reader *body, sluice_er
     char *path = body->bad ? NULL : sluice_wire_text(name, length, &text_status);
     if (!path)
         return malformed(error, "FAULT");
-    sluice_mover_file file = {.path = path, .state = "failed", .status = status, .message = sentence};
+    sluice_cargo_item file = {.path = path, .state = "failed", .status = status, .message = sentence};
     sluice_mover_file_told(sender->mover, &file);
     free(path);
     return SLUICE_OK;

@@ -45,7 +45,7 @@ static void close_lane(sluice_session *session)
 /* The peer's turn to close does not last for ever: it may be gone. */
 static void close_if_due(sluice_session *session, sluice_time now, sluice_duration srtt_ns)
 {
-    if (!session->finished || session->closing || session->closed || !sluice_mover_heard(session->mover))
+    if (!session->finished || session->closing || session->closed || !session->cargo.ops->heard(session->cargo.state))
         return;
     if (session->close_due == 0)
         session->close_due = now + CLOSE_PATIENCE_NS + 4 * srtt_ns;
@@ -57,7 +57,7 @@ static void close_if_due(sluice_session *session, sluice_time now, sluice_durati
 static void end_if_over(sluice_session *session)
 {
     if (session->ending || session->settle_posted || !session->finished || !session->closed ||
-        !sluice_mover_idle(session->mover))
+        !session->cargo.ops->idle(session->cargo.state))
         return;
     session->ending = true;
     sluice_timer_set(session->timer, SLUICE_NEVER);
@@ -70,31 +70,35 @@ static void end_if_over(sluice_session *session)
 
 /* ---- calls of the transport ---- */
 
-static sluice_mover *moved(void *user)
+static const sluice_cargo *touched(void *user)
 {
     sluice_session *session = user;
     sluice_session_settle(session);
-    return session->mover;
+    return &session->cargo;
 }
 
 static size_t on_fetch(void *user, sluice_object_id id, uint64_t offset, const struct iovec *buffers, int count)
 {
-    return sluice_mover_fetch(((sluice_session *)user)->mover, id, offset, buffers, count);
+    const sluice_cargo *cargo = &((sluice_session *)user)->cargo;
+    return cargo->ops->fetch(cargo->state, id, offset, buffers, count);
 }
 
 static void on_acked(void *user, sluice_object_id id, uint64_t from, uint64_t to)
 {
-    sluice_mover_acked(moved(user), id, from, to);
+    const sluice_cargo *cargo = touched(user);
+    cargo->ops->acked(cargo->state, id, from, to);
 }
 
 static void on_completed(void *user, sluice_object_id id)
 {
-    sluice_mover_completed(moved(user), id);
+    const sluice_cargo *cargo = touched(user);
+    cargo->ops->completed(cargo->state, id);
 }
 
 static int on_opened(void *user, sluice_object_id id, unsigned flags)
 {
-    return sluice_mover_opened(moved(user), id, flags);
+    const sluice_cargo *cargo = touched(user);
+    return cargo->ops->opened(cargo->state, id, flags);
 }
 
 static void on_deliver(void *user, sluice_object_id id, uint64_t offset, const uint8_t *data, size_t bytes)
@@ -102,27 +106,32 @@ static void on_deliver(void *user, sluice_object_id id, uint64_t offset, const u
     sluice_session *session = user;
     if (session->first_data_came == 0 && id != SLUICE_OBJECT_CONTROL)
         session->first_data_came = sluice_loop_now(session->loop);
-    sluice_mover_deliver(moved(user), id, offset, data, bytes);
+    const sluice_cargo *cargo = touched(session);
+    cargo->ops->deliver(cargo->state, id, offset, data, bytes);
 }
 
 static void on_ended(void *user, sluice_object_id id, uint64_t size)
 {
-    sluice_mover_ended(moved(user), id, size);
+    const sluice_cargo *cargo = touched(user);
+    cargo->ops->ended(cargo->state, id, size);
 }
 
 static void on_aborted(void *user, sluice_object_id id, uint64_t code)
 {
-    sluice_mover_aborted(moved(user), id, code);
+    const sluice_cargo *cargo = touched(user);
+    cargo->ops->aborted(cargo->state, id, code);
 }
 
 static void on_stopped(void *user, sluice_object_id id, uint64_t code)
 {
-    sluice_mover_stopped(moved(user), id, code);
+    const sluice_cargo *cargo = touched(user);
+    cargo->ops->stopped(cargo->state, id, code);
 }
 
 static void on_skipped(void *user, sluice_object_id id, uint64_t from, uint64_t to)
 {
-    sluice_mover_skipped(moved(user), id, from, to);
+    const sluice_cargo *cargo = touched(user);
+    cargo->ops->skipped(cargo->state, id, from, to);
 }
 
 static void closed_sentence(const sluice_session *session, const sluice_transport_event *event, sluice_error *out)
@@ -157,9 +166,9 @@ static void on_closed(sluice_session *session, const sluice_transport_event *eve
     session->closed = true;
     closed_sentence(session, event, &why);
     if (session->finished)
-        sluice_mover_closed(session->mover, SLUICE_OK, "", sluice_loop_now(session->loop));
+        session->cargo.ops->closed(session->cargo.state, SLUICE_OK, "", sluice_loop_now(session->loop));
     else
-        sluice_mover_closed(session->mover, why.status, why.text, sluice_loop_now(session->loop));
+        session->cargo.ops->closed(session->cargo.state, why.status, why.text, sluice_loop_now(session->loop));
 }
 
 static void on_event(void *user, const sluice_transport_event *event)
@@ -219,19 +228,19 @@ static void on_requested(void *user, const sluice_request *request)
     session->calls->requested(session->user, request);
 }
 
-static void on_file(void *user, const sluice_mover_file *file)
+static void on_item(void *user, const sluice_cargo_item *item)
 {
     sluice_session *session = user;
-    bool start = strcmp(file->state, "start") == 0;
+    bool start = strcmp(item->state, "start") == 0;
     sluice_event event = {
         .type = start ? SLUICE_EVENT_FILE_START : SLUICE_EVENT_FILE,
-        .path = file->path,
-        .state = start ? NULL : file->state,
-        .file_bytes = file->file_bytes,
-        .resumed_bytes = file->resumed_bytes,
-        .digest = file->digest,
-        .status = file->status,
-        .message = file->message,
+        .path = item->path,
+        .state = start ? NULL : item->state,
+        .file_bytes = item->file_bytes,
+        .resumed_bytes = item->resumed_bytes,
+        .digest = item->digest,
+        .status = item->status,
+        .message = item->message,
     };
     sluice_session_tell(session, &event);
 }
@@ -327,7 +336,7 @@ static void on_wake(void *user)
 static void fail_named(sluice_session *session, int status, const char *sentence)
 {
     char named[1020];
-    bool about_peer = status == SLUICE_EPROTOCOL || sluice_mover_peer_ended(session->mover);
+    bool about_peer = status == SLUICE_EPROTOCOL || session->cargo.ops->peer_ended(session->cargo.state);
     if (about_peer && strncmp(sentence, session->peer, strlen(session->peer)) != 0) {
         snprintf(named, sizeof named, "%.300s: %.700s", session->peer, sentence);
         fail(session, status, named);
@@ -342,17 +351,15 @@ static void on_finished(void *user, int status, const char *sentence)
     session->finished = true;
     session->ended_at = sluice_loop_now(session->loop);
     fail_named(session, status, sentence);
-    /* The last control messages must arrive, so whoever hears them closes: of a transfer that went to its end the
-     * sender, who hears FINISHED, else the client. */
-    if (sluice_mover_complete(session->mover) ? sluice_session_sending(session)
-                                              : session->role == SLUICE_CLIENT || status == SLUICE_ECANCELLED)
+    /* The last control messages must arrive, so whoever hears them closes. */
+    if (session->cargo.ops->closes(session->cargo.state) || status == SLUICE_ECANCELLED)
         close_lane(session);
     sluice_session_settle(session);
 }
 
-static const sluice_mover_calls mover_calls = {
+static const sluice_cargo_calls cargo_calls = {
     .requested = on_requested,
-    .file = on_file,
+    .item = on_item,
     .warning = on_warning,
     .scanned = on_scanned,
     .measure = on_measure,
@@ -369,10 +376,10 @@ static const sluice_mover_calls mover_calls = {
 static void tick(sluice_session *session, sluice_time now)
 {
     sluice_transport_statistics own = {0};
-    sluice_mover_statistics mover;
+    sluice_cargo_statistics cargo;
     sluice_lane_statistics(session->lane, &own);
-    sluice_mover_statistics_get(session->mover, &mover);
-    sluice_session_limiting_feed(session, &own, &mover);
+    session->cargo.ops->statistics(session->cargo.state, &cargo);
+    sluice_session_limiting_feed(session, &own, &cargo);
     session->next_tick = now + TICK_NS;
     close_if_due(session, now, own.srtt_ns);
     sluice_session_way_tick(session);
@@ -400,8 +407,8 @@ static void run_due(sluice_session *session, sluice_time now)
     sluice_session_way_due(session, now);
     if (now >= session->request_due)
         request_missing(session);
-    if (sluice_mover_next_wake(session->mover) <= now)
-        sluice_mover_tick(session->mover, now);
+    if (session->cargo.ops->next_wake(session->cargo.state) <= now)
+        session->cargo.ops->tick(session->cargo.state, now);
     if (now >= session->next_tick)
         tick(session, now);
 }
@@ -409,11 +416,11 @@ static void run_due(sluice_session *session, sluice_time now)
 static void arm(sluice_session *session)
 {
     sluice_time when = session->next_tick;
-    sluice_time mover = sluice_mover_next_wake(session->mover);
+    sluice_time cargo = session->cargo.ops->next_wake(session->cargo.state);
     if (session->ending)
         return;
-    if (mover < when)
-        when = mover;
+    if (cargo < when)
+        when = cargo;
     if (sluice_session_way_wake(session) < when)
         when = sluice_session_way_wake(session);
     sluice_timer_set(session->timer, when);
@@ -468,7 +475,7 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
                 .datagram_most = setup->channel ? SLUICE_CHANNEL_PACKET : (uint32_t)setup->datagram_most,
                 .address_validated = true,
                 .receive_bytes = setup->receive_bytes,
-                .ordered_bytes = SLUICE_SESSION_ORDERED_BYTES,
+                .ordered_bytes = setup->maker ? setup->maker->ordered_bytes : SLUICE_SESSION_ORDERED_BYTES,
                 .peer_receive_bytes = setup->peer_receive_bytes,
                 .peer_ordered_bytes = setup->peer_ordered_bytes,
                 .in_flight_most = IN_FLIGHT_MOST,
@@ -483,22 +490,32 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
     return sluice_lane_new(&lane, &session->lane, error);
 }
 
-static int mover_make(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
+static int mover_make(sluice_session *session, const sluice_session_setup *setup, const sluice_carrier *carrier,
+                      sluice_error *error)
 {
     sluice_mover_setup mover = {
         .client = setup->role == SLUICE_CLIENT,
         .request = setup->request,
-        .carrier = {.ops = sluice_lane_ops(session->lane), .state = sluice_lane_state(session->lane)},
+        .carrier = *carrier,
         .crew = sluice_crew_open(setup->crew),
         .memory_bytes = setup->memory_bytes,
         .receive_bytes = setup->receive_bytes,
-        .calls = &mover_calls,
+        .calls = &cargo_calls,
         .user = session,
     };
     int status = sluice_mover_new(&mover, &session->mover);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "out of memory for a session");
+    session->cargo = sluice_mover_cargo(session->mover);
     return SLUICE_OK;
+}
+
+static int cargo_make(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
+{
+    sluice_carrier carrier = {.ops = sluice_lane_ops(session->lane), .state = sluice_lane_state(session->lane)};
+    const sluice_cargo_maker *maker = setup->maker;
+    return maker ? maker->make(maker->user, &carrier, &cargo_calls, session, &session->cargo, error)
+                 : mover_make(session, setup, &carrier, error);
 }
 
 static int session_init(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
@@ -519,7 +536,7 @@ static int session_init(sluice_session *session, const sluice_session_setup *set
     session->ip_bytes = facing ? sluice_address_header_bytes(facing) : 48;
     int status = lane_make(session, setup, error);
     if (status == SLUICE_OK)
-        status = mover_make(session, setup, error);
+        status = cargo_make(session, setup, error);
     if (status == SLUICE_OK)
         status = sluice_timer_new(&session->timer, setup->loop, on_timer, session);
     return status;
@@ -536,6 +553,7 @@ int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, 
     session->report = setup->report;
     session->role = setup->role;
     session->max_rate = setup->max_rate;
+    session->both_ways = setup->maker && setup->maker->both_ways;
     session->calls = setup->calls;
     session->user = setup->user;
     session->started = setup->started;
@@ -558,7 +576,8 @@ void sluice_session_free(sluice_session *session)
         return;
     if (session->settle_posted)
         sluice_loop_unpost(session->loop, &session->settle);
-    sluice_mover_free(session->mover);
+    if (session->cargo.ops)
+        session->cargo.ops->free(session->cargo.state);
     sluice_lane_free(session->lane);
     sluice_store_fini(&session->store);
     sluice_timer_free(session->timer);
@@ -572,11 +591,11 @@ int sluice_session_start(sluice_session *session, sluice_error *error)
     sluice_time now = sluice_loop_now(session->loop);
     session->established = now;
     sluice_session_way_start(session, now);
-    session->request_due = session->role == SLUICE_SERVER ? now + REQUEST_NS : SLUICE_NEVER;
+    session->request_due = session->role == SLUICE_SERVER && session->mover ? now + REQUEST_NS : SLUICE_NEVER;
     session->next_tick = now + TICK_NS;
     session->next_progress = now + PROGRESS_NS;
     session->last_progress = now;
-    int status = session->role == SLUICE_CLIENT ? sluice_mover_start(session->mover, now) : SLUICE_OK;
+    int status = session->role == SLUICE_CLIENT ? session->cargo.ops->start(session->cargo.state, now) : SLUICE_OK;
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot begin the session: %s", sluice_status_text(status));
     if (session->role == SLUICE_CLIENT)
@@ -639,10 +658,10 @@ const sluice_keys *sluice_session_keys(const sluice_session *session)
 void sluice_session_cancel(sluice_session *session, int status, const char *sentence)
 {
     sluice_time now = sluice_loop_now(session->loop);
-    sluice_mover_cancel(session->mover, status, sentence, now);
+    session->cargo.ops->cancel(session->cargo.state, status, sentence, now);
     if (session->cut_until) { /* there is nobody to say it to */
         session->closed = true;
-        sluice_mover_closed(session->mover, status, sentence, now);
+        session->cargo.ops->closed(session->cargo.state, status, sentence, now);
     }
     sluice_session_settle(session);
     sluice_lane_wake(session->lane);
@@ -651,9 +670,12 @@ void sluice_session_cancel(sluice_session *session, int status, const char *sent
 int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
                         sluice_error *error)
 {
-    if (sluice_session_sending(session))
-        return apply_rate(session, target_bps, minimum_bps, policy, error);
-    sluice_mover_rate(session->mover, target_bps, minimum_bps, policy ? policy : "");
+    if (session->both_ways || sluice_session_sending(session)) {
+        int status = apply_rate(session, target_bps, minimum_bps, policy, error);
+        if (status != SLUICE_OK || session->role == SLUICE_SERVER || !session->both_ways)
+            return status;
+    }
+    session->cargo.ops->rate(session->cargo.state, target_bps, minimum_bps, policy ? policy : "");
     sluice_lane_wake(session->lane);
     return SLUICE_OK;
 }

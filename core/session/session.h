@@ -65,7 +65,8 @@ typedef struct sluice_session_setup {
     uint64_t packets_per_phase; /* 0: the cipher's limit */
     sluice_duration timeout_ns, initial_rtt_ns;
     sluice_time started;     /* when the order was given: setup_seconds counts from there */
-    const sluice_request *request; /* client: borrowed until free */
+    const sluice_request *request; /* of files, client: borrowed until free */
+    const sluice_cargo_maker *maker; /* NULL: files are carried; borrowed for the call */
     const sluice_session_calls *calls;
     void *user;
 } sluice_session_setup;

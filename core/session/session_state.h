@@ -15,7 +15,8 @@ struct sluice_session {
     sluice_log *log;
     sluice_report *report;
     sluice_lane *lane;
-    sluice_mover *mover;
+    sluice_cargo cargo;
+    sluice_mover *mover; /* the cargo, where it is files; else NULL */
     sluice_store store;
     sluice_timer *timer;
     sluice_post settle; /* looks at what is due once the callback under way is over */
@@ -35,6 +36,7 @@ struct sluice_session {
     bool on_bytes; /* packets travel, or travelled last, on a byte channel */
     uint64_t datagrams_before; /* that came before the session went over to a byte channel */
     sluice_rate max_rate;
+    bool both_ways; /* this side and the peer both send data */
 
     sluice_time started, established, first_data_came, ended_at;
     sluice_duration timeout_ns;
@@ -73,7 +75,7 @@ void sluice_session_tell_done(sluice_session *session);
 void sluice_session_measure(sluice_session *session, sluice_progress *out);
 /* Where the time went until now, for the sender's side. */
 void sluice_session_limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
-                                  const sluice_mover_statistics *mover);
+                                  const sluice_cargo_statistics *cargo);
 
 /* Has what is due looked at, and the end, once the callback under way is over. */
 void sluice_session_settle(sluice_session *session);

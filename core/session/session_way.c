@@ -26,7 +26,7 @@ void sluice_session_on_cut(void *user, const sluice_error *why)
     sluice_session_settle(session);
     if (session->closing || session->finished) {
         session->closed = true;
-        sluice_mover_closed(session->mover, SLUICE_OK, "", now);
+        session->cargo.ops->closed(session->cargo.state, SLUICE_OK, "", now);
         return;
     }
     session->cut_until = now + session->timeout_ns; /* who is asked may fail at once, and ends a session that is cut */
@@ -35,7 +35,7 @@ void sluice_session_on_cut(void *user, const sluice_error *why)
         session->cut_until = 0;
         session->closed = true;
         snprintf(line, sizeof line, "%.850s; what arrived is kept, run the same command again to go on", why->text);
-        sluice_mover_closed(session->mover, SLUICE_ECLOSED, line, now);
+        session->cargo.ops->closed(session->cargo.state, SLUICE_ECLOSED, line, now);
     }
 }
 
@@ -48,7 +48,7 @@ static void cut_for_too_long(sluice_session *session)
              "%s: the connection was cut and did not come back within %u s; what arrived is kept, run the same command "
              "again to go on",
              session->peer, (unsigned)(session->timeout_ns / SLUICE_SECOND));
-    sluice_mover_closed(session->mover, SLUICE_ETIMEOUT, line, sluice_loop_now(session->loop));
+    session->cargo.ops->closed(session->cargo.state, SLUICE_ETIMEOUT, line, sluice_loop_now(session->loop));
 }
 
 static void doubt(sluice_session *session)
@@ -87,7 +87,7 @@ static void first_answer_missing(sluice_session *session)
              "UDP to %s got no answer within %u s, though TCP reaches it: allow UDP on that port in the firewalls "
              "between, or use --transport auto or tcp",
              session->udp, (unsigned)(session->first_answer_ns / SLUICE_SECOND));
-    sluice_mover_closed(session->mover, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
+    session->cargo.ops->closed(session->cargo.state, SLUICE_ECONNECT, line, sluice_loop_now(session->loop));
 }
 
 uint64_t sluice_session_datagrams(const sluice_session *session)
@@ -112,7 +112,7 @@ void sluice_session_forget(sluice_session *session, int status, const char *sent
 {
     session->untold = !told;
     session->closed = true;
-    sluice_mover_closed(session->mover, status, sentence, sluice_loop_now(session->loop));
+    session->cargo.ops->closed(session->cargo.state, status, sentence, sluice_loop_now(session->loop));
     sluice_session_settle(session);
 }
 

@@ -11,28 +11,17 @@
 #define MOVER_MEMORY_LEAST (2u << 20)
 #define MOVER_OPEN_MOST 512
 #define MOVER_PROGRESS_NS (250 * SLUICE_MS)
-#define MOVER_INBOX_MOST (1u << 20) /* control bytes that may wait for attach */
-#define MOVER_CONTROL_MOST (64u << 20) /* unacknowledged control bytes: a peer that takes none ends the session */
 
 /* ---- messages out ---- */
 
 sluice_wire_writer *sluice_mover_message(sluice_mover *mover)
 {
-    sluice_wire_clear(&mover->body);
-    return &mover->body;
+    return sluice_mailbox_begin(&mover->mailbox);
 }
 
-/* Puts whole messages on the control stream.  Without them the session cannot go on, so lack of memory ends it. */
-static void control_append(sluice_mover *mover, const sluice_wire_writer *messages)
+/* Without its messages the session cannot go on, so what hinders them ends it. */
+static void message_sent(sluice_mover *mover, int status)
 {
-    uint64_t from = mover->control.to;
-    int status = messages->failed ? SLUICE_ENOMEM
-                                  : sluice_outbox_append(&mover->control, messages->bytes, messages->size);
-    if (!status && sluice_outbox_kept(&mover->control) > MOVER_CONTROL_MOST)
-        status = SLUICE_ELIMIT;
-    if (!status)
-        status = mover->setup.carrier.ops->offer(mover->setup.carrier.state, SLUICE_OBJECT_CONTROL, from,
-                                                 mover->control.to);
     mover->dirty = true;
     if (status)
         sluice_mover_end(mover, status, status == SLUICE_ELIMIT ? "the peer takes no control messages"
@@ -41,14 +30,8 @@ static void control_append(sluice_mover *mover, const sluice_wire_writer *messag
 
 void sluice_mover_send(sluice_mover *mover, sluice_message type)
 {
-    if (mover->stage == SLUICE_MOVER_FINISHED)
-        return;
-    sluice_wire_clear(&mover->message);
-    mover->message.failed = mover->body.failed;
-    sluice_wire_put_number(&mover->message, type);
-    sluice_wire_put_string(&mover->message, mover->body.bytes, mover->body.size);
-    assert(mover->body.size <= SLUICE_MESSAGE_BODY_MAX);
-    control_append(mover, &mover->message);
+    if (mover->stage != SLUICE_MOVER_FINISHED)
+        message_sent(mover, sluice_mailbox_send(&mover->mailbox, type));
 }
 
 static void status_send(sluice_mover *mover, sluice_message type, int status, const char *sentence)
@@ -68,32 +51,14 @@ void sluice_mover_progress(sluice_mover *mover)
     progress.failed = mover->statistics.failed;
     progress.skipped = mover->statistics.skipped;
     progress.moved_bytes = mover->statistics.moved_bytes;
-    sluice_wire_writer *body = sluice_mover_message(mover);
-#define MOVER_PROGRESS_PUT(field, number)                                                                             \
-    if (progress.field)                                                                                               \
-        sluice_wire_put_field_u64(body, number, progress.field);
-    SLUICE_PROGRESS_MAP(MOVER_PROGRESS_PUT)
-#undef MOVER_PROGRESS_PUT
+    sluice_progress_put(&progress, sluice_mover_message(mover));
     sluice_mover_send(mover, SLUICE_MESSAGE_PROGRESS);
 }
 
 static void progress_take(sluice_mover *mover, sluice_wire_reader *body)
 {
-    sluice_progress progress = {0};
-    sluice_wire_reader field;
-    uint64_t tag;
-    while (sluice_wire_get_field(body, &tag, &field)) {
-        switch (tag) {
-#define MOVER_PROGRESS_GET(name, number)                                                                              \
-    case number:                                                                                                      \
-        progress.name = sluice_wire_get_u64(&field);                                                                  \
-        break;
-            SLUICE_PROGRESS_MAP(MOVER_PROGRESS_GET)
-#undef MOVER_PROGRESS_GET
-        default:
-            break;
-        }
-    }
+    sluice_progress progress;
+    sluice_progress_get(&progress, body);
     mover->setup.calls->progressed(mover->setup.user, &progress);
 }
 
@@ -191,7 +156,7 @@ static void text_keep(char *out, size_t size, const char *text)
 /* Status and sentence of a transfer whose files are all told: CONTRACT's exit 0, 1 or 6. */
 static void outcome_set(sluice_mover *mover)
 {
-    const sluice_mover_statistics *counted = &mover->statistics;
+    const sluice_cargo_statistics *counted = &mover->statistics;
     mover->status = SLUICE_OK;
     mover->sentence[0] = 0;
     if (counted->failed == 0)
@@ -250,7 +215,7 @@ void sluice_mover_fail(sluice_mover *mover, int status, const char *format, ...)
     sluice_mover_end(mover, status, text);
 }
 
-void sluice_mover_file_told(sluice_mover *mover, const sluice_mover_file *file)
+void sluice_mover_file_told(sluice_mover *mover, const sluice_cargo_item *file)
 {
     if (strcmp(file->state, "done") == 0) {
         mover->statistics.files++;
@@ -261,7 +226,7 @@ void sluice_mover_file_told(sluice_mover *mover, const sluice_mover_file *file)
         mover->first_status = file->status;
         text_keep(mover->first_sentence, sizeof(mover->first_sentence), file->message);
     }
-    mover->setup.calls->file(mover->setup.user, file);
+    mover->setup.calls->item(mover->setup.user, file);
 }
 
 /* ---- messages in ---- */
@@ -293,16 +258,11 @@ static int request_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *
 static int rate_take(sluice_mover *mover, sluice_wire_reader *body, sluice_error *error)
 {
     char policy[64];
-    size_t length;
-    sluice_rate target = sluice_wire_get_u64(body), minimum = sluice_wire_get_u64(body);
-    const uint8_t *name = sluice_wire_get_string(body, &length);
-    if (body->bad || length >= sizeof(policy) || (length && memchr(name, 0, length)))
-        return sluice_fail(error, SLUICE_EPROTOCOL, "a malformed RATE message came");
-    if (length)
-        memcpy(policy, name, length);
-    policy[length] = 0;
-    mover->setup.calls->rate(mover->setup.user, target, minimum, policy);
-    return SLUICE_OK;
+    sluice_rate target, minimum;
+    int status = sluice_mailbox_get_rate(body, &target, &minimum, policy, error);
+    if (status == SLUICE_OK)
+        mover->setup.calls->rate(mover->setup.user, target, minimum, policy);
+    return status;
 }
 
 static void facts_take(sluice_mover *mover, sluice_wire_reader *body)
@@ -388,53 +348,36 @@ static int message_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *
     return SLUICE_OK;
 }
 
-/* Takes all whole messages that lie in the inbox. */
-static void inbox_take(sluice_mover *mover)
+static sluice_mailbox_verdict mail_take(void *user, uint64_t type, sluice_wire_reader *body, int *status,
+                                        sluice_error *error)
 {
-    size_t at = 0, used;
-    sluice_error error = {0};
-    int status = SLUICE_OK;
-    if (mover->taking)
-        return;
-    mover->taking = true;
-    while (mover->stage < SLUICE_MOVER_ENDING && at < mover->inbox.size) {
-        uint64_t type;
-        sluice_wire_reader body;
-        status = sluice_wire_split(mover->inbox.bytes + at, mover->inbox.size - at, SLUICE_MESSAGE_BODY_MAX, &type,
-                                   &body, &used);
-        if (status == SLUICE_EPROTOCOL)
-            sluice_fail(&error, status, "a control message is longer than %u bytes", SLUICE_MESSAGE_BODY_MAX);
-        if (status)
-            break;
-        if (of_files(type) && !mover->attached)
-            break;
-        at += used;
-        status = message_take(mover, type, &body, &error);
-        if (status)
-            break;
-    }
+    sluice_mover *mover = user;
     if (mover->stage >= SLUICE_MOVER_ENDING)
-        at = mover->inbox.size;
-    if (at)
-        memmove(mover->inbox.bytes, mover->inbox.bytes + at, mover->inbox.size - at);
-    mover->inbox.size -= at;
-    mover->taking = false;
-    if (status && status != SLUICE_EAGAIN)
+        return SLUICE_MAILBOX_OVER;
+    if (of_files(type) && !mover->attached)
+        return SLUICE_MAILBOX_LATER;
+    *status = message_take(mover, type, body, error);
+    return mover->stage >= SLUICE_MOVER_ENDING ? SLUICE_MAILBOX_OVER : SLUICE_MAILBOX_TAKEN;
+}
+
+/* Takes all whole messages that can be taken. */
+static void messages_take(sluice_mover *mover)
+{
+    sluice_error error = {0};
+    int status = sluice_mailbox_take(&mover->mailbox, mail_take, mover, &error);
+    if (status)
         sluice_mover_fail(mover, status, "%s", error.text[0] ? error.text : sluice_status_text(status));
 }
 
 static void control_deliver(sluice_mover *mover, const uint8_t *data, size_t bytes)
 {
-    mover->setup.carrier.ops->consumed_ordered(mover->setup.carrier.state, SLUICE_OBJECT_CONTROL, bytes);
-    if (mover->stage >= SLUICE_MOVER_ENDING)
-        return;
-    sluice_wire_put_bytes(&mover->inbox, data, bytes);
-    if (mover->inbox.size > MOVER_INBOX_MOST)
-        sluice_mover_fail(mover, SLUICE_EPROTOCOL, "the peer goes on before its request was taken");
-    else if (mover->inbox.failed)
-        sluice_mover_fail(mover, SLUICE_ENOMEM, "out of memory for control messages");
+    int status = sluice_mailbox_deliver(&mover->mailbox, data, bytes);
+    if (status == SLUICE_EPROTOCOL)
+        sluice_mover_fail(mover, status, "the peer goes on before its request was taken");
+    else if (status)
+        sluice_mover_fail(mover, status, "out of memory for control messages");
     else
-        inbox_take(mover);
+        messages_take(mover);
 }
 
 /* After any call from outside: data that became possible is asked for, the end is noticed. */
@@ -455,7 +398,7 @@ size_t sluice_mover_fetch(void *mover, sluice_object_id id, uint64_t offset, con
 {
     sluice_mover *self = mover;
     if (id == SLUICE_OBJECT_CONTROL)
-        return sluice_outbox_fetch(&self->control, offset, buffers, count);
+        return sluice_mailbox_fetch(&self->mailbox, offset, buffers, count);
     return self->sender ? sluice_sender_fetch(self->sender, id, offset, buffers, count) : 0;
 }
 
@@ -463,7 +406,7 @@ void sluice_mover_acked(void *mover, sluice_object_id id, uint64_t from, uint64_
 {
     sluice_mover *self = mover;
     if (id == SLUICE_OBJECT_CONTROL)
-        (void)sluice_outbox_acked(&self->control, from, to);
+        sluice_mailbox_acked(&self->mailbox, from, to);
     else if (self->sender)
         sluice_sender_acked(self->sender, id, from, to);
     after(self);
@@ -555,6 +498,7 @@ int sluice_mover_new(const sluice_mover_setup *setup, sluice_mover **out)
         mover->setup.open_most = MOVER_OPEN_MOST;
     if (mover->setup.crew.threads == 0)
         mover->setup.crew.threads = 1;
+    sluice_mailbox_init(&mover->mailbox, &setup->carrier);
     mover->waiting_tail = &mover->waiting;
     sluice_request_init(&mover->received);
     mover->stage = setup->client ? SLUICE_MOVER_NEW : SLUICE_MOVER_RUNNING;
@@ -562,34 +506,33 @@ int sluice_mover_new(const sluice_mover_setup *setup, sluice_mover **out)
     return SLUICE_OK;
 }
 
-void sluice_mover_free(sluice_mover *mover)
+void sluice_mover_free(void *mover)
 {
+    sluice_mover *self = mover;
     if (!mover)
         return;
-    assert(mover->works == 0);
-    sluice_sender_free(mover->sender);
-    sluice_receiver_free(mover->receiver);
-    sluice_outbox_fini(&mover->control);
-    sluice_wire_writer_fini(&mover->body);
-    sluice_wire_writer_fini(&mover->message);
-    sluice_wire_writer_fini(&mover->inbox);
-    sluice_wire_writer_fini(&mover->catalogue);
-    sluice_request_fini(&mover->received);
-    free(mover);
+    assert(self->works == 0);
+    sluice_sender_free(self->sender);
+    sluice_receiver_free(self->receiver);
+    sluice_mailbox_fini(&self->mailbox);
+    sluice_wire_writer_fini(&self->catalogue);
+    sluice_request_fini(&self->received);
+    free(self);
 }
 
-int sluice_mover_start(sluice_mover *mover, sluice_time now)
+int sluice_mover_start(void *mover, sluice_time now)
 {
-    assert(mover->setup.client && mover->stage == SLUICE_MOVER_NEW);
+    sluice_mover *self = mover;
+    assert(self->setup.client && self->stage == SLUICE_MOVER_NEW);
     sluice_wire_writer messages = {0};
-    int status = sluice_request_encode(mover->setup.request, &messages, NULL);
+    int status = sluice_request_encode(self->setup.request, &messages, NULL);
     if (!status) {
-        mover->now = now;
-        mover->request = mover->setup.request;
-        mover->sending = mover->request->push;
-        mover->stage = SLUICE_MOVER_RUNNING;
-        control_append(mover, &messages);
-        wake_if_dirty(mover);
+        self->now = now;
+        self->request = self->setup.request;
+        self->sending = self->request->push;
+        self->stage = SLUICE_MOVER_RUNNING;
+        message_sent(self, sluice_mailbox_append(&self->mailbox, &messages));
+        wake_if_dirty(self);
     }
     sluice_wire_writer_fini(&messages);
     return status;
@@ -611,7 +554,7 @@ int sluice_mover_attach(sluice_mover *mover, const sluice_mover_store *store, sl
         sluice_mover_message(mover);
         sluice_mover_send(mover, SLUICE_MESSAGE_ACCEPT);
     }
-    inbox_take(mover);
+    messages_take(mover);
     after(mover);
     return SLUICE_OK;
 }
@@ -626,79 +569,83 @@ void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, 
     after(mover);
 }
 
-void sluice_mover_cancel(sluice_mover *mover, int status, const char *sentence, sluice_time now)
+void sluice_mover_cancel(void *mover, int status, const char *sentence, sluice_time now)
 {
-    mover->now = now;
-    if (mover->stage >= SLUICE_MOVER_ENDING)
+    sluice_mover *self = mover;
+    self->now = now;
+    if (self->stage >= SLUICE_MOVER_ENDING)
         return;
-    if (mover->stage == SLUICE_MOVER_RUNNING && (status == SLUICE_ECANCELLED || status == SLUICE_EINTERRUPTED)) {
-        sluice_mover_message(mover);
-        sluice_mover_send(mover, SLUICE_MESSAGE_CANCEL);
-    } else if (mover->stage == SLUICE_MOVER_RUNNING) {
-        status_send(mover, SLUICE_MESSAGE_ERROR, status, sentence);
+    if (self->stage == SLUICE_MOVER_RUNNING && (status == SLUICE_ECANCELLED || status == SLUICE_EINTERRUPTED)) {
+        sluice_mover_message(self);
+        sluice_mover_send(self, SLUICE_MESSAGE_CANCEL);
+    } else if (self->stage == SLUICE_MOVER_RUNNING) {
+        status_send(self, SLUICE_MESSAGE_ERROR, status, sentence);
     }
-    sluice_mover_end(mover, status, sentence);
-    after(mover);
+    sluice_mover_end(self, status, sentence);
+    after(self);
 }
 
-void sluice_mover_closed(sluice_mover *mover, int status, const char *reason, sluice_time now)
+void sluice_mover_closed(void *mover, int status, const char *reason, sluice_time now)
 {
+    sluice_mover *self = mover;
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
-    mover->now = now;
-    if ((status == SLUICE_OK && mover->finish_sent && !mover->setup.client) || probe_is_over(mover, status)) {
-        sluice_mover_end(mover, SLUICE_OK, "");
+    self->now = now;
+    if ((status == SLUICE_OK && self->finish_sent && !self->setup.client) || probe_is_over(self, status)) {
+        sluice_mover_end(self, SLUICE_OK, "");
     } else if (status == SLUICE_OK) {
         snprintf(sentence, sizeof(sentence), "the peer closed the session before all was done%s%.500s",
                  reason[0] ? ": " : "", reason);
-        sluice_mover_end(mover, SLUICE_ECLOSED, sentence);
+        sluice_mover_end(self, SLUICE_ECLOSED, sentence);
     } else {
-        sluice_mover_end(mover, status, reason[0] ? reason : sluice_status_text(status));
+        sluice_mover_end(self, status, reason[0] ? reason : sluice_status_text(status));
     }
-    after(mover);
+    after(self);
 }
 
-bool sluice_mover_idle(const sluice_mover *mover)
+bool sluice_mover_idle(const void *mover)
 {
-    return mover->works == 0 && (mover->stage == SLUICE_MOVER_FINISHED || mover->stage == SLUICE_MOVER_NEW);
+    const sluice_mover *self = mover;
+    return self->works == 0 && (self->stage == SLUICE_MOVER_FINISHED || self->stage == SLUICE_MOVER_NEW);
 }
 
-bool sluice_mover_heard(const sluice_mover *mover)
+bool sluice_mover_heard(const void *mover)
 {
-    return sluice_outbox_kept(&mover->control) == 0;
+    const sluice_mover *self = mover;
+    return sluice_mailbox_heard(&self->mailbox);
 }
 
-bool sluice_mover_complete(const sluice_mover *mover)
+bool sluice_mover_closes(const void *mover)
 {
-    return mover->complete;
+    const sluice_mover *self = mover;
+    return self->complete ? self->sending : self->setup.client;
 }
 
-void sluice_mover_tick(sluice_mover *mover, sluice_time now)
+void sluice_mover_tick(void *mover, sluice_time now)
 {
-    mover->now = now;
-    if (sluice_mover_running(mover) && mover->attached && now >= mover->progress_at) {
-        mover->progress_at = now + MOVER_PROGRESS_NS;
-        sluice_mover_progress(mover);
-        if (mover->receiver)
-            sluice_receiver_tick(mover->receiver);
+    sluice_mover *self = mover;
+    self->now = now;
+    if (sluice_mover_running(self) && self->attached && now >= self->progress_at) {
+        self->progress_at = now + MOVER_PROGRESS_NS;
+        sluice_mover_progress(self);
+        if (self->receiver)
+            sluice_receiver_tick(self->receiver);
     }
-    after(mover);
+    after(self);
 }
 
-sluice_time sluice_mover_next_wake(const sluice_mover *mover)
+sluice_time sluice_mover_next_wake(const void *mover)
 {
-    return sluice_mover_running(mover) && mover->attached ? mover->progress_at : SLUICE_NEVER;
+    const sluice_mover *self = mover;
+    return sluice_mover_running(self) && self->attached ? self->progress_at : SLUICE_NEVER;
 }
 
-void sluice_mover_rate(sluice_mover *mover, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy)
+void sluice_mover_rate(void *mover, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy)
 {
-    if (!sluice_mover_running(mover))
+    sluice_mover *self = mover;
+    if (!sluice_mover_running(self))
         return;
-    sluice_wire_writer *body = sluice_mover_message(mover);
-    sluice_wire_put_u64(body, target_bps);
-    sluice_wire_put_u64(body, minimum_bps);
-    sluice_wire_put_string(body, policy, strlen(policy));
-    sluice_mover_send(mover, SLUICE_MESSAGE_RATE);
-    wake_if_dirty(mover);
+    message_sent(self, sluice_mailbox_send_rate(&self->mailbox, target_bps, minimum_bps, policy));
+    wake_if_dirty(self);
 }
 
 void sluice_mover_facts(sluice_mover *mover, const sluice_facts *facts)
@@ -720,20 +667,52 @@ void sluice_mover_pause(sluice_mover *mover, bool paused)
     after(mover);
 }
 
-void sluice_mover_statistics_get(const sluice_mover *mover, sluice_mover_statistics *out)
+void sluice_mover_statistics_get(const void *mover, sluice_cargo_statistics *out)
 {
-    *out = mover->statistics;
-    out->finishing = mover->sender && mover->finish_sent;
-    out->source_busy = mover->sender && sluice_sender_busy(mover->sender);
-    out->sink_busy = mover->receiver && sluice_receiver_busy(mover->receiver);
+    const sluice_mover *self = mover;
+    *out = self->statistics;
+    out->finishing = self->sender && self->finish_sent;
+    out->source_busy = self->sender && sluice_sender_busy(self->sender);
+    out->sink_busy = self->receiver && sluice_receiver_busy(self->receiver);
 }
 
-bool sluice_mover_peer_ended(const sluice_mover *mover)
+bool sluice_mover_peer_ended(const void *mover)
 {
-    return mover->peer_ended;
+    const sluice_mover *self = mover;
+    return self->peer_ended;
 }
 
-bool sluice_mover_sending(const sluice_mover *mover)
+bool sluice_mover_sending(const void *mover)
 {
-    return mover->sending;
+    const sluice_mover *self = mover;
+    return self->sending;
+}
+
+sluice_cargo sluice_mover_cargo(sluice_mover *mover)
+{
+    static const sluice_cargo_ops ops = {
+        .free = sluice_mover_free,
+        .start = sluice_mover_start,
+        .cancel = sluice_mover_cancel,
+        .closed = sluice_mover_closed,
+        .idle = sluice_mover_idle,
+        .heard = sluice_mover_heard,
+        .closes = sluice_mover_closes,
+        .peer_ended = sluice_mover_peer_ended,
+        .sending = sluice_mover_sending,
+        .tick = sluice_mover_tick,
+        .next_wake = sluice_mover_next_wake,
+        .rate = sluice_mover_rate,
+        .statistics = sluice_mover_statistics_get,
+        .fetch = sluice_mover_fetch,
+        .acked = sluice_mover_acked,
+        .completed = sluice_mover_completed,
+        .opened = sluice_mover_opened,
+        .deliver = sluice_mover_deliver,
+        .ended = sluice_mover_ended,
+        .aborted = sluice_mover_aborted,
+        .stopped = sluice_mover_stopped,
+        .skipped = sluice_mover_skipped,
+    };
+    return (sluice_cargo){.ops = &ops, .state = mover};
 }

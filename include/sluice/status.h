@@ -47,7 +47,8 @@ extern "C" {
     X(ECANCELLED, -28, 1, "cancelled")                                              \
     X(EUNSUPPORTED, -29, 1, "not supported")                                        \
     X(EFAILED, -30, 1, "failed")                                                    \
-    X(EGONE, -31, 1, "no such session any more")
+    X(EGONE, -31, 1, "no such session any more")                                    \
+    X(ESKIPPED, -32, 1, "data was skipped")
 
 enum {
 #define SLUICE_STATUS_ENUM(name, number, exit_status, text) SLUICE_##name = (number),

@@ -57,7 +57,7 @@ static void test_tree(void)
         CU_ASSERT_EQUAL(f->client.done, 6);
         CU_ASSERT_EQUAL(f->server.done, 6);
         CU_ASSERT(fixture_identical(f));
-        sluice_mover_statistics counted;
+        sluice_cargo_statistics counted;
         sluice_mover_statistics_get(f->client.mover, &counted);
         CU_ASSERT_EQUAL(counted.bytes, 0 + 1 + 4096 + MIB + MIB + 1 + 5 * MIB + 333);
         CU_ASSERT_EQUAL(counted.total_files, 6);

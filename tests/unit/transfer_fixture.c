@@ -508,7 +508,7 @@ static void on_facts(void *user, const sluice_facts *facts)
     s->facts_came++;
 }
 
-static void on_file(void *user, const sluice_mover_file *file)
+static void on_file(void *user, const sluice_cargo_item *file)
 {
     side *s = user;
     s->done += strcmp(file->state, "done") == 0;
@@ -567,7 +567,7 @@ static void on_finished(void *user, int status, const char *sentence)
     snprintf(s->sentence, sizeof(s->sentence), "%s", sentence);
 }
 
-static const sluice_mover_calls calls = {.requested = on_requested, .file = on_file, .warning = on_warning,
+static const sluice_cargo_calls calls = {.requested = on_requested, .item = on_file, .warning = on_warning,
                                          .scanned = on_nothing, .measure = on_measure, .progressed = on_progressed,
                                          .rate = on_rate, .paused = on_paused, .facts = on_facts, .wake = on_nothing,
                                          .finished = on_finished};

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cargo.h - what a session carries, as the session sees it: files (transfer.h) or streams (core/stream).
+ *
+ * A session has one cargo, which puts objects on the carrier and takes those of the peer, and has its own messages on
+ * object 0.  It knows no sockets.  Everything here is called on the session's loop thread, and so are all callbacks.
+ */
+#ifndef SLUICE_SESSION_CARGO_H
+#define SLUICE_SESSION_CARGO_H
+
+#include "session/facts.h"
+#include "session/progress.h"
+#include "session/request.h"
+#include <sluice/status.h>
+#include <sluice/transport.h>
+#include <sluice/types.h>
+
+/* What it stands on: the transport of the session's lane. */
+typedef struct sluice_carrier {
+    const sluice_transport_ops *ops;
+    void *state;
+} sluice_carrier;
+
+/* One file or stream, as it is told of. */
+typedef struct sluice_cargo_item {
+    const char *path;      /* the entry's name */
+    const char *state;     /* done, skipped, failed: as of sluice_event; start: first byte is on its way */
+    uint64_t file_bytes, resumed_bytes;
+    const char *digest;    /* "xxh3-128:hex" of one that is done; or NULL */
+    int status;
+    const char *message;   /* "" if none */
+} sluice_cargo_item;
+
+typedef struct sluice_cargo_statistics {
+    uint64_t files, failed, skipped;   /* files only: directories and links are not counted unless they fail; or streams */
+    uint64_t bytes;                    /* verified by the receiver */
+    uint64_t total_files, total_bytes; /* listed so far */
+    uint64_t moved_bytes;              /* acknowledged (receiver: arrived), or found in place */
+    bool scan_complete;
+    bool source_busy;                  /* sender: something is being read or listed, now */
+    sluice_duration source_ns;         /* sender: spent in the source by the readings that are done, all together */
+    bool finishing;                    /* sender: everything was sent and answered; the figures are the last */
+    bool sink_busy;                    /* receiver: the sink is what data waits for, now */
+} sluice_cargo_statistics;
+
+/* What it tells and asks the session. */
+typedef struct sluice_cargo_calls {
+    /* Of files, server: the whole request is here.  Answer with attach or refuse, at once or later.  The request is the
+     * cargo's and lives as long as it does. */
+    void (*requested)(void *user, const sluice_request *request);
+    void (*item)(void *user, const sluice_cargo_item *item);
+    void (*warning)(void *user, const char *sentence);
+    void (*scanned)(void *user);                                  /* of files: totals are final */
+    void (*measure)(void *user, sluice_progress *out);            /* fill the transport's counters, to be sent */
+    void (*progressed)(void *user, const sluice_progress *peer);  /* the peer's counters came */
+    void (*rate)(void *user, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy); /* "": as is */
+    void (*paused)(void *user, bool paused);
+    void (*facts)(void *user, const sluice_facts *facts);         /* optional; of files, client: the server's came */
+    /* Something was given to the carrier outside of one of its callbacks: produce soon. */
+    void (*wake)(void *user);
+    /* Exactly once, never from inside new, start or free.  The cargo may be freed later, not from inside. */
+    void (*finished)(void *user, int status, const char *sentence);
+} sluice_cargo_calls;
+
+/* What the session asks of it. */
+typedef struct sluice_cargo_ops {
+    void (*free)(void *cargo);
+    /* Client: begins. */
+    int (*start)(void *cargo, sluice_time now);
+    /* Someone wants an end: the peer is told (of ECANCELLED and EINTERRUPTED that it was cancelled, else why), finished comes
+     * with that status (as soon as what runs elsewhere is done). */
+    void (*cancel)(void *cargo, int status, const char *sentence, sluice_time now);
+    /* The session is over (the transport's CLOSED, with its status and reason): what was not done has failed.  SLUICE_OK
+     * after the work was done is a good end. */
+    void (*closed)(void *cargo, int status, const char *reason, sluice_time now);
+    /* Nothing runs for it elsewhere any more, so free may be called.  After `finished` or closed that becomes true soon;
+     * calls.wake is called when it does. */
+    bool (*idle)(const void *cargo);
+    bool (*heard)(const void *cargo);      /* every message so far has reached the peer */
+    bool (*closes)(const void *cargo);     /* it is this side that closes the session, having finished */
+    bool (*peer_ended)(const void *cargo); /* the peer's own words (REFUSE, ERROR, CANCEL) are why it ended */
+    bool (*sending)(const void *cargo);    /* more data goes from here to the peer than back */
+    /* Work that is due by time; next_wake says when to call again (SLUICE_NEVER: only after other calls). */
+    void (*tick)(void *cargo, sluice_time now);
+    sluice_time (*next_wake)(const void *cargo);
+    /* Live control, by the client: tells the peer. */
+    void (*rate)(void *cargo, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy);
+    void (*statistics)(const void *cargo, sluice_cargo_statistics *out);
+
+    /* The transport's calls about objects. */
+    size_t (*fetch)(void *cargo, sluice_object_id id, uint64_t offset, const struct iovec *buffers, int count);
+    void (*acked)(void *cargo, sluice_object_id id, uint64_t from, uint64_t to);
+    void (*completed)(void *cargo, sluice_object_id id);
+    int (*opened)(void *cargo, sluice_object_id id, unsigned flags);
+    void (*deliver)(void *cargo, sluice_object_id id, uint64_t offset, const uint8_t *data, size_t bytes);
+    void (*ended)(void *cargo, sluice_object_id id, uint64_t size);
+    void (*aborted)(void *cargo, sluice_object_id id, uint64_t code);
+    void (*stopped)(void *cargo, sluice_object_id id, uint64_t code);
+    void (*skipped)(void *cargo, sluice_object_id id, uint64_t from, uint64_t to);
+} sluice_cargo_ops;
+
+typedef struct sluice_cargo {
+    const sluice_cargo_ops *ops;
+    void *state;
+} sluice_cargo;
+
+/* Whoever has another cargo than files: makes it once the session has its carrier. */
+typedef struct sluice_cargo_maker {
+    int (*make)(void *user, const sluice_carrier *carrier, const sluice_cargo_calls *calls, void *calls_user,
+                sluice_cargo *out, sluice_error *error);
+    void *user;
+    uint64_t ordered_bytes; /* first window of each ordered object of the peer */
+    bool both_ways;         /* both sides send: rates and controls are both sides' affair */
+} sluice_cargo_maker;
+
+#endif
