@@ -43,6 +43,7 @@ struct sluice_loop {
 
     pthread_mutex_t lock;  /* of what follows */
     sluice_post *first, **last;
+    bool sleeps; /* or is about to: it must be woken */
     sluice_post *running; /* of the loop's thread: taken from the list, not run yet */
 
     atomic_bool stop;
@@ -198,12 +199,12 @@ void sluice_loop_post(sluice_loop *loop, sluice_post *node)
     assert(node->run);
     node->next = NULL;
     pthread_mutex_lock(&loop->lock);
-    bool was_empty = !loop->first;
     *loop->last = node;
     loop->last = &node->next;
     /* Under the lock, because once it is open the loop may run the node, stop and be freed. */
-    if (was_empty)
+    if (loop->sleeps)
         wake(loop);
+    loop->sleeps = false;
     pthread_mutex_unlock(&loop->lock);
 }
 
@@ -216,6 +217,7 @@ void sluice_loop_stop(sluice_loop *loop)
 static void posts_run(sluice_loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
+    loop->sleeps = false;
     loop->running = loop->first;
     loop->first = NULL;
     loop->last = &loop->first;
@@ -409,6 +411,16 @@ void sluice_loop_free(sluice_loop *loop)
     free(loop);
 }
 
+/* What is posted while the loop works is found here, without a word through the kernel. */
+static bool may_sleep(sluice_loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->sleeps = !loop->first;
+    bool sleeps = loop->sleeps;
+    pthread_mutex_unlock(&loop->lock);
+    return sleeps;
+}
+
 int sluice_loop_step(sluice_loop *loop, sluice_duration wait_ns, sluice_error *error)
 {
     sluice_time now = sluice_loop_refresh(loop);
@@ -418,6 +430,7 @@ int sluice_loop_step(sluice_loop *loop, sluice_duration wait_ns, sluice_error *e
     bool waits = until > now;
     if (waits && clock_arm(loop, until) != SLUICE_OK)
         return sluice_fail(error, SLUICE_EIO, "event loop: cannot set the clock: %s", strerror(errno));
+    waits = waits && may_sleep(loop);
     loop->now_is_old = true;
     if (event_base_loop(loop->base, waits ? EVLOOP_ONCE : EVLOOP_NONBLOCK) < 0)
         return sluice_fail(error, SLUICE_EIO, "event loop: the kernel refuses to wait: %s", strerror(errno));

@@ -169,7 +169,7 @@ static int fill_entry(const sluice_admission_setup *setup, entry *at, const char
     at->permit = sluice_permit_new(name, 0, root ? root : "");
     if (!at->file || !at->permit)
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory");
-    if (status == SLUICE_OK && !at->revoked)
+    if (status == SLUICE_OK && !at->revoked && (root || !setup->rootless))
         status = check_root(root, error);
     if (status == SLUICE_OK)
         status = load_ticket(setup, at, section ? &wanted : NULL, error);
@@ -392,7 +392,7 @@ void sluice_admission_describe(const sluice_admission *admission, uint64_t now_s
             snprintf(sentence + n, sizeof sentence - (size_t)n, "expired");
         else
             snprintf(sentence + n, sizeof sentence - (size_t)n, "%s below %.400s, max-rate %s, expires %s: %.400s",
-                     words[permit->rights & 3], permit->root, permit->max_rate ? rate : "none", until, at->file);
+                     words[permit->rights & 3], permit->root[0] ? permit->root : "(no files)", permit->max_rate ? rate : "none", until, at->file);
         say(user, SLUICE_LOG_INFO, sentence);
     }
 }

@@ -45,6 +45,7 @@ typedef struct sluice_admission_setup {
     const uint8_t *key;                 /* SLUICE_TICKET_KEY_BYTES: fingerprint of the server's key */
     const char *address;                /* host:port that a new ticket names */
     uint64_t now_s;                     /* since 1970 */
+    bool rootless;                      /* a root is not needed: the server has streams */
     /* Told of files that were made or changed, and of errors after the first one.  NULL: nobody. */
     void (*tell)(void *user, sluice_log_level level, const char *sentence);
     void *user;

@@ -104,10 +104,15 @@ typedef struct sluice_cargo {
     void *state;
 } sluice_cargo;
 
-/* Whoever has another cargo than files: makes it once the session has its carrier. */
+struct sluice_session;
+
+/* Whoever has another cargo than files: makes it once the session has its carrier.  All on the loop's thread. */
 typedef struct sluice_cargo_maker {
-    int (*make)(void *user, const sluice_carrier *carrier, const sluice_cargo_calls *calls, void *calls_user,
-                sluice_cargo *out, sluice_error *error);
+    /* session: may be kept until the cargo is freed. */
+    int (*make)(void *user, struct sluice_session *session, const sluice_carrier *carrier,
+                const sluice_cargo_calls *calls, void *calls_user, sluice_cargo *out, sluice_error *error);
+    /* Once, and the last call: there is no session any more, or there never was one.  By whoever owns the session. */
+    void (*ended)(void *user, const sluice_error *why);
     void *user;
     uint64_t ordered_bytes; /* first window of each ordered object of the peer */
     bool both_ways;         /* both sides send: rates and controls are both sides' affair */

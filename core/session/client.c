@@ -46,6 +46,8 @@ void sluice_client_end(sluice_transfer *transfer, const sluice_error *error)
         transfer->error = *error;
     }
     pthread_mutex_unlock(&transfer->lock);
+    if (transfer->maker.make)
+        transfer->maker.ended(transfer->maker.user, error);
     sluice_loop_stop(transfer->loop);
 }
 
@@ -141,9 +143,12 @@ static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order
     status = sluice_settings_check(transfer->settings, error);
     if (status == SLUICE_OK && order->name && !(transfer->name = strdup(order->name)))
         status = sluice_fail(error, SLUICE_ENOMEM, "out of memory for a transfer");
-    if (status == SLUICE_OK)
-        status = transfer->probing ? sluice_probe_operands(transfer, error)
-                                   : sluice_client_read_operands(transfer, order, error);
+    if (status == SLUICE_OK && transfer->probing)
+        status = sluice_probe_operands(transfer, error);
+    else if (status == SLUICE_OK && transfer->maker.make)
+        status = sluice_operands_server(&transfer->operands, order->destination, error);
+    else if (status == SLUICE_OK)
+        status = sluice_client_read_operands(transfer, order, error);
     if (status == SLUICE_OK)
         status = sluice_watchers_open(transfer->library, transfer->options->report, transfer->options->json,
                                       &order->report, order->event, order->user, &transfer->report, error);
@@ -175,12 +180,12 @@ static int begin(sluice_transfer *transfer, sluice_error *error)
     int status = check_plugins(transfer, error);
     if (status == SLUICE_OK)
         status = sluice_client_find_server(transfer, error);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && !transfer->maker.make)
         status = sluice_client_fill_request(transfer, error);
     if (status == SLUICE_OK)
         status = sluice_suite_gather(transfer->library, transfer->options->crypto, transfer->options->cipher,
                                      &transfer->suite, error);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && !transfer->maker.make)
         status = sluice_client_make_store(transfer, error);
     if (status == SLUICE_OK)
         status = start_threads(transfer, error);
@@ -201,8 +206,8 @@ int sluice_transfer_start(sluice *instance, const sluice_transfer_order *order, 
     return sluice_client_start(instance, order, NULL, out, error);
 }
 
-int sluice_client_start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
-                        sluice_transfer **out, sluice_error *error)
+static int start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
+                 const sluice_cargo_maker *maker, sluice_transfer **out, sluice_error *error)
 {
     sluice_error why = {0};
     sluice_transfer *transfer = calloc(1, sizeof *transfer);
@@ -211,6 +216,7 @@ int sluice_client_start(sluice *instance, const sluice_transfer_order *order, sl
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a transfer");
     }
     transfer->probing = probing;
+    transfer->maker = *maker;
     transfer->library = instance;
     transfer->log = sluice_library_log(instance);
     transfer->started = sluice_clock_now();
@@ -230,6 +236,18 @@ int sluice_client_start(sluice *instance, const sluice_transfer_order *order, sl
     }
     *out = transfer;
     return SLUICE_OK;
+}
+
+int sluice_client_start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
+                        sluice_transfer **out, sluice_error *error)
+{
+    return start(instance, order, probing, &(sluice_cargo_maker){0}, out, error);
+}
+
+int sluice_client_start_streams(sluice *instance, const sluice_transfer_order *order, const sluice_cargo_maker *maker,
+                                sluice_transfer **out, sluice_error *error)
+{
+    return start(instance, order, NULL, maker, out, error);
 }
 
 void sluice_transfer_cancel(sluice_transfer *transfer)

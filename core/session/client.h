@@ -28,6 +28,7 @@ typedef struct sluice_probing sluice_probing; /* of probe.h */
 struct sluice_transfer {
     sluice *library;
     sluice_probing *probing; /* NULL: files are really to be moved; else everything is for what it shows */
+    sluice_cargo_maker maker; /* of streams; make is NULL: files */
     sluice_settings *settings;
     const sluice_transfer_settings *options; /* of settings */
     sluice_log *log;
@@ -89,6 +90,10 @@ struct sluice_transfer {
 /* What sluice_transfer_start does.  Takes probing over in any case; with it, sources and destination are its affair. */
 int sluice_client_start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
                         sluice_transfer **out, sluice_error *error);
+/* The same for streams: the order's destination is the server (see sluice_operands_server); it has no sources.  maker's
+ * `ended` is called only if this succeeds. */
+int sluice_client_start_streams(sluice *instance, const sluice_transfer_order *order, const sluice_cargo_maker *maker,
+                                sluice_transfer **out, sluice_error *error);
 
 /* Events that no session tells. */
 void sluice_client_tell(sluice_transfer *transfer, sluice_event_type type, int status, const char *sentence);

@@ -112,7 +112,8 @@ static const char *asked_transport(const sluice_transfer *transfer)
 static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
 {
     hello->version_least = hello->version_most = SLUICE_PROTOCOL_VERSION;
-    hello->features = wants(transfer, "auto") ? SLUICE_FEATURE_MOVE : 0;
+    hello->features = (wants(transfer, "auto") ? SLUICE_FEATURE_MOVE : 0) |
+                      (transfer->maker.make ? SLUICE_FEATURE_STREAMS : 0);
     snprintf(hello->software, sizeof hello->software, "sluice %s", sluice_version());
     hello->connection_id = transfer->connection_id;
     memcpy(hello->ciphers, transfer->suite.offers, sizeof hello->ciphers);
@@ -124,7 +125,7 @@ static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
     hello->minimum_bps = transfer->limits.minimum_bps;
     hello->datagram_most = SLUICE_SESSION_DATAGRAM_MOST;
     hello->receive_bytes = transfer->options->memory;
-    hello->ordered_bytes = SLUICE_SESSION_ORDERED_BYTES;
+    hello->ordered_bytes = transfer->maker.make ? transfer->maker.ordered_bytes : SLUICE_SESSION_ORDERED_BYTES;
     hello->timeout_ns = transfer->options->timeout;
 }
 
@@ -282,6 +283,7 @@ static void fill_setup(sluice_transfer *transfer, sluice_session_setup *setup)
         .initial_rtt_ns = sluice_approach_rtt(transfer->approach),
         .started = transfer->started,
         .request = &transfer->request,
+        .maker = transfer->maker.make ? &transfer->maker : NULL,
         .calls = &session_calls,
         .user = transfer,
     };
@@ -403,6 +405,12 @@ static void on_welcomed(void *user, const sluice_welcome_message *welcome)
         return;
     transfer->welcomed = true;
     transfer->welcome = *welcome;
+    if (transfer->maker.make && !(welcome->features & SLUICE_FEATURE_STREAMS)) {
+        char line[300];
+        snprintf(line, sizeof line, "%.200s: the server (%s) knows no streams", transfer->peer, welcome->software);
+        sluice_client_end_without_session(transfer, SLUICE_EVERSION, line);
+        return;
+    }
     if (transfer->probing)
         sluice_probe_welcomed(transfer);
     if (transfer->places && welcome->has_host && sluice_address_numeric(welcome->host, 0, &address) == SLUICE_OK)
@@ -493,13 +501,13 @@ static void on_gone(void *user)
     char line[600];
     if (!transfer->session || transfer->cancelled || sluice_session_is_finished(transfer->session))
         return;
-    snprintf(line, sizeof line,
-             "%s: the server no longer knows the session (it was restarted, or gave it up): going on with a new one",
-             transfer->peer);
+    bool streams = transfer->maker.make != NULL; /* whose bytes are gone */
+    snprintf(line, sizeof line, "%s: the server no longer knows the session (it was restarted, or gave it up)%s",
+             transfer->peer, streams ? "" : ": going on with a new one");
     transfer->fruitless = is_fruitless(transfer->session) ? transfer->fruitless + 1 : 0;
-    if (transfer->fruitless < FRUITLESS_MOST)
+    transfer->again = !streams && transfer->fruitless < FRUITLESS_MOST;
+    if (transfer->again)
         sluice_session_tell_warning(transfer->session, line);
-    transfer->again = transfer->fruitless < FRUITLESS_MOST;
     sluice_session_forget(transfer->session, SLUICE_EGONE, line, !transfer->again);
 }
 

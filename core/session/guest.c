@@ -40,6 +40,7 @@ struct sluice_guest {
     uint64_t measured_bytes; /* IP bytes that had come */
     double excess_bits;      /* beyond the permitted rate, as a leaky bucket has them */
     sluice_rate rate_most;   /* as the client was told when it was admitted; 0: none */
+    sluice_cargo_maker streams; /* of a guest that asked for streams; make is NULL: files */
     const sluice_request *request;
     bool answered; /* a hello was judged: nothing but a move is expected on the set-up channel */
     bool refused;
@@ -76,7 +77,10 @@ static void reap(sluice_post *post)
     sluice_server *server = guest->server;
     bool served = guest->session != NULL;
     unlink_guest(guest);
+    sluice_error why = guest->session ? *sluice_session_error(guest->session) : (sluice_error){0};
     sluice_session_free(guest->session);
+    if (guest->streams.make)
+        guest->streams.ended(guest->streams.user, &why);
     sluice_store_fini(&guest->store);
     sluice_channel_free(guest->channel);
     sluice_permit_leave(guest->permit);
@@ -312,9 +316,38 @@ static int negotiate_transport(sluice_guest *guest, const sluice_hello_message *
         transport = "tcp";
     }
     snprintf(welcome->transport, sizeof welcome->transport, "%s", transport);
-    welcome->features = move ? SLUICE_FEATURE_MOVE : 0;
+    welcome->features = (move ? SLUICE_FEATURE_MOVE : 0) | (hello->features & SLUICE_FEATURE_STREAMS);
     welcome->port = server->port;
     return SLUICE_OK;
+}
+
+/* Whether the client means to send data; one that asks for streams may do both. */
+static bool client_sends(const sluice_hello_message *hello)
+{
+    return hello->push || (hello->features & SLUICE_FEATURE_STREAMS);
+}
+
+/* Files for those who ask for files, streams for the others. */
+static int choose_cargo(sluice_guest *guest, const sluice_hello_message *hello, sluice_error *error)
+{
+    sluice_server *server = guest->server;
+    if (!(hello->features & SLUICE_FEATURE_STREAMS)) {
+        if (server->streams && !(guest->permit->root && guest->permit->root[0]))
+            return sluice_fail(error, SLUICE_EACCESS, "this server has streams, and no files: use sluice send or recv");
+        return SLUICE_OK;
+    }
+    if (!server->streams)
+        return sluice_fail(error, SLUICE_EACCESS, "this server has files, and no streams: use sluice copy");
+    const sluice_stream_visitor visitor = {
+        .loop = server->loop,
+        .log = server->log,
+        .peer = guest->peer,
+        .ticket = guest->permit->name,
+        .may_read = (guest->permit->rights & SLUICE_TICKET_READ) && !server->serve->write_only,
+        .may_write = (guest->permit->rights & SLUICE_TICKET_WRITE) && !server->serve->read_only,
+        .memory_bytes = server->serve->memory,
+    };
+    return server->streams->welcome(server->streams->user, &visitor, &guest->streams, error);
 }
 
 /* What both sides get: the client's wishes within what this server allows. */
@@ -342,8 +375,8 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
     welcome->datagram_most = hello->datagram_most < SLUICE_SESSION_DATAGRAM_MOST ? hello->datagram_most
                                                                                 : SLUICE_SESSION_DATAGRAM_MOST;
     welcome->receive_bytes = server->serve->memory;
-    welcome->ordered_bytes = SLUICE_SESSION_ORDERED_BYTES;
-    welcome->rate_most = hello->push ? guest->permit->max_rate : 0;
+    welcome->ordered_bytes = guest->streams.make ? guest->streams.ordered_bytes : SLUICE_SESSION_ORDERED_BYTES;
+    welcome->rate_most = client_sends(hello) ? guest->permit->max_rate : 0;
     if (welcome->datagram_most < SLUICE_SESSION_DATAGRAM_LEAST)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the client takes no datagrams of %d bytes",
                            SLUICE_SESSION_DATAGRAM_LEAST);
@@ -431,6 +464,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .congestion = welcome->congestion,
         .limits = limits_of(guest, hello),
         .max_rate = guest->permit->max_rate,
+        .maker = guest->streams.make ? &guest->streams : NULL,
         .controls = server->serve->congestion,
         .datagram_most = welcome->datagram_most,
         .memory_bytes = server->serve->memory,
@@ -553,6 +587,8 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
         status = check_proof(guest, &hello, error);
     if (status == SLUICE_OK)
         status = check_room(guest, error);
+    if (status == SLUICE_OK)
+        status = choose_cargo(guest, &hello, error);
     if (status == SLUICE_OK)
         status = negotiate(guest, &hello, &welcome, error);
     if (status != SLUICE_OK) {
@@ -750,7 +786,7 @@ static bool is_too_fast(sluice_guest *guest, sluice_time now)
 void sluice_guests_measure(sluice_server *server, sluice_time now)
 {
     for (sluice_guest *guest = server->guests; guest; guest = guest->next)
-        if (guest->session && !guest->session_ended && guest->names.push && guest->rate_most &&
+        if (guest->session && !guest->session_ended && guest->rate_most &&
             is_too_fast(guest, now))
             sluice_session_cancel(guest->session, SLUICE_ELIMIT, "the client sends faster than its ticket allows");
 }

@@ -20,6 +20,22 @@
 typedef struct sluice_guest sluice_guest;
 typedef struct sluice_reload sluice_reload;
 
+/* Who asks for streams, once admitted. */
+typedef struct sluice_stream_visitor {
+    sluice_loop *loop;
+    sluice_log *log;
+    const char *peer, *ticket; /* names */
+    bool may_read, may_write;
+    uint64_t memory_bytes;
+} sluice_stream_visitor;
+
+/* Whoever has streams for a server's clients.  welcome is called on the loop's thread and fills what the session is made
+ * with. */
+typedef struct sluice_stream_host {
+    int (*welcome)(void *user, const sluice_stream_visitor *visitor, sluice_cargo_maker *out, sluice_error *error);
+    void *user;
+} sluice_stream_host;
+
 struct sluice_server {
     sluice *library;
     sluice_settings *first; /* as it was started: what a reload cannot change */
@@ -34,6 +50,7 @@ struct sluice_server {
     sluice_report *report;
     sluice_identity *identity;
     sluice_suite suite;
+    const sluice_stream_host *streams; /* NULL: none */
     sluice_tls_listener *listener;
     sluice_datagram *datagram;
     char ticket_file[PATH_MAX];
@@ -60,6 +77,10 @@ struct sluice_server {
     pthread_mutex_t reload_lock;
     sluice_reload *reload; /* waits for the loop's thread, which takes it; guarded by the lock */
 };
+
+/* What sluice_server_start does, for a server that has streams as well; or only, where neither it nor a ticket has a root. */
+int sluice_server_start_with(sluice *instance, const sluice_server_order *order, const sluice_stream_host *streams,
+                             sluice_server **out, sluice_error *error);
 
 /* Takes over a channel whose handshake is done; user is the server. */
 void sluice_guest_accept(void *server, sluice_channel *channel);

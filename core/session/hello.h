@@ -27,9 +27,10 @@ typedef enum sluice_hello_type {
 } sluice_hello_type;
 
 enum {
-    SLUICE_FEATURE_MOVE = 1 /* the session may move from UDP to a byte channel */
+    SLUICE_FEATURE_MOVE = 1,   /* the session may move from UDP to a byte channel */
+    SLUICE_FEATURE_STREAMS = 2 /* it carries streams, not files; in a welcome: as was asked for */
 };
-#define SLUICE_FEATURES SLUICE_FEATURE_MOVE /* all that this code knows */
+#define SLUICE_FEATURES (SLUICE_FEATURE_MOVE | SLUICE_FEATURE_STREAMS) /* all that this code knows */
 
 /* Client to server. */
 typedef struct sluice_hello {
@@ -42,7 +43,7 @@ typedef struct sluice_hello {
     sluice_cipher_offer ciphers[SLUICE_CIPHERS];
     size_t cipher_count;
     char transport[SLUICE_HELLO_NAME];
-    uint64_t push;                      /* 1: the client will send, and the rest of this group does not matter */
+    uint64_t push;                      /* 1: the client alone will send, and the rest of this group does not matter */
     char congestion[SLUICE_HELLO_NAME]; /* for the server's sending */
     sluice_rate target_bps, minimum_bps; /* for the server's sending; 0: none */
     uint64_t datagram_most;              /* UDP payload */
@@ -69,7 +70,7 @@ typedef struct sluice_welcome {
     char congestion[SLUICE_HELLO_NAME]; /* the server's, when it sends */
     uint64_t datagram_most;
     uint64_t receive_bytes, ordered_bytes;
-    sluice_rate rate_most; /* a client that pushes sends no faster; 0: no limit */
+    sluice_rate rate_most; /* a client that sends does so no faster; 0: no limit */
     bool has_host;
     char host[SLUICE_HELLO_NAME]; /* over ssh: the server's numeric address, as its sshd knows it */
 } sluice_welcome_message;

@@ -499,6 +499,29 @@ int sluice_operands_read(sluice_operands *out, const sluice_operands_order *orde
     return status;
 }
 
+int sluice_operands_server(sluice_operands *out, const char *text, sluice_error *error)
+{
+    char whole[SLUICE_ADDRESS_HOST + 32];
+    address to = {.place = PLACE_REMOTE};
+    assert(out->operands == NULL && out->destination == NULL);
+    if (text == NULL || strncmp(text, SCHEME, SCHEME_BYTES) != 0) {
+        if ((size_t)snprintf(whole, sizeof whole, SCHEME "%s", text != NULL ? text : "") >= sizeof whole)
+            return sluice_fail(error, SLUICE_EUSAGE, "%s: the host is too long", text);
+        if (strchr(whole + SCHEME_BYTES, '/') != NULL || strchr(whole, '@') != NULL)
+            return sluice_fail(error, SLUICE_EUSAGE, "%s: no such server; write sluice://host[:port][/NAME] or host[:port]",
+                               text);
+        text = whole;
+    }
+    int status = parse_remote(text, &to, error);
+    if (status != SLUICE_OK) {
+        free(to.path);
+        return status;
+    }
+    *out = (sluice_operands){.push = true, .destination = to.path};
+    take_server(out, &to);
+    return SLUICE_OK;
+}
+
 void sluice_operands_fini(sluice_operands *operands)
 {
     for (size_t i = 0; i < operands->count; i++) {

@@ -51,6 +51,9 @@ typedef struct sluice_operands {
 /* Fills a zeroed struct; on failure it is empty again.  Any thread.  EUSAGE for what the user wrote, with file and
  * line where it stood in a list; the status of the error for a list that cannot be read; ENOMEM. */
 int sluice_operands_read(sluice_operands *out, const sluice_operands_order *order, sluice_error *error);
+/* A server alone: sluice://host[:port][/NAME], host[:port], or NULL or "" for the ticket's.  Of the rest only `destination` is
+ * set: NAME, decoded, or "".  Otherwise as sluice_operands_read. */
+int sluice_operands_server(sluice_operands *out, const char *text, sluice_error *error);
 void sluice_operands_fini(sluice_operands *operands);
 
 #endif

@@ -247,7 +247,7 @@ static int start_threads(sluice_server *server, sluice_error *error)
 /* What everybody forgets once is told before anything is made. */
 static int check_root(const sluice_server *server, sluice_error *error)
 {
-    if (!server->serve->root && server->serve->default_ticket)
+    if (!server->serve->root && server->serve->default_ticket && !server->streams)
         return sluice_fail(error, SLUICE_EUSAGE, "serve needs --root DIR: the directory that clients see as /");
     return SLUICE_OK;
 }
@@ -287,10 +287,17 @@ static int server_init(sluice_server *server, const sluice_server_order *order, 
 
 int sluice_server_start(sluice *instance, const sluice_server_order *order, sluice_server **out, sluice_error *error)
 {
+    return sluice_server_start_with(instance, order, NULL, out, error);
+}
+
+int sluice_server_start_with(sluice *instance, const sluice_server_order *order, const sluice_stream_host *streams,
+                             sluice_server **out, sluice_error *error)
+{
     sluice_server *server = calloc(1, sizeof *server);
     if (!server)
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a server");
     server->library = instance;
+    server->streams = streams;
     server->log = sluice_library_log(instance);
     server->wake_fd = -1;
     server->left_told = -1;

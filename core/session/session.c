@@ -514,7 +514,7 @@ static int cargo_make(sluice_session *session, const sluice_session_setup *setup
 {
     sluice_carrier carrier = {.ops = sluice_lane_ops(session->lane), .state = sluice_lane_state(session->lane)};
     const sluice_cargo_maker *maker = setup->maker;
-    return maker ? maker->make(maker->user, &carrier, &cargo_calls, session, &session->cargo, error)
+    return maker ? maker->make(maker->user, session, &carrier, &cargo_calls, session, &session->cargo, error)
                  : mover_make(session, setup, &carrier, error);
 }
 

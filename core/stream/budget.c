@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/budget.h"
+
+#include <assert.h>
+
+#define FIRST_PART 4          /* of the limit: first shares */
+#define GROWTH 4              /* a window that is too small by a factor of 600 is right after five round trips */
+#define GROWTH_ROUNDS 4       /* a share used up within so many round trips is too small */
+#define GROWTH_NS (50 * SLUICE_MS) /* or within this time */
+#define IDLE_NS SLUICE_SECOND /* and so many round trips: then others may have its part */
+#define IDLE_ROUNDS 4
+
+void sluice_budget_init(sluice_budget *budget, uint64_t limit, uint64_t first)
+{
+    *budget = (sluice_budget){.limit = limit, .first = first};
+}
+
+uint64_t sluice_budget_most(const sluice_budget *budget)
+{
+    return budget->limit / FIRST_PART / budget->first;
+}
+
+static uint64_t pool(const sluice_budget *budget)
+{
+    return budget->limit - budget->limit / FIRST_PART;
+}
+
+bool sluice_budget_enter(sluice_budget *budget, sluice_share *share, sluice_time now)
+{
+    if (budget->shares >= sluice_budget_most(budget))
+        return false;
+    budget->shares++;
+    *share = (sluice_share){.bytes = budget->first, .grown = now, .last = now};
+    return true;
+}
+
+static void set_busy(sluice_budget *budget, sluice_share *share, bool busy)
+{
+    if (busy && !share->busy)
+        budget->busy++;
+    else if (!busy && share->busy)
+        budget->busy--;
+    share->busy = busy;
+}
+
+static uint64_t above_first(const sluice_budget *budget, uint64_t bytes)
+{
+    return bytes > budget->first ? bytes - budget->first : 0;
+}
+
+static void resize(sluice_budget *budget, sluice_share *share, uint64_t bytes)
+{
+    budget->pooled -= above_first(budget, share->bytes);
+    share->bytes = bytes;
+    budget->pooled += above_first(budget, share->bytes);
+    assert(budget->pooled <= pool(budget));
+}
+
+void sluice_budget_leave(sluice_budget *budget, sluice_share *share)
+{
+    assert(budget->shares > 0);
+    set_busy(budget, share, false);
+    resize(budget, share, 0);
+    budget->shares--;
+}
+
+/* What it could use. */
+static uint64_t wanted(const sluice_budget *budget, sluice_share *share, uint64_t freed, sluice_time now,
+                       sluice_duration rtt_ns)
+{
+    sluice_duration quick = GROWTH_ROUNDS * rtt_ns > GROWTH_NS ? GROWTH_ROUNDS * rtt_ns : GROWTH_NS;
+    share->used += freed;
+    if (share->used < share->bytes / 2)
+        return share->bytes > budget->first ? share->bytes : budget->first;
+    bool grows = now - share->grown <= quick;
+    share->used = 0;
+    share->grown = now;
+    uint64_t from = share->bytes > budget->first ? share->bytes : budget->first;
+    return grows ? GROWTH * from : from;
+}
+
+/* An even part for each that is busy, so that a little of the pool stays for one that begins. */
+static uint64_t even_part(const sluice_budget *budget)
+{
+    uint64_t part = pool(budget) * 5 / (5 * budget->busy + 1);
+    return part > budget->first ? part : budget->first;
+}
+
+uint64_t sluice_budget_freed(sluice_budget *budget, sluice_share *share, uint64_t freed, sluice_time now,
+                             sluice_duration rtt_ns)
+{
+    assert(freed <= share->bytes);
+    share->last = now;
+    set_busy(budget, share, true);
+    uint64_t want = wanted(budget, share, freed, now, rtt_ns), even = even_part(budget), before = share->bytes - freed;
+    uint64_t free_bytes = pool(budget) - budget->pooled + above_first(budget, share->bytes);
+    want = want < even ? want : even;
+    want = want < budget->first + free_bytes ? want : budget->first + free_bytes;
+    want = want > before ? want : before;
+    resize(budget, share, want);
+    return want - before;
+}
+
+void sluice_budget_age(sluice_budget *budget, sluice_share *share, sluice_time now, sluice_duration rtt_ns)
+{
+    if (now - share->last > IDLE_NS + IDLE_ROUNDS * rtt_ns)
+        set_busy(budget, share, false);
+}
