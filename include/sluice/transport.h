@@ -14,7 +14,7 @@
  * must be sent, or sent again, is fetched from the user.  Ranges that are never offered are never sent (holes, or
  * what the receiver has); the receiving user knows of them by its own means.
  *
- * ABI history: 1.0 first; 1.1 move.
+ * ABI history: 1.0 first; 1.1 move; 1.2 widen.
  */
 #ifndef SLUICE_TRANSPORT_H
 #define SLUICE_TRANSPORT_H
@@ -24,7 +24,7 @@
 #include <sluice/plugin.h>
 #include <sys/uio.h>
 
-#define SLUICE_TRANSPORT_ABI SLUICE_ABI(1, 1)
+#define SLUICE_TRANSPORT_ABI SLUICE_ABI(1, 2)
 
 typedef uint64_t sluice_object_id; /* below 2^62 */
 #define SLUICE_OBJECT_CONTROL 0
@@ -144,7 +144,8 @@ typedef struct sluice_transport_setup {
     uint64_t packets_per_phase;       /* sealed under one key before the next phase; 0: never */
     uint64_t forgery_limit;           /* 0: none */
     uint64_t receive_bytes;           /* unique bytes of unordered data accepted ahead of `consumed` (session credit) */
-    uint64_t ordered_bytes;           /* window of an ordered object: kept by the transport until it is in order */
+    uint64_t ordered_bytes;           /* window that each ordered object begins with: what the transport keeps of it until
+                                         it is in order; see widen */
     uint64_t peer_receive_bytes;      /* the peer's receive_bytes and ordered_bytes, as told in the set-up: what may be */
     uint64_t peer_ordered_bytes;      /*   sent before its first report; 0: 64 KiB */
     uint64_t in_flight_most;          /* IP bytes; bounds the memory for packets in flight whatever the window says */
@@ -209,7 +210,8 @@ typedef struct sluice_transport_ops {
 
     /* Required.  bytes of unordered data have left memory: the session's credit grows by as much. */
     void (*consumed)(void *state, uint64_t bytes);
-    /* Required.  The window of an ordered object of the peer moves on: the user has taken bytes of it. */
+    /* Required.  The window of an ordered object of the peer moves on: the user has taken bytes of it.  Of skipped bytes
+     * the transport knows that nobody will; they are not to be told. */
     void (*consumed_ordered)(void *state, sluice_object_id id, uint64_t bytes);
     /* Required.  The object is not wanted (any more): the peer is told the code, what still comes is dropped. */
     int (*stop)(void *state, sluice_object_id id, uint64_t code);
@@ -231,6 +233,14 @@ typedef struct sluice_transport_ops {
      * rate control.  May be called again when one byte channel takes the place of another.  NULL: this transport cannot
      * move.  SLUICE_ENOMEM ends the session.  Reentrant in no call. */
     int (*move)(void *state, sluice_time now, uint32_t packet_bytes);
+
+    /* Optional, since 1.2.  The window of an ordered object of the peer becomes bytes wider: the peer may send up to
+     * setup's ordered_bytes + what it was widened by + what was consumed (or skipped).  For objects that `opened` has
+     * told of, from inside that call on; of others, and of those that are over, it means nothing.  There is no narrowing:
+     * a user that wants less under way holds back consumed_ordered for bytes that it has taken, and may tell them later.
+     * What waits for a gap takes at most the window in memory, rounded up to 16 KiB at either end, and a window that is
+     * not used takes none.  NULL: windows are what the set-up says.  Reentrant. */
+    void (*widen)(void *state, sluice_object_id id, uint64_t bytes);
 } sluice_transport_ops;
 
 #endif

@@ -134,6 +134,8 @@ static int user_opened(void *user, sluice_object_id id, unsigned flags)
     end->pair->faults += object->opened;
     object->opened = true;
     object->ordered = flags & SLUICE_OBJECT_ORDERED;
+    if (end->widening)
+        end->pair->ops->widen(end->state, id, end->widening);
     return end->refuse_open;
 }
 

@@ -56,6 +56,7 @@ typedef struct pair_end {
     size_t count, room;
     bool auto_consume; /* gives credit back at once */
     uint64_t unconsumed;
+    uint64_t widening; /* of the window of each ordered object, when it is opened */
     uint64_t withheld; /* fetch says "not now" that many times */
     uint64_t events[16];
     sluice_transport_event closed;

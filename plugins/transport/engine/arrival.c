@@ -221,10 +221,6 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     engine_life_received(engine);
     wishes asks = {false, false};
     int status = frames_take(engine, packet, &asks);
-    if (status == SLUICE_EAGAIN && !engine_on_bytes(engine))
-        return; /* No room for what it brought: as if it had been lost on the way. */
-    if (status == SLUICE_EAGAIN)
-        status = SLUICE_ELIMIT; /* There nothing is lost, and nothing comes again. */
     if (status == SLUICE_OK)
         status = engine_receipt_note(
             receipt, engine->host, packet->number,

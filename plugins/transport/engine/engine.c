@@ -366,6 +366,11 @@ void engine_consumed_ordered(void *state, sluice_object_id id, uint64_t bytes)
     engine_incoming_consumed_ordered(state, id, bytes);
 }
 
+void engine_widen(void *state, sluice_object_id id, uint64_t bytes)
+{
+    engine_incoming_widen(state, id, bytes);
+}
+
 int engine_stop(void *state, sluice_object_id id, uint64_t code)
 {
     transport_engine *engine = state;

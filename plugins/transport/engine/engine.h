@@ -113,6 +113,7 @@ void engine_close(void *state, sluice_time now, uint64_t code, const char *reaso
 void engine_statistics(const void *state, sluice_time now, sluice_transport_statistics *out);
 sluice_wait engine_waits(const void *state, sluice_time now);
 int engine_move(void *state, sluice_time now, uint32_t packet_bytes);
+void engine_widen(void *state, sluice_object_id id, uint64_t bytes);
 
 /* On a byte channel nothing is lost, reordered or too big, and there is no path to measure: only order, credit and the
  * bound of what is in flight are left to do. */
@@ -196,6 +197,7 @@ void engine_life_break(transport_engine *engine, int status, const char *reason)
         .statistics = engine_statistics,                                                                               \
         .waits = engine_waits,                                                                                         \
         .move = engine_move,                                                                                           \
+        .widen = engine_widen,                                                                                         \
     }
 
 #endif

@@ -6,24 +6,10 @@
 
 /* ---- objects ---- */
 
-static void segments_free(transport_engine *engine, engine_in *object)
-{
-    for (size_t i = 0; i < object->segment_count; i++) {
-        if (object->segments[i]) {
-            engine->host->resize(engine->host, object->segments[i], 0);
-            engine->in.segments_used--;
-        }
-    }
-    if (object->segments)
-        engine->host->resize(engine->host, object->segments, 0);
-    object->segments = NULL;
-    object->segment_count = 0;
-}
-
 static void object_free(transport_engine *engine, engine_in *object)
 {
     engine->in.ranges -= object->received.count;
-    segments_free(engine, object);
+    engine_waiting_fini(&object->waiting, engine->host);
     engine_ranges_fini(&object->received, engine->host);
     engine->host->resize(engine->host, object, 0);
 }
@@ -33,8 +19,8 @@ static engine_in *object_new(transport_engine *engine, uint64_t id, unsigned fla
     engine_in *object = engine->host->resize(engine->host, NULL, sizeof(*object));
     if (!object)
         return NULL;
-    *object = (engine_in){
-        .id = id, .flags = flags, .limit = engine->setup.ordered_bytes, .told = engine->setup.ordered_bytes};
+    uint64_t window = engine->setup.ordered_bytes;
+    *object = (engine_in){.id = id, .flags = flags, .window = window, .limit = window, .told = window};
     if (engine_idmap_put(&engine->in.map, engine->host, id, object) != SLUICE_OK) {
         engine->host->resize(engine->host, object, 0);
         return NULL;
@@ -108,8 +94,6 @@ int engine_incoming_init(transport_engine *engine)
 {
     engine_incoming *in = &engine->in;
     *in = (engine_incoming){.limit = engine->setup.receive_bytes, .told = engine->setup.receive_bytes};
-    /* Enough for eight ordered objects that wait for a gap with full windows. */
-    in->segments_most = (size_t)(engine->setup.ordered_bytes / ENGINE_SEGMENT_BYTES + 2) * 8 + 256;
     engine_in *control = object_new(engine, SLUICE_OBJECT_CONTROL, SLUICE_OBJECT_ORDERED);
     if (!control)
         return SLUICE_ENOMEM;
@@ -125,9 +109,7 @@ void engine_incoming_fini(transport_engine *engine)
         if (in->map.slots[i].value)
             object_free(engine, in->map.slots[i].value);
     }
-    for (size_t i = 0; i < in->spare_count; i++)
-        engine->host->resize(engine->host, in->segment_spare[i], 0);
-    in->spare_count = 0;
+    engine_waiting_spare_fini(&in->spare, engine->host);
     engine_idmap_fini(&in->map, engine->host);
     engine_ranges_fini(&in->done[0], engine->host);
     engine_ranges_fini(&in->done[1], engine->host);
@@ -196,13 +178,29 @@ void engine_incoming_consumed(transport_engine *engine, uint64_t bytes)
     give_credit(engine, bytes);
 }
 
+/* More credit is told when it is worth a frame: an eighth of the window; or, where less is open because the user takes
+ * nothing or holds back what it has taken, when the peer knows of less than half of that. */
+static void check_credit(transport_engine *engine, engine_in *object)
+{
+    bool all_known = (object->state & ENGINE_IN_SIZE) && object->told >= object->size;
+    if (all_known || (object->state & (ENGINE_IN_STOPPED | ENGINE_IN_DEAD)))
+        return;
+    uint64_t open = object->limit - object->base, untold = object->limit - object->told;
+    if (untold > object->window / 8 || untold > open / 2)
+        engine_incoming_due(engine, object, ENGINE_IN_CREDIT_DUE);
+}
+
+static void set_limit(transport_engine *engine, engine_in *object)
+{
+    uint64_t limit = object->window + object->consumed;
+    object->limit = limit < ENGINE_VARINT_MAX ? limit : ENGINE_VARINT_MAX;
+    check_credit(engine, object);
+}
+
 static void give_credit_object(transport_engine *engine, engine_in *object, uint64_t bytes)
 {
     object->consumed += bytes;
-    object->limit = engine->setup.ordered_bytes + object->consumed;
-    bool all_known = (object->state & ENGINE_IN_SIZE) && object->told >= object->size;
-    if (!all_known && object->limit - object->told >= engine->setup.ordered_bytes / 8 + 1)
-        engine_incoming_due(engine, object, ENGINE_IN_CREDIT_DUE);
+    set_limit(engine, object);
 }
 
 void engine_incoming_consumed_ordered(transport_engine *engine, sluice_object_id id, uint64_t bytes)
@@ -212,6 +210,16 @@ void engine_incoming_consumed_ordered(transport_engine *engine, sluice_object_id
         return; /* It is complete: no more credit is needed. */
     assert(object->consumed + bytes <= object->base);
     give_credit_object(engine, object, bytes);
+}
+
+void engine_incoming_widen(transport_engine *engine, sluice_object_id id, uint64_t bytes)
+{
+    engine_in *object = engine_incoming_find(engine, id);
+    if (!object || !(object->flags & SLUICE_OBJECT_ORDERED))
+        return;
+    uint64_t room = ENGINE_VARINT_MAX - object->window;
+    object->window += bytes < room ? bytes : room;
+    set_limit(engine, object);
 }
 
 int engine_incoming_stop(transport_engine *engine, sluice_object_id id, uint64_t code)
@@ -229,80 +237,9 @@ int engine_incoming_stop(transport_engine *engine, sluice_object_id id, uint64_t
     }
     object->state |= ENGINE_IN_STOPPED;
     object->code = code & ((UINT64_C(1) << 62) - 1);
-    segments_free(engine, object);
+    if (!object->delivering)
+        engine_waiting_fini(&object->waiting, engine->host);
     engine_incoming_due(engine, object, ENGINE_IN_STOP_DUE);
-    return SLUICE_OK;
-}
-
-/* ---- ordered objects: memory for what waits ---- */
-
-static uint8_t **segment_slot(engine_in *object, uint64_t offset)
-{
-    return &object->segments[offset / ENGINE_SEGMENT_BYTES % object->segment_count];
-}
-
-static int segment_get(transport_engine *engine, engine_in *object, uint64_t offset, uint8_t **out)
-{
-    engine_incoming *in = &engine->in;
-    if (!object->segments) {
-        size_t count = (size_t)(engine->setup.ordered_bytes / ENGINE_SEGMENT_BYTES) + 2;
-        object->segments = engine->host->resize(engine->host, NULL, count * sizeof(*object->segments));
-        if (!object->segments)
-            return SLUICE_ENOMEM;
-        memset(object->segments, 0, count * sizeof(*object->segments));
-        object->segment_count = count;
-    }
-    uint8_t **slot = segment_slot(object, offset);
-    if (!*slot) {
-        if (in->segments_used >= in->segments_most)
-            return SLUICE_EAGAIN;
-        *slot = in->spare_count > 0 ? in->segment_spare[--in->spare_count]
-                                    : engine->host->resize(engine->host, NULL, ENGINE_SEGMENT_BYTES);
-        if (!*slot)
-            return SLUICE_ENOMEM;
-        in->segments_used++;
-    }
-    *out = *slot;
-    return SLUICE_OK;
-}
-
-/* Frees the segments that lie wholly before `upto`; `from` is where the object's base stood. */
-static void segments_release(transport_engine *engine, engine_in *object, uint64_t from, uint64_t upto)
-{
-    engine_incoming *in = &engine->in;
-    uint64_t first = from / ENGINE_SEGMENT_BYTES, last = upto / ENGINE_SEGMENT_BYTES;
-    if (!object->segments)
-        return;
-    if (last - first > object->segment_count)
-        last = first + object->segment_count;
-    for (uint64_t i = first; i < last; i++) {
-        uint8_t **slot = &object->segments[i % object->segment_count];
-        if (!*slot)
-            continue;
-        if (in->spare_count < SLUICE_COUNT(in->segment_spare))
-            in->segment_spare[in->spare_count++] = *slot;
-        else
-            engine->host->resize(engine->host, *slot, 0);
-        *slot = NULL;
-        in->segments_used--;
-    }
-}
-
-static int segments_store(transport_engine *engine, engine_in *object, uint64_t offset, const uint8_t *bytes,
-                          size_t count)
-{
-    while (count > 0) {
-        uint8_t *segment;
-        size_t at = (size_t)(offset % ENGINE_SEGMENT_BYTES);
-        size_t part = ENGINE_SEGMENT_BYTES - at < count ? ENGINE_SEGMENT_BYTES - at : count;
-        int status = segment_get(engine, object, offset, &segment);
-        if (status != SLUICE_OK)
-            return status;
-        memcpy(segment + at, bytes, part);
-        offset += part;
-        bytes += part;
-        count -= part;
-    }
     return SLUICE_OK;
 }
 
@@ -312,14 +249,18 @@ static int segments_store(transport_engine *engine, engine_in *object, uint64_t 
 static int base_move(transport_engine *engine, engine_in *object, uint64_t upto)
 {
     uint64_t from = object->base;
+    int status = SLUICE_OK;
     object->base = upto;
-    segments_release(engine, object, from, upto);
-    if (object->received.count == 0)
-        return SLUICE_OK;
-    size_t before = object->received.count;
-    int status = engine_ranges_remove(&object->received, engine->host, 0, upto, NULL);
-    engine->in.ranges += object->received.count;
-    engine->in.ranges -= before;
+    if (object->received.count > 0) {
+        size_t before = object->received.count;
+        status = engine_ranges_remove(&object->received, engine->host, 0, upto, NULL);
+        engine->in.ranges += object->received.count;
+        engine->in.ranges -= before;
+        /* When nothing waits any more, nothing behind the base in its segment does. */
+        uint64_t end = object->received.count > 0 ? upto : upto + ENGINE_SEGMENT_BYTES;
+        engine_waiting_move(&object->waiting, engine->host, &engine->in.spare, from, end);
+    }
+    check_credit(engine, object);
     return status;
 }
 
@@ -330,20 +271,18 @@ static int flush_waiting(transport_engine *engine, engine_in *object)
     while (!(object->state & (ENGINE_IN_STOPPED | ENGINE_IN_DEAD)) &&
            engine_ranges_find(&object->received, object->base, &range) && range.from <= object->base) {
         uint64_t offset = object->base;
-        size_t at = (size_t)(offset % ENGINE_SEGMENT_BYTES);
-        uint64_t part = ENGINE_SEGMENT_BYTES - at;
+        uint64_t part = ENGINE_SEGMENT_BYTES - offset % ENGINE_SEGMENT_BYTES;
         part = range.to - offset < part ? range.to - offset : part;
-        uint8_t *segment = *segment_slot(object, offset);
-        assert(segment);
+        const uint8_t *bytes = engine_waiting_at(&object->waiting, offset);
         engine->counts.delivered_bytes += part;
         /* The base moves first, so that the user may give credit back at once; the segment stays until afterwards. */
         object->base += part;
-        engine->calls.deliver(engine->user, object->id, offset, segment + at, (size_t)part);
+        object->delivering = true;
+        engine->calls.deliver(engine->user, object->id, offset, bytes, (size_t)part);
+        object->delivering = false;
         object->base = offset;
-        if (object->state & ENGINE_IN_STOPPED) {
-            object->base = offset + part;
-            break;
-        }
+        if (object->state & ENGINE_IN_STOPPED)
+            engine_waiting_fini(&object->waiting, engine->host);
         int status = base_move(engine, object, offset + part);
         if (status != SLUICE_OK)
             return status;
@@ -390,7 +329,7 @@ static int ordered_data(transport_engine *engine, engine_in *object, uint64_t of
         return SLUICE_EPROTOCOL;
     if (object->state & ENGINE_IN_STOPPED)
         return ordered_dropped(engine, object, offset, end);
-    if (end <= object->base) {
+    if (end <= object->base || count == 0) {
         engine->counts.redundant_bytes += count;
         return SLUICE_OK;
     }
@@ -405,7 +344,8 @@ static int ordered_data(transport_engine *engine, engine_in *object, uint64_t of
         size_t before = object->received.count;
         if (engine->in.ranges >= ENGINE_INCOMING_RANGES)
             return SLUICE_ELIMIT;
-        int status = segments_store(engine, object, offset, bytes, count);
+        int status =
+            engine_waiting_store(&object->waiting, engine->host, &engine->in.spare, object->base, offset, bytes, count);
         if (status == SLUICE_OK)
             status = engine_ranges_add(&object->received, engine->host, offset, end, &fresh);
         engine->in.ranges += object->received.count;
@@ -565,9 +505,9 @@ static int ordered_skip(transport_engine *engine, engine_in *object, uint64_t up
         uint64_t from = object->base, to = upto;
         if (engine_ranges_find(&object->received, from, &next) && next.from < to)
             to = next.from;
+        give_credit_object(engine, object, to - from);
         status = base_move(engine, object, to);
         if (status == SLUICE_OK) {
-            give_credit_object(engine, object, to - from);
             engine->calls.skipped(engine->user, object->id, from, to);
             status = flush_waiting(engine, object);
         }

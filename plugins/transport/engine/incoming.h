@@ -8,13 +8,13 @@
 #include "flight.h"
 #include "idmap.h"
 #include "ranges.h"
+#include "waiting.h"
 #include "wire.h"
 
 #include <sluice/transport.h>
 
 struct transport_engine;
 
-#define ENGINE_SEGMENT_BYTES 16384u   /* unit of memory for bytes that wait for a gap */
 #define ENGINE_INCOMING_MOST 65536    /* objects remembered; a peer that opens more ends its session */
 #define ENGINE_INCOMING_RANGES 524288 /* ranges in all of them */
 #define ENGINE_DONE_RANGES 262144     /* ranges of ids that are done */
@@ -31,18 +31,19 @@ enum {
 
 typedef struct engine_in {
     uint64_t id;
-    unsigned flags;                 /* SLUICE_OBJECT_* */
-    unsigned state;                 /* ENGINE_IN_* */
-    engine_ranges received;         /* unordered: all that came; ordered: what waits behind a gap */
-    uint64_t highest;               /* end of the last byte seen */
-    uint64_t size, bytes;           /* from END: its end, and how much of it was offered */
-    uint64_t upto, given_up;        /* from SKIP; bytes below upto that will never come */
-    uint64_t written_off;           /* of those, bytes that were sent: the session's credit does not wait for them */
-    uint64_t base;                  /* ordered: all before was delivered or skipped */
-    uint64_t limit, told, consumed; /* ordered: window */
+    unsigned flags;            /* SLUICE_OBJECT_* */
+    unsigned state;            /* ENGINE_IN_* */
+    engine_ranges received;    /* unordered: all that came; ordered: what waits behind a gap */
+    uint64_t highest;          /* end of the last byte seen */
+    uint64_t size, bytes;      /* from END: its end, and how much of it was offered */
+    uint64_t upto, given_up;   /* from SKIP; bytes below upto that will never come */
+    uint64_t written_off;      /* of those, bytes that were sent: the session's credit does not wait for them */
+    uint64_t base;             /* ordered: all before was delivered or skipped */
+    uint64_t window, consumed; /* ordered: limit = window + consumed */
+    uint64_t limit, told;      /* ordered: told: limit in the last CREDIT_OBJECT */
+    engine_waiting waiting;    /* ordered: the bytes of `received` */
+    bool delivering;           /* the user looks at a segment */
     uint64_t code;
-    uint8_t **segments; /* ordered: ring of memory for what waits */
-    size_t segment_count;
     struct engine_in *due_next; /* list of objects with a frame to send */
     bool in_due;
     struct engine_in *dead_next;
@@ -58,15 +59,13 @@ typedef struct engine_incoming {
     uint64_t told;                      /* limit in the last CREDIT frame */
     bool credit_due;
     size_t ranges; /* of all objects */
-    size_t segments_used, segments_most;
-    uint8_t *segment_spare[16];
-    size_t spare_count;
+    engine_waiting_spare spare;
 } engine_incoming;
 
 int engine_incoming_init(struct transport_engine *engine);
 void engine_incoming_fini(struct transport_engine *engine);
 
-/* Frames of the peer.  SLUICE_EAGAIN: no memory for bytes that wait; the packet is to count as not arrived. */
+/* Frames of the peer. */
 int engine_incoming_data(struct transport_engine *engine, const engine_frame *frame);
 int engine_incoming_end(struct transport_engine *engine, const engine_frame *frame);
 int engine_incoming_abort(struct transport_engine *engine, const engine_frame *frame);
@@ -75,6 +74,7 @@ int engine_incoming_skip(struct transport_engine *engine, const engine_frame *fr
 /* The operations of transport.h. */
 void engine_incoming_consumed(struct transport_engine *engine, uint64_t bytes);
 void engine_incoming_consumed_ordered(struct transport_engine *engine, sluice_object_id id, uint64_t bytes);
+void engine_incoming_widen(struct transport_engine *engine, sluice_object_id id, uint64_t bytes);
 int engine_incoming_stop(struct transport_engine *engine, sluice_object_id id, uint64_t code);
 
 /* STOP and CREDIT frames: what is lost goes out again with its present value. */
