@@ -111,6 +111,8 @@ typedef struct sluice_cargo_maker {
     /* session: may be kept until the cargo is freed. */
     int (*make)(void *user, struct sluice_session *session, const sluice_carrier *carrier,
                 const sluice_cargo_calls *calls, void *calls_user, sluice_cargo *out, sluice_error *error);
+    /* Optional.  The session was made. */
+    void (*began)(void *user);
     /* Once, and the last call: there is no session any more, or there never was one.  By whoever owns the session. */
     void (*ended)(void *user, const sluice_error *why);
     void *user;

@@ -371,10 +371,12 @@ static void begin_session(sluice_transfer *transfer)
     int status = make_session(transfer, &error);
     if (status == SLUICE_OK)
         status = sluice_session_start(transfer->session, &error);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && !transfer->maker.make) {
         status = sluice_session_attach(transfer->session, &transfer->store, &error);
+        if (status == SLUICE_OK)
+            memset(&transfer->store, 0, sizeof transfer->store);
+    }
     if (status == SLUICE_OK) {
-        memset(&transfer->store, 0, sizeof transfer->store);
         sluice_client_apply_rate(transfer);
         return;
     }

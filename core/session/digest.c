@@ -113,6 +113,59 @@ int sluice_digest_file(sluice_checksum algorithm, uint64_t length, const sluice_
                                                  : sha256_file(length, first, count, stride, out);
 }
 
+struct sluice_digest_stream {
+    XXH3_state_t *xxh3;          /* one of these, or none */
+    sluice_sha256_stream *sha256;
+    int status;
+};
+
+int sluice_digest_stream_new(sluice_checksum algorithm, sluice_digest_stream **out)
+{
+    sluice_digest_stream *stream = calloc(1, sizeof *stream);
+    int status = stream ? SLUICE_OK : SLUICE_ENOMEM;
+    if (!status && algorithm == SLUICE_CHECKSUM_XXH3_128) {
+        stream->xxh3 = XXH3_createState();
+        status = stream->xxh3 ? SLUICE_OK : SLUICE_ENOMEM;
+    } else if (!status && algorithm == SLUICE_CHECKSUM_SHA_256) {
+        status = sluice_sha256_new(&stream->sha256);
+    }
+    if (status) {
+        sluice_digest_stream_free(stream);
+        return status;
+    }
+    if (stream->xxh3)
+        XXH3_128bits_reset(stream->xxh3);
+    *out = stream;
+    return SLUICE_OK;
+}
+
+void sluice_digest_stream_free(sluice_digest_stream *stream)
+{
+    if (!stream)
+        return;
+    XXH3_freeState(stream->xxh3);
+    sluice_sha256_free(stream->sha256);
+    free(stream);
+}
+
+void sluice_digest_stream_update(sluice_digest_stream *stream, const void *bytes, size_t count)
+{
+    if (stream->xxh3)
+        XXH3_128bits_update(stream->xxh3, bytes, count);
+    else if (stream->sha256 && !stream->status)
+        stream->status = sluice_sha256_update(stream->sha256, bytes, count);
+}
+
+int sluice_digest_stream_final(sluice_digest_stream *stream, sluice_digest *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (stream->xxh3)
+        xxh3_store(XXH3_128bits_digest(stream->xxh3), out);
+    else if (stream->sha256 && !stream->status)
+        stream->status = sluice_sha256_final(stream->sha256, out->bytes);
+    return stream->status;
+}
+
 int sluice_digest_zeroes(sluice_checksum algorithm, size_t count, sluice_digest *out)
 {
     void *zeroes = calloc(1, count ? count : 1);

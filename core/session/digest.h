@@ -34,6 +34,13 @@ size_t sluice_digest_seeded_bytes(sluice_checksum algorithm);
 /* chunks points at count digests, stride bytes apart. */
 int sluice_digest_file(sluice_checksum algorithm, uint64_t length, const sluice_digest *chunks, size_t count,
                        size_t stride, sluice_digest *out);
+/* The digest of a row of bytes that comes piece by piece: that of the algorithm over all of them. */
+typedef struct sluice_digest_stream sluice_digest_stream;
+int sluice_digest_stream_new(sluice_checksum algorithm, sluice_digest_stream **out);
+void sluice_digest_stream_free(sluice_digest_stream *stream); /* NULL is fine */
+void sluice_digest_stream_update(sluice_digest_stream *stream, const void *bytes, size_t count);
+/* SLUICE_ENOMEM, also for what went wrong before.  Nothing can be added afterwards. */
+int sluice_digest_stream_final(sluice_digest_stream *stream, sluice_digest *out);
 /* The digest of count zero bytes, at most a chunk. */
 int sluice_digest_zeroes(sluice_checksum algorithm, size_t count, sluice_digest *out);
 bool sluice_digest_equal(const sluice_digest *a, const sluice_digest *b);

@@ -40,7 +40,15 @@ typedef enum sluice_message {
     SLUICE_MESSAGE_PAUSE = 39,
     SLUICE_MESSAGE_CANCEL = 41,
     SLUICE_MESSAGE_ERROR = 43,
-    SLUICE_MESSAGE_FAULT = 45
+    SLUICE_MESSAGE_FAULT = 45,
+    /* Of streams. */
+    SLUICE_MESSAGE_STREAM_OPEN = 65,
+    SLUICE_MESSAGE_STREAM_ANSWER = 67,
+    SLUICE_MESSAGE_STREAM_END = 69,
+    SLUICE_MESSAGE_STREAM_FLUSH = 71,
+    SLUICE_MESSAGE_STREAM_TAKEN = 73,
+    SLUICE_MESSAGE_STREAM_DONE = 75,
+    SLUICE_MESSAGE_STREAM_ABORT = 77
 } sluice_message;
 
 /* The object that carries an attempt at an entry, and back. */

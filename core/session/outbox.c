@@ -9,13 +9,13 @@
 void sluice_outbox_fini(sluice_outbox *outbox)
 {
     free(outbox->ring);
-    free(outbox->acked);
+    sluice_floor_fini(&outbox->acked);
     memset(outbox, 0, sizeof(*outbox));
 }
 
 size_t sluice_outbox_kept(const sluice_outbox *outbox)
 {
-    return (size_t)(outbox->to - outbox->from);
+    return (size_t)(outbox->to - outbox->acked.at);
 }
 
 /* Copies out of the ring, which may wrap once. */
@@ -51,7 +51,7 @@ static int ring_grow(sluice_outbox *outbox, size_t need)
     sluice_outbox old = *outbox;
     outbox->ring = ring;
     outbox->capacity = capacity;
-    for (uint64_t at = old.from; at < old.to;) {
+    for (uint64_t at = old.acked.at; at < old.to;) {
         size_t in_row = old.capacity - ((size_t)at & (old.capacity - 1));
         size_t count = old.to - at < in_row ? (size_t)(old.to - at) : in_row;
         ring_write(outbox, at, old.ring + ((size_t)at & (old.capacity - 1)), count);
@@ -81,7 +81,7 @@ int sluice_outbox_append(sluice_outbox *outbox, const void *bytes, size_t count)
 size_t sluice_outbox_fetch(const sluice_outbox *outbox, uint64_t offset, const struct iovec *buffers, int count)
 {
     size_t filled = 0;
-    if (offset < outbox->from)
+    if (offset < outbox->acked.at)
         return 0;
     for (int i = 0; i < count && offset < outbox->to; i++) {
         size_t bytes = buffers[i].iov_len;
@@ -94,60 +94,7 @@ size_t sluice_outbox_fetch(const sluice_outbox *outbox, uint64_t offset, const s
     return filled;
 }
 
-/* First range whose end is at or after `from`. */
-static size_t range_find(const sluice_outbox *outbox, uint64_t from)
-{
-    size_t low = 0, high = outbox->acked_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (outbox->acked[middle].to < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Adds [from, to) to the sorted ranges, joining what it touches. */
-static int range_add(sluice_outbox *outbox, uint64_t from, uint64_t to)
-{
-    size_t first = range_find(outbox, from), last = first;
-    for (; last < outbox->acked_count && outbox->acked[last].from <= to; last++) {
-        if (outbox->acked[last].from < from)
-            from = outbox->acked[last].from;
-        if (outbox->acked[last].to > to)
-            to = outbox->acked[last].to;
-    }
-    if (first == last && outbox->acked_count == outbox->acked_capacity) {
-        size_t capacity = outbox->acked_capacity ? outbox->acked_capacity * 2 : 8;
-        struct sluice_outbox_range *grown = reallocarray(outbox->acked, capacity, sizeof(*grown));
-        if (!grown)
-            return SLUICE_ENOMEM;
-        outbox->acked = grown;
-        outbox->acked_capacity = capacity;
-    }
-    struct sluice_outbox_range *at = outbox->acked + first;
-    memmove(at + 1, outbox->acked + last, (outbox->acked_count - last) * sizeof(*at));
-    outbox->acked_count = outbox->acked_count + 1 - (last - first);
-    *at = (struct sluice_outbox_range){from, to};
-    return SLUICE_OK;
-}
-
 int sluice_outbox_acked(sluice_outbox *outbox, uint64_t from, uint64_t to)
 {
-    if (from < outbox->from)
-        from = outbox->from;
-    if (to > outbox->to)
-        to = outbox->to;
-    if (from >= to)
-        return SLUICE_OK;
-    int status = range_add(outbox, from, to);
-    if (status)
-        return status;
-    if (outbox->acked[0].from == outbox->from) {
-        outbox->from = outbox->acked[0].to;
-        outbox->acked_count--;
-        memmove(outbox->acked, outbox->acked + 1, outbox->acked_count * sizeof(*outbox->acked));
-    }
-    return SLUICE_OK;
+    return sluice_floor_add(&outbox->acked, from, to < outbox->to ? to : outbox->to);
 }

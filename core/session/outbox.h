@@ -7,6 +7,7 @@
 #ifndef SLUICE_SESSION_OUTBOX_H
 #define SLUICE_SESSION_OUTBOX_H
 
+#include "session/floor.h"
 #include <sluice/status.h>
 #include <sluice/types.h>
 #include <sys/uio.h>
@@ -14,11 +15,8 @@
 typedef struct sluice_outbox {
     uint8_t *ring;       /* byte at offset o lies at ring[o & (capacity - 1)] */
     size_t capacity;     /* a power of two, or 0 */
-    uint64_t from, to;   /* offsets kept: [from, to) */
-    struct sluice_outbox_range {
-        uint64_t from, to;
-    } *acked;            /* beyond `from`, sorted, apart from each other */
-    size_t acked_count, acked_capacity;
+    sluice_floor acked;
+    uint64_t to;         /* offsets kept: [acked.at, to) */
 } sluice_outbox;
 
 void sluice_outbox_fini(sluice_outbox *outbox);

@@ -567,7 +567,14 @@ int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, 
         return status;
     }
     *out = session;
+    if (setup->maker && setup->maker->began)
+        setup->maker->began(setup->maker->user);
     return SLUICE_OK;
+}
+
+sluice_loop *sluice_session_loop(const sluice_session *session)
+{
+    return session->loop;
 }
 
 void sluice_session_free(sluice_session *session)

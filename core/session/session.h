@@ -74,6 +74,8 @@ typedef struct sluice_session_setup {
 int sluice_session_new(const sluice_session_setup *setup, sluice_session **out, sluice_error *error);
 void sluice_session_free(sluice_session *session); /* after ended, or before start; NULL is fine */
 
+sluice_loop *sluice_session_loop(const sluice_session *session);
+
 /* Tells the SESSION event and begins. */
 int sluice_session_start(sluice_session *session, sluice_error *error);
 

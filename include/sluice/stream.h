@@ -141,13 +141,14 @@ SLUICE_API int sluice_stream_session_set(sluice_stream_session *session, const c
                                          sluice_error *error);
 /* While paused nothing of any stream is sent, in both directions, whichever side has asked for it; keep-alives go on. */
 SLUICE_API int sluice_stream_session_pause(sluice_stream_session *session, bool paused);
-/* Its figures so far; strings live as long as the session. `files` are streams that came to their verified end. */
+/* Its figures, as of a quarter of a second ago at most; strings live as long as the session. `files` are streams that came to their verified end. */
 SLUICE_API void sluice_stream_session_statistics(sluice_stream_session *session, sluice_statistics *out);
 /* The client's: waits until what its closed streams have left is done, then ends it.  SLUICE_OK, or how it ended before
  * that.  Frees it in any case; streams that are still open are aborted, and stay valid until they are closed.  NULL is
  * fine. */
 SLUICE_API int sluice_stream_session_close(sluice_stream_session *session, sluice_error *error);
-/* Ends it soon: waiting calls return SLUICE_ECANCELLED.  Also from signal handlers. */
+/* Ends it soon: waiting calls return SLUICE_ECANCELLED, the client's own SLUICE_EINTERRUPTED.  The client's: also from signal
+ * handlers. */
 SLUICE_API void sluice_stream_session_cancel(sluice_stream_session *session);
 
 /* ---- a stream ---- */
@@ -195,7 +196,7 @@ SLUICE_API void sluice_stream_skipped(const sluice_stream *stream, uint64_t *fro
 /* For poll, epoll, libevent and the like: readable while read would not wait, writable while write would not (or, after
  * finish, verify would not); to be watched only, as long as the stream is open.  Level triggered. */
 SLUICE_API int sluice_stream_fd(sluice_stream *stream, sluice_error *error);
-/* Takes the stream over: fclose closes it, and fails with errno EIO where close would (the sentence is lost).  The
+/* Takes the stream over: fclose closes it, and fails where close would (errno says roughly why, the sentence is lost).  The
  * stream's own calls may still be used before that, but those of its data.  Skipped data is passed over silently.  A
  * stream of mode BOTH is opened as "r+" is; between reading and writing stdio wants an fflush. */
 SLUICE_API FILE *sluice_stream_file(sluice_stream *stream, sluice_error *error);

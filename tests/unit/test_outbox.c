@@ -61,14 +61,14 @@ static void test_ranges(void)
     append(&outbox, 2000);
     for (uint64_t i = 1; i < 2000; i += 2)
         CU_ASSERT_EQUAL(sluice_outbox_acked(&outbox, i, i + 1), SLUICE_OK);
-    CU_ASSERT_EQUAL(outbox.acked_count, 1000);
+    CU_ASSERT_EQUAL(outbox.acked.count, 1000);
     CU_ASSERT_EQUAL(sluice_outbox_acked(&outbox, 500, 1500), SLUICE_OK);
     CU_ASSERT_EQUAL(sluice_outbox_acked(&outbox, 600, 700), SLUICE_OK);
     CU_ASSERT_EQUAL(sluice_outbox_kept(&outbox), 2000);
     for (uint64_t i = 0; i < 2000; i += 2)
         CU_ASSERT_EQUAL(sluice_outbox_acked(&outbox, i, i + 1), SLUICE_OK);
     CU_ASSERT_EQUAL(sluice_outbox_kept(&outbox), 0);
-    CU_ASSERT_EQUAL(outbox.acked_count, 0);
+    CU_ASSERT_EQUAL(outbox.acked.count, 0);
     sluice_outbox_fini(&outbox);
 }
 
