@@ -598,7 +598,6 @@ static void asks_take(sluice_mux *mux)
 {
     sluice_stream_session *session = mux->session;
     pthread_mutex_lock(&session->lock);
-    session->woken = false;
     sluice_stream *asking = session->asking;
     session->asking = NULL;
     session->asking_tail = &session->asking;
@@ -688,7 +687,7 @@ static void timed_run(sluice_mux *mux)
     mux->due = due;
 }
 
-void sluice_mux_pump(sluice_mux *mux)
+static void pump(sluice_mux *mux)
 {
     if (mux->stage == MUX_NEW)
         return;
@@ -697,6 +696,15 @@ void sluice_mux_pump(sluice_mux *mux)
     timed_run(mux);
     touched_tell(mux);
     wake_if_dirty(mux);
+}
+
+/* From here on another wake-up is needed: whatever comes by chance before this one must not make it a second. */
+void sluice_mux_pump(sluice_mux *mux)
+{
+    pthread_mutex_lock(&mux->session->lock);
+    mux->session->woken = false;
+    pthread_mutex_unlock(&mux->session->lock);
+    pump(mux);
 }
 
 /* ---- what the session asks ---- */
@@ -778,7 +786,7 @@ static void tick(void *cargo, sluice_time now)
     sluice_mux *mux = cargo;
     sluice_transport_statistics own = {.size = sizeof own};
     sluice_progress progress = {0};
-    sluice_mux_pump(mux);
+    pump(mux);
     if (!mux_running(mux) || now < mux->progress_at)
         return;
     mux->progress_at = now + PROGRESS_NS;
