@@ -37,6 +37,7 @@ struct sluice_stream_session {
     bool client;
     sluice_checksum checksum;   /* of streams that are opened here */
     uint64_t memory_bytes;
+    sluice_fifo_store segments; /* of its streams */
     char name[SLUICE_STREAM_NAME_MAX + 1]; /* client: of streams that are given none */
     bool may_read, may_write;   /* server: what the client's ticket allows it */
     char peer[320], ticket[64];

@@ -207,6 +207,7 @@ static int many(sluice *library, char **words, int unused)
     pthread_t *threads = calloc(count, sizeof *threads);
     sluice_stream_session *session = meet(library, words, NULL, 0);
     uint64_t sum = 0, least = UINT64_MAX, most = 0;
+    sluice_statistics figures;
     (void)unused;
     double until = now_s() + strtod(words[3], NULL);
     for (size_t i = 0; i < count; i++) {
@@ -219,9 +220,12 @@ static int many(sluice *library, char **words, int unused)
         least = all[i].taken < least ? all[i].taken : least;
         most = all[i].taken > most ? all[i].taken : most;
     }
-    printf("{\"streams\":%zu,\"mbps\":%.1f,\"least_to_mean\":%.3f,\"most_to_mean\":%.3f,\"peak_mb\":%.0f}\n", count,
-           (double)sum * 8 / strtod(words[3], NULL) / 1e6, (double)least * (double)count / (double)sum,
-           (double)most * (double)count / (double)sum, peak_mb());
+    sluice_stream_session_statistics(session, &figures);
+    printf("{\"streams\":%zu,\"mbps\":%.1f,\"least_to_mean\":%.3f,\"most_to_mean\":%.3f,\"srtt_ms\":%.3f,\"mtu\":%u,"
+           "\"limited_by\":\"%s\",\"peak_mb\":%.0f}\n",
+           count, (double)sum * 8 / strtod(words[3], NULL) / 1e6, (double)least * (double)count / (double)sum,
+           (double)most * (double)count / (double)sum, (double)figures.srtt_ns / 1e6, (unsigned)figures.mtu,
+           figures.limited_by ? figures.limited_by : "", peak_mb());
     sluice_stream_session_close(session, NULL);
     free(all);
     free(threads);
