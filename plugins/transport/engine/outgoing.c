@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine.h"
 
+#include "wire.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -202,6 +204,29 @@ engine_out *engine_outgoing_first(const transport_engine *engine)
             return engine->out.turns[i];
     }
     return NULL;
+}
+
+/* Its next run may end at the credit, so this is an upper bound; frames about the object itself may come first. */
+static uint64_t little_of(const engine_out *object)
+{
+    return object->lost.covered + object->fresh.covered + (1 + object->lost.count) * ENGINE_FRAME_MAX;
+}
+
+uint64_t engine_outgoing_little(const transport_engine *engine, uint64_t most)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < SLUICE_PRIORITY_LEVELS; i++) {
+        const engine_out *first = engine->out.turns[i], *object = first;
+        if (!first)
+            continue;
+        do {
+            sum += little_of(object);
+            object = object->next;
+        } while (object != first && sum <= most);
+        if (sum > most)
+            return UINT64_MAX;
+    }
+    return sum;
 }
 
 int engine_outgoing_took(transport_engine *engine, engine_out *object, uint64_t from, uint64_t to, bool lost)

@@ -90,6 +90,8 @@ bool engine_outgoing_at_end(struct transport_engine *engine, uint64_t id);
 void engine_outgoing_place(struct transport_engine *engine, engine_out *object, bool turn);
 /* The object whose turn it is; NULL: nothing can be sent. */
 engine_out *engine_outgoing_first(const struct transport_engine *engine);
+/* What the frames of everything that can be sent take at most, when that is `most` or less; else UINT64_MAX. */
+uint64_t engine_outgoing_little(const struct transport_engine *engine, uint64_t most);
 
 /* How many bytes below an offset were ever sent. */
 uint64_t engine_outgoing_sent_below(const engine_out *object, uint64_t upto);
