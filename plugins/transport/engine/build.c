@@ -24,6 +24,7 @@ typedef struct builder {
     uint32_t full; /* bytes of a full packet before sealing */
     bool open;
     bool reported;     /* the open packet has a report */
+    bool telling;      /* it has something of objects of ours */
     engine_sent sent;  /* what the open packet carries */
     uint8_t *at, *end; /* its free room */
     uint32_t path;
@@ -52,7 +53,7 @@ static bool begin(builder *b)
     b->path = 0;
     b->flags = 0;
     b->open = true;
-    b->reported = false;
+    b->reported = b->telling = false;
     return true;
 }
 
@@ -342,8 +343,9 @@ typedef struct piece {
 static int plan(const builder *b, const engine_out *object, engine_range range, piece *pieces, struct iovec *buffers)
 {
     uint64_t packets = b->allowed < b->count - b->made ? b->allowed : b->count - b->made;
+    uint64_t turn = engine_outgoing_turn(b->engine, object), first = range.from;
     int count = 0;
-    while (count < RUN_MOST && (uint64_t)count < packets && range.from < range.to) {
+    while (count < RUN_MOST && (uint64_t)count < packets && range.from < range.to && range.from - first < turn) {
         piece *p = &pieces[count];
         const sluice_packet *packet = &b->packets[b->made + (size_t)count];
         p->frame = count == 0 ? b->at : packet->data + ENGINE_HEADER_BYTES;
@@ -440,6 +442,7 @@ static void put_objects(builder *b)
         wrote = put_data(b, object) || wrote;
         if (b->open && b->status == SLUICE_OK)
             wrote = put_end(b, object) || wrote;
+        b->telling = b->telling || wrote;
         engine_outgoing_place(engine, object, true);
         if (!wrote && object->list && object->list != &engine->out.blocked)
             break; /* It has something, but it does not fit. */
@@ -452,8 +455,7 @@ static void put_objects(builder *b)
 static void put_end_of_flight(builder *b)
 {
     transport_engine *engine = b->engine;
-    if (!(b->sent.flags & (ENGINE_SENT_DATA | ENGINE_SENT_URGENT)) || engine_outgoing_first(engine) ||
-        engine_on_bytes(engine))
+    if (!b->telling || engine_outgoing_first(engine) || engine_on_bytes(engine))
         return;
     b->sent.flags |= ENGINE_SENT_ENDS;
     if (engine_receipt_untold(&engine->receipt) && !b->reported)
