@@ -80,7 +80,8 @@ struct talk {
     bool chatty;         /* there is a message each way in every round trip */
     bool answers;        /* each message is answered by the other side */
     uint64_t answered;
-    double worst; /* of what was allowed beyond the path's own time, the part that was used */
+    uint64_t sent, again; /* packets with data on paths without loss, jitter and surprise */
+    double worst;         /* of what was allowed beyond the path's own time, the part that was used */
 };
 
 static double log_uniform(sim_random *random, double least, double most)
@@ -259,6 +260,13 @@ static bool affordable(voice *v, uint64_t bytes)
     return true;
 }
 
+static void say_when_affordable(voice *v, uint64_t bytes)
+{
+    while (!affordable(v, bytes) && !v->talk->simulation.failed)
+        wait(v->talk, SLUICE_MS);
+    say(v, bytes);
+}
+
 /* Nothing is lost: whenever something is said, from the very start on, it leaves at once. */
 static void at_any_time(talk *t)
 {
@@ -275,6 +283,15 @@ static void at_any_time(talk *t)
     }
     wait_until_heard(t, &t->voices[0]);
     wait_until_heard(t, &t->voices[1]);
+    for (int side = 0; side < 2; side++) {
+        sluice_transport_statistics statistics;
+
+        sim_endpoint_statistics(&t->voices[side].end, &statistics);
+        if (!t->rtt_known || t->rtt > 200 * SLUICE_MS || t->voices[0].path.jitter_ns)
+            continue;
+        t->sent += statistics.data_packets_sent;
+        t->again += statistics.resent_packets;
+    }
 }
 
 /* A message that is alone on the path is lost, once or several times. */
@@ -284,7 +301,7 @@ static void alone_and_lost(talk *t)
         voice *v = &t->voices[sim_random_below(&t->random, 2)];
 
         v->doom = i > 4 && sim_random_chance(&t->random, 0.4) ? 1 + (unsigned)sim_random_below(&t->random, 3) : 0;
-        say(v, 1 + sim_random_below(&t->random, 600));
+        say_when_affordable(v, 1 + sim_random_below(&t->random, 600));
         wait_until_heard(t, v);
         wait(t, t->rtt + (sluice_duration)log_uniform(&t->random, 1e3, 1e9));
     }
@@ -294,6 +311,8 @@ static void alone_and_lost(talk *t)
 static void questions_and_answers(talk *t)
 {
     t->answers = true;
+    while (!(t->voices[0].end.ready && t->voices[1].end.ready) && !t->simulation.failed)
+        wait(t, SLUICE_MS);
     for (int side = 0; side < 2; side++)
         t->voices[side].loss = 0.2 * sim_random_unit(&t->random);
     say(&t->voices[sim_random_below(&t->random, 2)], 100);
@@ -442,6 +461,7 @@ int main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : CASES;
     talk *t = malloc(sizeof(*t));
     unsigned failures = 0;
+    uint64_t sent = 0, again = 0;
     double worst[SLUICE_COUNT(families)] = {0};
 
     if (!t)
@@ -451,6 +471,8 @@ int main(int argc, char **argv)
         double *at = &worst[seed % SLUICE_COUNT(families)];
 
         *at = t->worst > *at ? t->worst : *at;
+        sent += t->sent;
+        again += t->again;
         if (seed % TWICE_EVERY == 0 && run(t, seed, false, &failures) != trace) {
             failures++;
             printf("FAIL %s: seed %" PRIu64 " does not do the same twice\n", t->family->name, seed);
@@ -458,6 +480,9 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < SLUICE_COUNT(families); i++)
         printf("%s: at most %.0f %% of what was allowed\n", families[i].name, 100 * worst[i]);
+    printf("%" PRIu64 " of %" PRIu64 " packets were sent again though nothing was lost%s\n", again, sent,
+           again > sent / 1000 ? ": FAIL" : "");
+    failures += again > sent / 1000;
     printf("latency: %" PRIu64 " seeds from %" PRIu64 ", %u failures\n", count, first, failures);
     free(t);
     return failures ? 1 : 0;
