@@ -546,6 +546,9 @@ int engine_incoming_skip(transport_engine *engine, const engine_frame *frame)
     if (status != SLUICE_OK || !object || upto <= object->upto)
         return status;
     if (object->flags & SLUICE_OBJECT_ORDERED) {
+        if ((object->state & ENGINE_IN_SIZE) && upto > object->size)
+            return SLUICE_EPROTOCOL;
+        object->highest = upto > object->highest ? upto : object->highest;
         status = ordered_skip(engine, object, upto);
         object->upto = upto;
     } else {
