@@ -496,6 +496,13 @@ static void on_gone(void *user)
     snprintf(line, sizeof line,
              "%s: the server no longer knows the session (it was restarted, or gave it up): going on with a new one",
              transfer->peer);
+    if (transfer->once) {
+        snprintf(line, sizeof line,
+                 "%s: the server no longer knows the session (it was restarted, or gave it up), and the %s cannot begin anew",
+                 transfer->peer, transfer->operands.push ? "source" : "destination");
+        sluice_session_forget(transfer->session, SLUICE_EGONE, line, true);
+        return;
+    }
     transfer->fruitless = is_fruitless(transfer->session) ? transfer->fruitless + 1 : 0;
     if (transfer->fruitless < FRUITLESS_MOST)
         sluice_session_tell_warning(transfer->session, line);

@@ -207,12 +207,23 @@ static void outcome_set(sluice_mover *mover)
                  (unsigned long long)counted->failed - 1);
 }
 
+/* A source or sink that waits for something outside, a silent pipe perhaps, must not hold the end up. */
+static void store_interrupt(const sluice_mover *mover)
+{
+    const sluice_mover_store *store = &mover->store;
+    if (store->source && store->source->interrupt)
+        store->source->interrupt(store->state);
+    if (store->sink && store->sink->interrupt)
+        store->sink->interrupt(store->state);
+}
+
 void sluice_mover_end(sluice_mover *mover, int status, const char *sentence)
 {
     if (mover->stage >= SLUICE_MOVER_ENDING)
         return;
     mover->stage = SLUICE_MOVER_ENDING;
     atomic_store(&mover->stop_work, true);
+    store_interrupt(mover);
     if (status) {
         mover->status = status;
         text_keep(mover->sentence, sizeof(mover->sentence), sentence);
@@ -681,12 +692,17 @@ void sluice_mover_tick(sluice_mover *mover, sluice_time now)
         if (mover->receiver)
             sluice_receiver_tick(mover->receiver);
     }
+    if (sluice_mover_running(mover) && mover->receiver)
+        sluice_receiver_wake(mover->receiver);
     after(mover);
 }
 
 sluice_time sluice_mover_next_wake(const sluice_mover *mover)
 {
-    return sluice_mover_running(mover) && mover->attached ? mover->progress_at : SLUICE_NEVER;
+    if (!sluice_mover_running(mover) || !mover->attached)
+        return SLUICE_NEVER;
+    sluice_time receiver = mover->receiver ? sluice_receiver_next_wake(mover->receiver) : SLUICE_NEVER;
+    return receiver < mover->progress_at ? receiver : mover->progress_at;
 }
 
 void sluice_mover_rate(sluice_mover *mover, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy)
