@@ -17,6 +17,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define EARLY_MS 1000 /* what one that has closed its input is given to end by itself, and so to say why */
+
 typedef struct command_config {
     sluice_duration grace;
 } command_config;
@@ -104,11 +106,11 @@ static int fail_interrupted(const command_sink *sink)
     return sink->host->fail(sink->host, SLUICE_ECANCELLED, "command '%.500s': interrupted", sink->command);
 }
 
-/* It reads no more, though there is more.  One that does not end soon after that is ended. */
+/* It reads no more, though there is more. */
 static int fail_early(command_sink *sink)
 {
     char words[SLUICE_SHELL_WORDS];
-    int errnum = sluice_shell_wait(&sink->shell, &sink->bell, (int)(sink->grace / SLUICE_MS));
+    int errnum = sluice_shell_wait(&sink->shell, &sink->bell, EARLY_MS);
     if (errnum == ECANCELED)
         return fail_interrupted(sink);
     sluice_shell_words(&sink->shell, words);
