@@ -212,4 +212,14 @@ end_copy 1 "a stream whose server was restarted"
 wants_said 'the source cannot begin anew'
 unborn anew "a stream whose server was restarted"
 exec 7>&-
+
+# But a command is run anew.
+begin_copy --rate 8m "command:echo run >>'$room/runs'; cat '$root/three'" "$(url again)"
+await_moved 100000
+end_server KILL
+start_server "$root"
+END_TIMEOUT=30
+end_copy 0 "a command whose server was restarted"
+like "$root/three" "$root/again" "what a command gave the second time"
+[ "$(wc -l <"$room/runs")" = 2 ] || fail "the command was run $(wc -l <"$room/runs") times"
 finish
