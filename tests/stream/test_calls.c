@@ -471,7 +471,8 @@ static void announcements(void)
 
 static void rights_of_a_ticket(void)
 {
-    static const char *const read_only[] = {"mode", "read", NULL}, *const write_only[] = {"mode", "write", NULL};
+    static const char *const read_only[] = {"read-only", "yes", NULL},
+                             *const write_only[] = {"write-only", "yes", NULL};
     for (int writes = 0; writes < 2; writes++) {
         pier at;
         char byte;
