@@ -338,8 +338,6 @@ static int accept_stream(sluice_mux *mux, sluice_stream *stream, const opening *
     stream->announced_peer = want->announced;
     atomic_store(&stream->user, stream_user);
     memcpy(stream->name, want->name, sizeof stream->name);
-    if (early && !stream->reads && stream->arrived > 0)
-        return SLUICE_EPROTOCOL;
     int status = sluice_stream_digests(stream);
     if (status == SLUICE_OK && !early && !mux_add(mux, stream))
         status = SLUICE_ELIMIT;
@@ -359,6 +357,10 @@ static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, 
         status = stream_for(mux, &want, &stream);
     if (status != SLUICE_OK)
         return status;
+    if (stream->arrived > 0 && !(want.mode & SLUICE_STREAM_PUSH)) {
+        sluice_stream_leave(stream);
+        return sluice_fail(error, SLUICE_EPROTOCOL, "the client writes to a stream that it only reads");
+    }
     mux->next_id++;
     status = decide(mux, &want, &stream_user, &why);
     if (status == SLUICE_OK) {
@@ -366,10 +368,6 @@ static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, 
         if (status != SLUICE_OK)
             sluice_fail(&why, status, "%s", status == SLUICE_ELIMIT ? "the server has as many streams as it has memory for"
                                                                     : sluice_status_text(status));
-    }
-    if (status == SLUICE_EPROTOCOL) {
-        sluice_stream_leave(stream);
-        return sluice_fail(error, status, "the client writes to a stream that it only reads");
     }
     if (status != SLUICE_OK) {
         stream->writes = stream->reads = false;

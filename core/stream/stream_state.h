@@ -168,9 +168,6 @@ struct sluice_stream {
     uint64_t gap_from, gap_to;          /* told last */
     sluice_error in_error, in_last;
 
-    /* What the program wants the peer to be told; guarded by the lock. */
-    sluice_error abort_why;
-
     /* ---- the mux's own ---- */
     sluice_stream *next_in_bucket, *next_touched, *next, **previous;
     bool touched, known, open_out;
