@@ -19,7 +19,7 @@
 #include <sluice/transport.h>
 #include <stdatomic.h>
 
-#define SLUICE_STREAM_FIRST_BYTES 65536u /* that each stream may hold from its start, at either side */
+#define SLUICE_STREAM_FIRST_BYTES 32768u /* that each stream may hold from its start, at either side */
 
 typedef struct sluice_mux sluice_mux;
 typedef struct sluice_readiness sluice_readiness;
