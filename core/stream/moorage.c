@@ -12,6 +12,7 @@ typedef struct moorage {
     struct sluice_session *session; /* NULL: not yet, or not any more */
     sluice_loop *loop;
     sluice_post post;
+    atomic_bool posted; /* and has not run: the mux may have been pumped by a timer meanwhile */
     sluice_mux *mux;
     bool ended;
 } moorage;
@@ -27,6 +28,7 @@ static void let_go(moorage *self)
 static void on_post(sluice_post *post)
 {
     moorage *self = (moorage *)(void *)((char *)post - offsetof(moorage, post));
+    atomic_store(&self->posted, false);
     if (self->mux)
         sluice_mux_pump(self->mux);
 }
@@ -101,7 +103,8 @@ static int make(void *user, struct sluice_session *session, const sluice_carrier
 static void wake(void *user)
 {
     moorage *self = user;
-    sluice_loop_post(self->loop, &self->post);
+    if (!atomic_exchange(&self->posted, true))
+        sluice_loop_post(self->loop, &self->post);
 }
 
 static void began(void *user)
