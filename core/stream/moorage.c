@@ -52,15 +52,20 @@ static void figures(void *user, sluice_statistics *out)
 }
 
 /* From here on the program's threads ask nobody. */
+static void stop_asking(moorage *self)
+{
+    pthread_mutex_lock(&self->stream_session->lock);
+    self->stream_session->wake = NULL;
+    pthread_mutex_unlock(&self->stream_session->lock);
+}
+
 static void freed(void *user)
 {
     moorage *self = user;
     sluice_statistics last;
     sluice_session_statistics(self->session, &last);
     sluice_stream_session_figures(self->stream_session, &last);
-    pthread_mutex_lock(&self->stream_session->lock);
-    self->stream_session->wake = NULL;
-    pthread_mutex_unlock(&self->stream_session->lock);
+    stop_asking(self);
     sluice_loop_unpost(self->loop, &self->post);
     self->mux = NULL;
     self->session = NULL;
@@ -122,6 +127,9 @@ static void ended(void *user, const sluice_error *why)
     moorage *self = user;
     self->ended = true;
     sluice_stream_session_stage(self->stream_session, SLUICE_STREAM_OVER, why);
+    stop_asking(self);
+    if (self->mux) /* streams that were opened just now learn of it */
+        sluice_mux_pump(self->mux);
     if (self->setup.ended)
         self->setup.ended(self->setup.user, self->stream_session);
     if (!self->mux)
