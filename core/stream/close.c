@@ -50,12 +50,11 @@ static int close_in(sluice_stream *stream, sluice_error *error)
 int sluice_stream_close(sluice_stream *stream, sluice_error *error)
 {
     sluice_error in_error = {0};
-    int status = SLUICE_OK, in_status;
     if (!stream)
         return SLUICE_OK;
-    if (stream->writes)
-        status = close_out(stream, error);
-    in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
+    /* The peer may be closing as well: first it learns that nobody reads any more, then its reading is waited for. */
+    int in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
+    int status = stream->writes ? close_out(stream, error) : SLUICE_OK;
     if (status == SLUICE_OK && in_status != SLUICE_OK)
         status = sluice_fail(error, in_status, "%s", in_error.text);
     sluice_stream_leave(stream);
