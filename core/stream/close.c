@@ -3,17 +3,26 @@
 #include "stream/patience.h"
 #include "stream/stream_state.h"
 
-#include <string.h>
-
 void sluice_stream_give_up(sluice_stream *stream, unsigned what, int status, const char *sentence)
 {
     pthread_mutex_lock(&stream->lock);
-    memset(&stream->abort_why, 0, sizeof stream->abort_why);
-    sluice_fail(&stream->abort_why, status, "%.900s", sentence);
+    if (stream->abort_why.status == SLUICE_OK) /* the mux may not have told the first reason yet */
+        sluice_fail(&stream->abort_why, status, "%.900s", sentence);
     sluice_stream_break(stream, what & SLUICE_STREAM_ABORT_OUT, what & SLUICE_STREAM_ABORT_IN, &stream->abort_why);
     sluice_stream_signal(stream);
     pthread_mutex_unlock(&stream->lock);
     sluice_stream_ask(stream, what);
+}
+
+void sluice_stream_conclude(sluice_stream *stream, int status, const char *sentence)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->verdict_waits = false;
+    stream->verdict = status;
+    if (status != SLUICE_OK)
+        sluice_fail(&stream->in_error, status, "%.900s", sentence);
+    pthread_mutex_unlock(&stream->lock);
+    sluice_stream_ask(stream, SLUICE_STREAM_TOOK | SLUICE_STREAM_JUDGED);
 }
 
 static int close_out(sluice_stream *stream, sluice_error *error)
