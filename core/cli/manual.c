@@ -102,6 +102,8 @@ static int put_options(const char *command)
     const sluice_help *help = strcmp(command, "copy") == 0     ? &sluice_help_copy
                               : strcmp(command, "serve") == 0  ? &sluice_help_serve
                               : strcmp(command, "doctor") == 0 ? &sluice_help_doctor
+                              : strcmp(command, "send") == 0   ? &sluice_help_send
+                              : strcmp(command, "recv") == 0   ? &sluice_help_recv
                                                                : NULL;
     const char *heading = NULL;
     if (help == NULL)
@@ -136,6 +138,8 @@ static int put_section(const char *section)
         options = sluice_settings_options(SLUICE_SETTINGS_TRANSFER, &count);
     else if (strcmp(section, "serve") == 0)
         options = sluice_settings_options(SLUICE_SETTINGS_SERVE, &count);
+    else if (strcmp(section, "stream") == 0)
+        options = sluice_settings_options(SLUICE_SETTINGS_STREAM, &count);
     else if (strcmp(section, "ticket") == 0)
         options = sluice_settings_options(SLUICE_SETTINGS_TICKET, &count);
     else
