@@ -5,12 +5,24 @@
 
 #include <string.h>
 
+/* What was given up before keeps the reason that it was given up for. */
+static void give_up_one(sluice_error *kept, int status, const char *sentence)
+{
+    if (kept->status == SLUICE_OK)
+        sluice_fail(kept, status, "%.900s", sentence);
+}
+
 void sluice_stream_give_up(sluice_stream *stream, unsigned what, int status, const char *sentence)
 {
     pthread_mutex_lock(&stream->lock);
-    memset(&stream->abort_why, 0, sizeof stream->abort_why);
-    sluice_fail(&stream->abort_why, status, "%.900s", sentence);
-    sluice_stream_break(stream, what & SLUICE_STREAM_ABORT_OUT, what & SLUICE_STREAM_ABORT_IN, &stream->abort_why);
+    if (what & SLUICE_STREAM_ABORT_OUT) {
+        give_up_one(&stream->abort_out_why, status, sentence);
+        sluice_stream_break(stream, true, false, &stream->abort_out_why);
+    }
+    if (what & SLUICE_STREAM_ABORT_IN) {
+        give_up_one(&stream->abort_in_why, status, sentence);
+        sluice_stream_break(stream, false, true, &stream->abort_in_why);
+    }
     sluice_stream_signal(stream);
     pthread_mutex_unlock(&stream->lock);
     sluice_stream_ask(stream, what);
@@ -39,14 +51,14 @@ static int close_in(sluice_stream *stream, sluice_error *error)
     pthread_mutex_lock(&stream->lock);
     int status = stream->judged ? stream->verdict : stream->in_error.status;
     bool early = !stream->judged && status == SLUICE_OK;
+    const char *name = stream->name[0] ? stream->name : "stream";
     if (status != SLUICE_OK)
-        sluice_fail(error, status, "%s", stream->in_error.text);
+        sluice_fail(error, status, "%s: %s", name, stream->in_error.text);
     pthread_mutex_unlock(&stream->lock);
     if (!early)
         return status;
     sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_IN, SLUICE_ECLOSED, "the reader has closed it before its end");
-    return sluice_fail(error, SLUICE_ECLOSED, "%s: closed before its end was read",
-                       stream->name[0] ? stream->name : "stream");
+    return sluice_fail(error, SLUICE_ECLOSED, "%s: closed before its end was read", name);
 }
 
 int sluice_stream_close(sluice_stream *stream, sluice_error *error)
@@ -55,9 +67,10 @@ int sluice_stream_close(sluice_stream *stream, sluice_error *error)
     int status = SLUICE_OK, in_status;
     if (!stream)
         return SLUICE_OK;
+    /* Reading first: two sides that both close before they have read would wait for each other else. */
+    in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
     if (stream->writes)
         status = close_out(stream, error);
-    in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
     if (status == SLUICE_OK && in_status != SLUICE_OK)
         status = sluice_fail(error, in_status, "%s", in_error.text);
     sluice_stream_leave(stream);

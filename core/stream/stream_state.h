@@ -168,7 +168,7 @@ struct sluice_stream {
     sluice_error in_error, in_last;
 
     /* What the program wants the peer to be told; guarded by the lock. */
-    sluice_error abort_why;
+    sluice_error abort_out_why, abort_in_why;
 
     /* ---- the mux's own ---- */
     sluice_stream *next_in_bucket, *next_touched, *next, **previous;
