@@ -74,12 +74,18 @@ static bool somebody_says_warnings(const sluice_settings *settings)
     return false;
 }
 
+/* The data goes to standard output, or a command that writes there gets it. */
+static bool takes_output(const char *destination)
+{
+    return destination != NULL && (strcmp(destination, "-") == 0 || strcmp(destination, "stdio:") == 0 ||
+                                   strncmp(destination, "command:", 8) == 0);
+}
+
 int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, const char *name,
                      const char *const *sources, size_t source_count, const char *destination)
 {
     sluice_error error = {0};
     sluice_transfer *transfer;
-    bool data = destination != NULL && strcmp(destination, "-") == 0;
     const sluice_transfer_order order = {
         .size = sizeof order,
         .settings = settings,
@@ -88,7 +94,7 @@ int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, con
         .destination = destination,
         .name = name,
         .event = somebody_says_warnings(settings) ? NULL : say_warning,
-        .report = sluice_screen_spec(data, sluice_settings_get(settings, "progress"),
+        .report = sluice_screen_spec(takes_output(destination), sluice_settings_get(settings, "progress"),
                                      sluice_screen_is_on(settings, "quiet"), sluice_screen_is_on(settings, "verbose")),
     };
     int status = sluice_transfer_start(orders->library, &order, &transfer, &error);

@@ -81,7 +81,7 @@ static const sluice_option transfer_options[] = {
 
     SLUICE_OPTION_STRING(T, source, .flags = SLUICE_OPTION_REPEAT,
                          .help = "What to move: a path, an address, or KIND:ARGUMENT of a source plugin."),
-    SLUICE_OPTION_STRING(T, destination, .help = "Where to: a path or an address."),
+    SLUICE_OPTION_STRING(T, destination, .help = "Where to: a path, an address, or KIND:ARGUMENT of a sink plugin."),
 
     SLUICE_OPTION_STRING(T, filters, .flags = SLUICE_OPTION_REPEAT, .help = "exclude and include, in order."),
 };

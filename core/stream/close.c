@@ -3,26 +3,12 @@
 #include "stream/patience.h"
 #include "stream/stream_state.h"
 
-#include <string.h>
-
-/* What was given up before keeps the reason that it was given up for. */
-static void give_up_one(sluice_error *kept, int status, const char *sentence)
-{
-    if (kept->status == SLUICE_OK)
-        sluice_fail(kept, status, "%.900s", sentence);
-}
-
 void sluice_stream_give_up(sluice_stream *stream, unsigned what, int status, const char *sentence)
 {
+    sluice_error why = {0};
+    sluice_fail(&why, status, "%.900s", sentence);
     pthread_mutex_lock(&stream->lock);
-    if (what & SLUICE_STREAM_ABORT_OUT) {
-        give_up_one(&stream->abort_out_why, status, sentence);
-        sluice_stream_break(stream, true, false, &stream->abort_out_why);
-    }
-    if (what & SLUICE_STREAM_ABORT_IN) {
-        give_up_one(&stream->abort_in_why, status, sentence);
-        sluice_stream_break(stream, false, true, &stream->abort_in_why);
-    }
+    sluice_stream_break(stream, what & SLUICE_STREAM_ABORT_OUT, what & SLUICE_STREAM_ABORT_IN, &why);
     sluice_stream_signal(stream);
     pthread_mutex_unlock(&stream->lock);
     sluice_stream_ask(stream, what);
@@ -64,13 +50,11 @@ static int close_in(sluice_stream *stream, sluice_error *error)
 int sluice_stream_close(sluice_stream *stream, sluice_error *error)
 {
     sluice_error in_error = {0};
-    int status = SLUICE_OK, in_status;
     if (!stream)
         return SLUICE_OK;
-    /* Reading first: two sides that both close before they have read would wait for each other else. */
-    in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
-    if (stream->writes)
-        status = close_out(stream, error);
+    /* The peer may be closing as well: first it learns that nobody reads any more, then its reading is waited for. */
+    int in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
+    int status = stream->writes ? close_out(stream, error) : SLUICE_OK;
     if (status == SLUICE_OK && in_status != SLUICE_OK)
         status = sluice_fail(error, in_status, "%s", in_error.text);
     sluice_stream_leave(stream);

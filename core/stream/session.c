@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SPARE_SEGMENTS 64 /* 2 MiB */
 #define PRIORITY 4 /* of a stream that is given none */
 
 /* ---- life ---- */
@@ -29,6 +30,7 @@ int sluice_stream_session_new(bool client, uint64_t memory_bytes, sluice_stream_
     session->ready_fd = -1;
     session->asking_tail = &session->asking;
     session->figures.size = sizeof session->figures;
+    sluice_fifo_store_init(&session->segments, SPARE_SEGMENTS);
     pthread_mutex_init(&session->lock, NULL);
     sluice_patience_init(&session->changed);
     *out = session;
@@ -48,6 +50,7 @@ void sluice_stream_session_leave(sluice_stream_session *session)
     if (session->ready_fd >= 0)
         close(session->ready_fd);
     sluice_settings_free(session->settings);
+    sluice_fifo_store_fini(&session->segments);
     pthread_mutex_destroy(&session->lock);
     pthread_cond_destroy(&session->changed);
     free(session);
@@ -200,7 +203,8 @@ static int order_check(const sluice_stream_order *order, sluice_error *error)
     return SLUICE_OK;
 }
 
-static int id_take(sluice_stream_session *session, uint64_t *id, sluice_error *error)
+/* Ids are in the order in which the mux is asked. */
+static int ask_open(sluice_stream_session *session, sluice_stream *stream, sluice_error *error)
 {
     sluice_budget budget;
     sluice_budget_init(&budget, session->memory_bytes, SLUICE_STREAM_FIRST_BYTES);
@@ -214,9 +218,12 @@ static int id_take(sluice_stream_session *session, uint64_t *id, sluice_error *e
         status = sluice_fail(error, SLUICE_ELIMIT,
                              "%s: %llu streams are open, and there is memory for no more; close some, or raise memory",
                              session->peer, (unsigned long long)session->open);
+    else if (!session->wake)
+        status = sluice_fail(error, SLUICE_ECLOSED, "%s: the session is over", session->peer);
     if (status == SLUICE_OK) {
-        *id = session->next_id++;
+        stream->id = session->next_id++;
         session->open++;
+        sluice_stream_ask_locked(stream, SLUICE_STREAM_OPEN);
     }
     pthread_mutex_unlock(&session->lock);
     return status;
@@ -226,7 +233,6 @@ int sluice_stream_open(sluice_stream_session *session, const sluice_stream_order
                        sluice_error *error)
 {
     sluice_stream *stream;
-    uint64_t id;
     int status = order_check(order, error);
     if (status == SLUICE_OK && !session->client)
         status = sluice_fail(error, SLUICE_EINVAL, "streams are opened by the client");
@@ -236,20 +242,18 @@ int sluice_stream_open(sluice_stream_session *session, const sluice_stream_order
                                order->deadline_ns, &stream);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "out of memory for a stream");
+    stream->priority = order->priority ? order->priority : PRIORITY;
+    stream->announced_own = order->announced_bytes ? order->announced_bytes : SLUICE_UNKNOWN;
+    atomic_store(&stream->gather_ns, order->gather_ns);
     status = sluice_stream_digests(stream);
     if (status != SLUICE_OK)
         sluice_fail(error, status, "out of memory for a stream");
     else
-        status = id_take(session, &id, error);
+        status = ask_open(session, stream, error);
     if (status != SLUICE_OK) {
         sluice_stream_leave(stream);
         return status;
     }
-    stream->id = id;
-    stream->priority = order->priority ? order->priority : PRIORITY;
-    stream->announced_own = order->announced_bytes ? order->announced_bytes : SLUICE_UNKNOWN;
-    atomic_store(&stream->gather_ns, order->gather_ns);
-    sluice_stream_ask(stream, SLUICE_STREAM_OPEN);
     *out = stream;
     return SLUICE_OK;
 }

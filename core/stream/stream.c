@@ -17,6 +17,7 @@ int sluice_stream_new(sluice_stream_session *session, uint64_t id, const char *n
     atomic_init(&stream->refs, 1);
     stream->session = session;
     sluice_stream_session_use(session);
+    stream->out.store = stream->in.store = &session->segments;
     stream->id = id;
     memcpy(stream->name, name, strlen(name) + 1);
     stream->mode = mode;
@@ -78,21 +79,32 @@ void sluice_stream_leave(sluice_stream *stream)
 
 /* ---- between the program and the mux ---- */
 
+static void stand_in_row(sluice_stream *stream)
+{
+    sluice_stream_session *session = stream->session;
+    sluice_stream_use(stream);
+    stream->next_asking = NULL;
+    *session->asking_tail = stream;
+    session->asking_tail = &stream->next_asking;
+    sluice_stream_session_wake_locked(session);
+}
+
+void sluice_stream_ask_locked(sluice_stream *stream, unsigned what)
+{
+    atomic_store(&stream->asks, what);
+    stand_in_row(stream);
+}
+
 void sluice_stream_ask(sluice_stream *stream, unsigned what)
 {
     sluice_stream_session *session = stream->session;
     if (atomic_fetch_or(&stream->asks, what) != 0)
         return; /* it stands in the row already */
     pthread_mutex_lock(&session->lock);
-    if (session->wake) {
-        sluice_stream_use(stream);
-        stream->next_asking = NULL;
-        *session->asking_tail = stream;
-        session->asking_tail = &stream->next_asking;
-        sluice_stream_session_wake_locked(session);
-    } else {
+    if (session->wake)
+        stand_in_row(stream);
+    else
         atomic_store(&stream->asks, 0); /* there is nobody to ask any more */
-    }
     pthread_mutex_unlock(&session->lock);
 }
 

@@ -19,7 +19,7 @@
 #include <sluice/transport.h>
 #include <stdatomic.h>
 
-#define SLUICE_STREAM_FIRST_BYTES 65536u /* that each stream may hold from its start, at either side */
+#define SLUICE_STREAM_FIRST_BYTES 32768u /* that each stream may hold from its start, at either side */
 
 typedef struct sluice_mux sluice_mux;
 typedef struct sluice_readiness sluice_readiness;
@@ -37,6 +37,7 @@ struct sluice_stream_session {
     bool client;
     sluice_checksum checksum;   /* of streams that are opened here */
     uint64_t memory_bytes;
+    sluice_fifo_store segments; /* of its streams */
     char name[SLUICE_STREAM_NAME_MAX + 1]; /* client: of streams that are given none */
     bool may_read, may_write;   /* server: what the client's ticket allows it */
     char peer[320], ticket[64];
@@ -167,9 +168,6 @@ struct sluice_stream {
     uint64_t gap_from, gap_to;          /* told last */
     sluice_error in_error, in_last;
 
-    /* What the program wants the peer to be told; guarded by the lock. */
-    sluice_error abort_out_why, abort_in_why;
-
     /* ---- the mux's own ---- */
     sluice_stream *next_in_bucket, *next_touched, *next, **previous;
     bool touched, known, open_out;
@@ -199,6 +197,8 @@ void sluice_stream_use(sluice_stream *stream);
 void sluice_stream_leave(sluice_stream *stream);
 /* Leaves word for the mux.  Any thread. */
 void sluice_stream_ask(sluice_stream *stream, unsigned what);
+/* The same with the session's lock held, of a stream that has asked nothing yet. */
+void sluice_stream_ask_locked(sluice_stream *stream, unsigned what);
 /* With the lock held: who waits, or polls, sees what has become of it. */
 void sluice_stream_signal(sluice_stream *stream);
 /* With the lock held: the error of a direction that stays, unless there is one. */
