@@ -14,11 +14,14 @@ const sluice_help sluice_help_copy = {
     .summary = "Copies files and directories, with all below them, to or from another machine. One side is local, the "
                "other is [USER@]HOST:PATH, reached through ssh, where sluice is installed but nothing needs to run (PATH is "
                "relative to the home directory); or sluice://HOST[:PORT]/PATH, where `sluice serve` runs (port 33001; PATH "
-               "is below the root of the server). Data goes by UDP where it arrives, else by TCP. An existing directory, or a DESTINATION that ends in '/', means into it. A copy that was "
+               "is below the root of the server). Data goes by UDP where it arrives, else by TCP. An existing directory, or a DESTINATION that ends in '/', means into it. "
+               "On the local side '-' is standard input or output, command:COMMAND what /bin/sh runs. A copy that was "
                "interrupted goes on where it was when the same command is given again.",
     .examples = "  sluice copy data/ user@archive.example:in/\n"
                 "  sluice copy --ticket-file t data/ sluice://archive.example/in/\n"
-                "  sluice copy --ticket-file t --rate 500m sluice://archive.example/out/a.iso .\n",
+                "  sluice copy --ticket-file t --rate 500m sluice://archive.example/out/a.iso .\n"
+                "  tar c data | sluice copy - user@archive.example:in/data.tar\n"
+                "  sluice copy 'command:pg_dump db' user@archive.example:in/db.sql\n",
     .table = SLUICE_SETTINGS_TRANSFER,
     .config = true,
     .without = " deadline gather ",

@@ -90,7 +90,7 @@ static const sluice_option transfer_options[] = {
 
     SLUICE_OPTION_STRING(T, source, .flags = SLUICE_OPTION_REPEAT,
                          .help = "What to move: a path, an address, or KIND:ARGUMENT of a source plugin."),
-    SLUICE_OPTION_STRING(T, destination, .help = "Where to: a path or an address."),
+    SLUICE_OPTION_STRING(T, destination, .help = "Where to: a path, an address, or KIND:ARGUMENT of a sink plugin."),
     SLUICE_OPTION_STRING(T, stream, .help = "Name of a stream of the server, which is what is moved in place of files: from "
                                             "the source (KIND:ARGUMENT, a path, or - for standard input) to the server, or "
                                             "from there to the destination (the same of a sink)."),

@@ -361,11 +361,36 @@ static int crumb_put(sluice_receiver *receiver, sluice_incoming *entry, uint64_t
     return status;
 }
 
+/* A chunk that turns out longer than its entry said, for a sink that gives nothing back: another buffer takes the place
+ * of its own, which a part may be on its way from. */
+static sluice_block *block_grow(sluice_receiver *receiver, sluice_incoming_chunk *chunk)
+{
+    sluice_block *old = chunk->block, *grown = sluice_block_new(old->chunk, old->from, SLUICE_CHUNK_BYTES);
+    if (!grown)
+        return NULL;
+    memcpy(grown->bytes, old->bytes, old->room);
+    grown->entry = old->entry;
+    grown->credit = old->credit;
+    grown->handed = old->handed;
+    grown->runs = old->runs;
+    grown->run_count = old->run_count;
+    grown->run_capacity = old->run_capacity;
+    old->runs = NULL;
+    receiver->block_bytes += grown->room - old->room;
+    receiver->filling_bytes += grown->room - old->room;
+    TAILQ_INSERT_AFTER(&receiver->filling, old, grown, link);
+    TAILQ_REMOVE(&receiver->filling, old, link);
+    sluice_block_free(old);
+    return chunk->block = grown;
+}
+
 /* The chunk's buffer, made if the budget has room; NULL: there is none. */
 static sluice_block *block_of(sluice_receiver *receiver, sluice_incoming *entry, uint64_t index, size_t need)
 {
     sluice_incoming_chunk *chunk = &entry->chunks[index];
     uint64_t from = index * SLUICE_CHUNK_BYTES, size = entry->ended ? entry->size : entry->entry.size;
+    if (chunk->block && need > chunk->block->room && !receiver->readable)
+        return block_grow(receiver, chunk);
     if (chunk->block)
         return need <= chunk->block->room ? chunk->block : NULL;
     size_t room = size > from && size - from < SLUICE_CHUNK_BYTES ? (size_t)(size - from) : SLUICE_CHUNK_BYTES;
@@ -423,6 +448,8 @@ static int piece_put(sluice_receiver *receiver, sluice_incoming *entry, uint64_t
         memcpy(block->bytes + at, data, bytes);
         block->credit += bytes;
         receiver->filling_credit += bytes;
+    } else if (!receiver->readable) {
+        return SLUICE_ENOMEM; /* it could not be read back for its digest */
     } else {
         status = crumb_put(receiver, entry, offset, data, bytes);
         if (status)
@@ -430,6 +457,65 @@ static int piece_put(sluice_receiver *receiver, sluice_incoming *entry, uint64_t
     }
     chunk->got += (uint32_t)bytes;
     return sluice_assembly_chunk_check(receiver, entry, index);
+}
+
+/* ---- sinks that take bytes in order ---- */
+
+/* Hands what has come of a chunk to the sink.  Their credit goes back when they are written: the window of an ordered
+ * object may be no larger than a chunk. */
+static void part_put(sluice_receiver *receiver, sluice_incoming *entry, sluice_block *block)
+{
+    uint32_t to = block->runs[0].to;
+    sluice_operation *operation = sluice_assembly_operation_add(
+        receiver, entry, SLUICE_OPERATION_PART, block->chunk, block->from + block->handed, block->from + to);
+    if (!operation)
+        return;
+    operation->block = block;
+    operation->credit = block->credit;
+    receiver->filling_credit -= block->credit;
+    block->credit = 0;
+    block->handed = to;
+    block->holds++;
+}
+
+/* So many bytes of a block can be handed on. */
+static uint32_t part_bytes(const sluice_block *block)
+{
+    return block->run_count && block->runs[0].from <= block->handed && block->runs[0].to > block->handed
+               ? block->runs[0].to - block->handed
+               : 0;
+}
+
+/* While the sink is busy more comes together, so a fast stream is written in large pieces. */
+static void part_maybe(sluice_receiver *receiver, sluice_incoming *entry, uint64_t chunk)
+{
+    sluice_block *block = entry->chunks[chunk].block;
+    if (!block || part_bytes(block) == 0)
+        return;
+    if (part_bytes(block) >= RECEIVER_PART_LEAST && !entry->busy && TAILQ_EMPTY(&entry->operations))
+        part_put(receiver, entry, block);
+    else
+        receiver->parts_wait = true;
+}
+
+void sluice_assembly_parts_write(sluice_receiver *receiver)
+{
+    sluice_block *block;
+    receiver->parts_wait = false;
+    receiver->parts_due = 0;
+    TAILQ_FOREACH(block, &receiver->filling, link)
+    {
+        sluice_incoming *entry = block->entry;
+        if (part_bytes(block) == 0)
+            continue;
+        if (entry->busy)
+            receiver->parts_wait = true;
+        else
+            part_put(receiver, entry, block);
+        sluice_assembly_writing_submit(receiver, entry);
+        if (!sluice_mover_running(receiver->mover))
+            return;
+    }
 }
 
 void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uint64_t offset, const uint8_t *data,
@@ -464,6 +550,8 @@ void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uin
         data += piece;
         bytes -= piece;
     }
+    if (receiver->ordered && offset > 0)
+        part_maybe(receiver, entry, (offset - 1) / SLUICE_CHUNK_BYTES);
     sluice_assembly_writing_submit(receiver, entry);
     sluice_assembly_conclude(receiver, entry);
     spill(receiver);

@@ -63,6 +63,7 @@ struct sluice_transfer {
     bool welcomed, begun; /* the server has answered; a session was made of it */
     bool may_move;        /* both sides can go on over a byte channel */
     bool live;            /* an authentic packet has come */
+    bool once;            /* source or sink here cannot begin anew: no session may follow another */
     unsigned fruitless;   /* sessions in a row that were given up before anything had come of them */
     bool again;           /* the session is given up: another one takes up where it was */
     sluice_post anew;     /* begins it, or goes to another address, outside of the old one's callbacks */

@@ -107,9 +107,12 @@ int sluice_client_fill_request(sluice_transfer *transfer, sluice_error *error)
 int sluice_client_make_store(sluice_transfer *transfer, sluice_error *error)
 {
     const sluice_operands *operands = &transfer->operands;
-    if (operands->push)
-        return sluice_store_source(transfer->library, operands->plugin, NULL, &transfer->request, SLUICE_CLIENT_POOL_THREADS,
-                                   &transfer->store, error);
-    return sluice_store_sink(transfer->library, operands->plugin, NULL, operands->destination, &transfer->request,
-                             SLUICE_CLIENT_POOL_THREADS, &transfer->store, error);
+    sluice_store *store = &transfer->store;
+    int status = operands->push ? sluice_store_source(transfer->library, operands->plugin, NULL, &transfer->request,
+                                                      SLUICE_CLIENT_POOL_THREADS, store, error)
+                                : sluice_store_sink(transfer->library, operands->plugin, NULL, operands->destination,
+                                                    &transfer->request, SLUICE_CLIENT_POOL_THREADS, store, error);
+    if (status == SLUICE_OK)
+        transfer->once = sluice_store_once(store);
+    return status;
 }

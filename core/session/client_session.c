@@ -505,7 +505,14 @@ static void on_gone(void *user)
         return;
     bool streams = transfer->maker.make != NULL; /* whose bytes are gone */
     snprintf(line, sizeof line, "%s: the server no longer knows the session (it was restarted, or gave it up)%s",
-             transfer->peer, streams ? "" : ": going on with a new one");
+             transfer->peer, streams || transfer->once ? "" : ": going on with a new one");
+    if (transfer->once) {
+        size_t length = strlen(line);
+        snprintf(line + length, sizeof line - length, ", and the %s cannot begin anew",
+                 transfer->operands.push ? "source" : "destination");
+        sluice_session_forget(transfer->session, SLUICE_EGONE, line, true);
+        return;
+    }
     transfer->fruitless = is_fruitless(transfer->session) ? transfer->fruitless + 1 : 0;
     transfer->again = !streams && transfer->fruitless < FRUITLESS_MOST;
     if (transfer->again)

@@ -83,7 +83,12 @@ void sluice_incoming_operations_drop(sluice_receiver *receiver, sluice_incoming 
     sluice_operation *operation;
     while ((operation = TAILQ_FIRST(list))) {
         TAILQ_REMOVE(list, operation, link);
-        block_drop(receiver, entry, operation->block);
+        if (operation->type == SLUICE_OPERATION_PART) {
+            sluice_incoming_credit_return(receiver, entry, operation->credit);
+            sluice_block_free(operation->block);
+        } else {
+            block_drop(receiver, entry, operation->block);
+        }
         receiver->queued--;
         free(operation);
     }
@@ -161,6 +166,11 @@ static void abandoning_done(sluice_work *work)
         sluice_incoming_result_tell(receiver, entry, entry->status, entry->sentence ? entry->sentence : "");
 }
 
+bool sluice_incoming_keep(const sluice_receiver *receiver, const sluice_incoming *entry)
+{
+    return receiver->mover->request->resume != SLUICE_RESUME_NONE && entry->entry.size != SLUICE_UNKNOWN;
+}
+
 void sluice_incoming_abandon_submit(sluice_receiver *receiver, sluice_incoming *entry, bool keep,
                                     void (*done)(sluice_work *work))
 {
@@ -178,8 +188,7 @@ void sluice_incoming_failed_continue(sluice_receiver *receiver, sluice_incoming 
     if (entry->busy)
         return;
     if (entry->object)
-        sluice_incoming_abandon_submit(receiver, entry, receiver->mover->request->resume != SLUICE_RESUME_NONE,
-                                       abandoning_done);
+        sluice_incoming_abandon_submit(receiver, entry, sluice_incoming_keep(receiver, entry), abandoning_done);
     else
         sluice_incoming_result_tell(receiver, entry, entry->status,
                                     entry->sentence ? entry->sentence : sluice_status_text(entry->status));

@@ -12,6 +12,8 @@
 #define RECEIVER_QUEUE_MOST 65536         /* operations that wait: tiny blocks must not multiply in memory */
 #define RECEIVER_NAMES_MOST (16u << 20)   /* bytes of entries that have no result yet */
 #define RECEIVER_PATIENCE_NS (6 * SLUICE_SECOND) /* with another writer of the same file */
+#define RECEIVER_PART_LEAST (64u << 10) /* of a chunk that fills, for a sink in order: so much is written at once */
+#define RECEIVER_PART_NS (10 * SLUICE_MS) /* less than that waits for so long, about */
 #define RECEIVER_BATCH 16                        /* operations handed to the pool at once */
 #define RECEIVER_SAMPLE 16                       /* resume `sparse`: one chunk in so many */
 
@@ -78,6 +80,8 @@ struct sluice_receiver {
     bool preparing_busy;
     TAILQ_HEAD(, sluice_block) filling; /* blocks of chunks that are not whole, oldest first */
     uint64_t filling_bytes, filling_credit;
+    bool parts_wait;                    /* some of them have bytes for a sink in order */
+    sluice_time parts_due;              /* when they are written; 0: the next tick says */
     uint64_t block_bytes, table_bytes, queued; /* in memory; operations that wait or run */
     uint64_t credit_held;
     sluice_finishing finishing;
@@ -124,6 +128,8 @@ void sluice_incoming_retire(sluice_receiver *receiver, sluice_incoming *entry);
 void sluice_incoming_file_told(sluice_receiver *receiver, const sluice_incoming *entry, const char *state, int status,
                                const char *sentence);
 void sluice_incoming_result_tell(sluice_receiver *receiver, sluice_incoming *entry, int status, const char *sentence);
+/* Whether what has come is worth something to a later transfer: of a stream nobody could say what it is a part of. */
+bool sluice_incoming_keep(const sluice_receiver *receiver, const sluice_incoming *entry);
 void sluice_incoming_abandon_submit(sluice_receiver *receiver, sluice_incoming *entry, bool keep,
                                     void (*done)(sluice_work *work));
 /* A failed entry closes its object when nothing works on it any more; then the sender is told. */
@@ -145,5 +151,7 @@ int sluice_assembly_chunk_check(sluice_receiver *receiver, sluice_incoming *entr
 /* The next chunks of a partial file whose digests the sender waits for. */
 void sluice_assembly_held_continue(sluice_receiver *receiver, sluice_incoming *entry);
 void sluice_assembly_writing_submit(sluice_receiver *receiver, sluice_incoming *entry);
+/* Writes what has come for sinks that take bytes in order, without waiting for whole chunks. */
+void sluice_assembly_parts_write(sluice_receiver *receiver);
 
 #endif

@@ -154,6 +154,9 @@ int sluice_receiver_new(sluice_mover *mover, sluice_receiver **out);
 void sluice_receiver_free(sluice_receiver *receiver);
 void sluice_receiver_pump(sluice_receiver *receiver);
 void sluice_receiver_tick(sluice_receiver *receiver); /* a few times a second */
+/* What is to be done at a time that the receiver sets: soon, where it does not know the time.  SLUICE_NEVER: nothing. */
+void sluice_receiver_wake(sluice_receiver *receiver);
+sluice_time sluice_receiver_next_wake(const sluice_receiver *receiver);
 int sluice_receiver_message(sluice_receiver *receiver, uint64_t type, sluice_wire_reader *body, sluice_error *error);
 int sluice_receiver_opened(sluice_receiver *receiver, sluice_object_id id, unsigned flags);
 void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uint64_t offset, const uint8_t *data,

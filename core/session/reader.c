@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define READER_LISTING_BYTES (32u << 10) /* records of one batch, about */
-#define READER_STREAM_PIECE (64u << 10)  /* of a stream, whose bytes should not wait for a whole chunk */
+#define READER_STREAM_PIECE (64u << 10)  /* of a stream: a source of ABI 1.0 waits until all of it has come */
 
 /* Takes a failed call's status and sentence. */
 static int failed(sluice_mover *mover, int64_t status, sluice_error *error)
@@ -137,19 +137,19 @@ static int known_read(sluice_mover *mover, sluice_reading *reading)
     return status;
 }
 
-/* Some more bytes of a stream: reading->filled of this chunk are there already. */
+/* Some more bytes of a stream, as many as are there: reading->filled of this chunk have come already. */
 static int stream_read(sluice_mover *mover, sluice_reading *reading)
 {
     uint64_t from = chunk_from(reading) + reading->filled;
     size_t count = SLUICE_CHUNK_BYTES - reading->filled;
     if (count > READER_STREAM_PIECE)
         count = READER_STREAM_PIECE;
-    int64_t got = read_all(mover, reading->object, from, reading->bytes + reading->filled, count);
+    int64_t got = source_read(mover, reading->object, from, reading->bytes + reading->filled, count);
     if (got < 0)
         return failed(mover, got, &reading->error);
     reading->filled += (size_t)got;
-    if ((size_t)got < count)
-        reading->size = from + (uint64_t)got;
+    if (got == 0)
+        reading->size = from;
     reading->runs[0] = (sluice_reader_run){from, from + (uint64_t)got};
     reading->run_count = got > 0;
     return SLUICE_OK;

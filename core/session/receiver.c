@@ -128,6 +128,20 @@ static bool prepare_later(sluice_receiver *receiver, sluice_incoming *entry)
     return true;
 }
 
+sluice_time sluice_receiver_next_wake(const sluice_receiver *receiver)
+{
+    return receiver->parts_wait ? receiver->parts_due : SLUICE_NEVER;
+}
+
+void sluice_receiver_wake(sluice_receiver *receiver)
+{
+    sluice_time now = receiver->mover->now;
+    if (receiver->parts_wait && receiver->parts_due == 0)
+        receiver->parts_due = now + RECEIVER_PART_NS;
+    else if (receiver->parts_wait && now >= receiver->parts_due)
+        sluice_assembly_parts_write(receiver);
+}
+
 void sluice_receiver_tick(sluice_receiver *receiver)
 {
     sluice_incoming *entry;
@@ -573,8 +587,7 @@ bool sluice_receiver_swept(sluice_receiver *receiver)
             sluice_incoming *entry = (sluice_incoming *)node;
             clean = clean && !entry->object && !entry->busy;
             if (!entry->busy && entry->object)
-                sluice_incoming_abandon_submit(receiver, entry, receiver->mover->request->resume != SLUICE_RESUME_NONE,
-                                               sweeping_done);
+                sluice_incoming_abandon_submit(receiver, entry, sluice_incoming_keep(receiver, entry), sweeping_done);
         }
     return clean;
 }

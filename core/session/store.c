@@ -68,6 +68,13 @@ int sluice_store_sink(sluice *library, const char *plugin, const char *root, con
     return SLUICE_OK;
 }
 
+bool sluice_store_once(const sluice_store *store)
+{
+    if (store->source)
+        return ((const sluice_source_ops *)store->source->ops)->capabilities & SLUICE_SOURCE_ONCE;
+    return ((const sluice_sink_ops *)store->sink->ops)->capabilities & SLUICE_SINK_ONCE;
+}
+
 void sluice_store_fini(sluice_store *store)
 {
     if (store->source) {

@@ -23,6 +23,9 @@ int sluice_store_source(sluice *library, const char *plugin, const char *root, c
 int sluice_store_sink(sluice *library, const char *plugin, const char *root, const char *destination,
                       const sluice_request *request, uint32_t threads, sluice_store *out, sluice_error *error);
 
+/* True: another one, made of the same request, could not begin where this one began (SLUICE_SOURCE_ONCE). */
+bool sluice_store_once(const sluice_store *store);
+
 /* What a mover needs of it; borrows the store's instance. */
 sluice_mover_store sluice_store_open(const sluice_store *store);
 

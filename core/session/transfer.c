@@ -172,12 +172,23 @@ static void outcome_set(sluice_mover *mover)
                  (unsigned long long)counted->failed - 1);
 }
 
+/* A source or sink that waits for something outside, a silent pipe perhaps, must not hold the end up. */
+static void store_interrupt(const sluice_mover *mover)
+{
+    const sluice_mover_store *store = &mover->store;
+    if (store->source && store->source->interrupt)
+        store->source->interrupt(store->state);
+    if (store->sink && store->sink->interrupt)
+        store->sink->interrupt(store->state);
+}
+
 void sluice_mover_end(sluice_mover *mover, int status, const char *sentence)
 {
     if (mover->stage >= SLUICE_MOVER_ENDING)
         return;
     mover->stage = SLUICE_MOVER_ENDING;
     atomic_store(&mover->stop_work, true);
+    store_interrupt(mover);
     if (status) {
         mover->status = status;
         text_keep(mover->sentence, sizeof(mover->sentence), sentence);
@@ -630,13 +641,18 @@ void sluice_mover_tick(void *mover, sluice_time now)
         if (self->receiver)
             sluice_receiver_tick(self->receiver);
     }
+    if (sluice_mover_running(self) && self->receiver)
+        sluice_receiver_wake(self->receiver);
     after(self);
 }
 
 sluice_time sluice_mover_next_wake(const void *mover)
 {
     const sluice_mover *self = mover;
-    return sluice_mover_running(self) && self->attached ? self->progress_at : SLUICE_NEVER;
+    if (!sluice_mover_running(self) || !self->attached)
+        return SLUICE_NEVER;
+    sluice_time receiver = self->receiver ? sluice_receiver_next_wake(self->receiver) : SLUICE_NEVER;
+    return receiver < self->progress_at ? receiver : self->progress_at;
 }
 
 void sluice_mover_rate(void *mover, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy)

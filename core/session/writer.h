@@ -25,12 +25,15 @@ typedef struct sluice_block {
     uint64_t chunk, from;           /* offset of the first byte in the file */
     size_t room;
     uint64_t credit;                /* bytes for which the sender gets credit once they are written */
+    uint32_t handed;                /* so many of its first bytes were handed to the sink by operations PART */
+    unsigned holds;                 /* of those operations, which outlive the chunk if its entry fails */
     sluice_block_run *runs;
     size_t run_count, run_capacity;
     uint8_t *bytes;
 } sluice_block;
 
 sluice_block *sluice_block_new(uint64_t chunk, uint64_t from, size_t room);
+/* Takes a hold away, or frees it if there is none. */
 void sluice_block_free(sluice_block *block);
 /* Notes that [from, to) has arrived; ENOMEM.  EPROTOCOL: part of it was there. */
 int sluice_block_add(sluice_block *block, uint32_t from, uint32_t to);
@@ -39,6 +42,7 @@ int sluice_block_add(sluice_block *block, uint32_t from, uint32_t to);
 
 typedef enum sluice_operation_type {
     SLUICE_OPERATION_WRITE,  /* the block's runs; with `whole` its digest too: what is not in a run is zero */
+    SLUICE_OPERATION_PART,   /* [from, to) of a block that still fills: of a sink that takes bytes in order */
     SLUICE_OPERATION_HOLE,   /* [from, to) */
     SLUICE_OPERATION_DIGEST, /* of the bytes [from, to) of a chunk as the sink reads them back */
     SLUICE_OPERATION_HELD    /* the same, seeded as well */
@@ -50,6 +54,7 @@ typedef struct sluice_operation {
     sluice_block *block;
     bool whole;
     uint64_t chunk, from, to;
+    uint64_t credit; /* of a PART */
     sluice_digest plain, seeded; /* outputs */
 } sluice_operation;
 TAILQ_HEAD(sluice_operation_list, sluice_operation);

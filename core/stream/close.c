@@ -5,10 +5,10 @@
 
 void sluice_stream_give_up(sluice_stream *stream, unsigned what, int status, const char *sentence)
 {
+    sluice_error why = {0};
+    sluice_fail(&why, status, "%.900s", sentence);
     pthread_mutex_lock(&stream->lock);
-    if (stream->abort_why.status == SLUICE_OK) /* the mux may not have told the first reason yet */
-        sluice_fail(&stream->abort_why, status, "%.900s", sentence);
-    sluice_stream_break(stream, what & SLUICE_STREAM_ABORT_OUT, what & SLUICE_STREAM_ABORT_IN, &stream->abort_why);
+    sluice_stream_break(stream, what & SLUICE_STREAM_ABORT_OUT, what & SLUICE_STREAM_ABORT_IN, &why);
     sluice_stream_signal(stream);
     pthread_mutex_unlock(&stream->lock);
     sluice_stream_ask(stream, what);

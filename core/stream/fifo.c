@@ -10,30 +10,44 @@ struct sluice_fifo_segment {
     uint8_t bytes[SLUICE_FIFO_SEGMENT];
 };
 
-/* ---- spares: any thread puts one there, only the writer takes one away, so no other can come back in between ---- */
+/* ---- segments ---- */
 
-static void spare_put(sluice_fifo *fifo, sluice_fifo_segment *segment)
+void sluice_fifo_store_init(sluice_fifo_store *store, size_t most)
 {
-    if (atomic_load_explicit(&fifo->spare_count, memory_order_relaxed) >= SLUICE_FIFO_SPARE) {
-        free(segment);
-        return;
+    *store = (sluice_fifo_store){.most = most};
+    pthread_mutex_init(&store->lock, NULL);
+}
+
+static void segment_free(sluice_fifo *fifo, sluice_fifo_segment *segment)
+{
+    sluice_fifo_store *store = fifo->store;
+    if (store) {
+        pthread_mutex_lock(&store->lock);
+        if (store->count < store->most) {
+            segment->next = store->spare;
+            store->spare = segment;
+            store->count++;
+            segment = NULL;
+        }
+        pthread_mutex_unlock(&store->lock);
     }
-    atomic_fetch_add_explicit(&fifo->spare_count, 1, memory_order_relaxed);
-    segment->next = atomic_load_explicit(&fifo->spare, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&fifo->spare, &segment->next, segment, memory_order_release,
-                                                  memory_order_relaxed))
-        continue;
+    free(segment);
 }
 
 static sluice_fifo_segment *segment_new(sluice_fifo *fifo)
 {
-    sluice_fifo_segment *segment = atomic_load_explicit(&fifo->spare, memory_order_acquire);
-    while (segment && !atomic_compare_exchange_weak_explicit(&fifo->spare, &segment, segment->next,
-                                                             memory_order_acquire, memory_order_acquire))
-        continue;
-    if (segment)
-        atomic_fetch_sub_explicit(&fifo->spare_count, 1, memory_order_relaxed);
-    else
+    sluice_fifo_store *store = fifo->store;
+    sluice_fifo_segment *segment = NULL;
+    if (store) {
+        pthread_mutex_lock(&store->lock);
+        segment = store->spare;
+        if (segment) {
+            store->spare = segment->next;
+            store->count--;
+        }
+        pthread_mutex_unlock(&store->lock);
+    }
+    if (!segment)
         segment = malloc(sizeof *segment);
     if (segment)
         segment->next = NULL;
@@ -49,11 +63,16 @@ static void row_free(sluice_fifo_segment *segment)
     }
 }
 
+void sluice_fifo_store_fini(sluice_fifo_store *store)
+{
+    row_free(store->spare);
+    pthread_mutex_destroy(&store->lock);
+}
+
 void sluice_fifo_fini(sluice_fifo *fifo)
 {
     /* What the reader has not looked at yet hangs on what it has. */
     row_free(fifo->known_count ? fifo->known[fifo->known_first & (fifo->known_room - 1)] : atomic_load(&fifo->head));
-    row_free(atomic_load(&fifo->spare));
     free(fifo->known);
     memset(fifo, 0, sizeof *fifo);
 }
@@ -160,7 +179,7 @@ void sluice_fifo_release(sluice_fifo *fifo, uint64_t upto)
         sluice_fifo_segment *segment = fifo->known[fifo->known_first & (fifo->known_room - 1)];
         fifo->known_first++;
         fifo->known_count--;
-        spare_put(fifo, segment);
+        segment_free(fifo, segment);
     }
     atomic_store_explicit(&fifo->released, upto, memory_order_release);
 }

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fifo.h - a row of bytes between two threads, one of which writes while the other reads, without locks.
+ * fifo.h - a row of bytes between two threads, one of which writes while the other reads, without locks around them.
  *
  * Bytes have offsets, counted from the first one that was ever written.  What is written can be seen by the reader once it
  * is published.  The reader may fetch what it can see any number of times, at any offset, until it releases it.  Memory
- * comes in segments, some of which are kept for use again.
+ * comes in segments, which a store keeps for use again.
  */
 #ifndef SLUICE_STREAM_FIFO_H
 #define SLUICE_STREAM_FIFO_H
 
+#include <pthread.h>
 #include <sluice/status.h>
 #include <sluice/types.h>
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#define SLUICE_FIFO_SEGMENT 65536u /* bytes */
-#define SLUICE_FIFO_SPARE 16       /* segments kept for use again */
+#define SLUICE_FIFO_SEGMENT 32768u /* bytes */
 
 typedef struct sluice_fifo_segment sluice_fifo_segment;
+
+/* Segments for use again, of any number of fifos.  Any thread. */
+typedef struct sluice_fifo_store {
+    pthread_mutex_t lock;
+    sluice_fifo_segment *spare;
+    size_t count, most;
+} sluice_fifo_store;
+
+void sluice_fifo_store_init(sluice_fifo_store *store, size_t most);
+void sluice_fifo_store_fini(sluice_fifo_store *store); /* after its fifos */
 
 typedef struct sluice_fifo {
     /* The writer's. */
@@ -32,11 +42,10 @@ typedef struct sluice_fifo {
     /* Both sides'. */
     sluice_fifo_segment *_Atomic head; /* set once, with the first bytes */
     atomic_uint_fast64_t published, released;
-    sluice_fifo_segment *_Atomic spare;
-    atomic_uint spare_count;
+    sluice_fifo_store *store; /* where segments come from; NULL: from malloc */
 } sluice_fifo;
 
-/* A zeroed fifo is ready.  fini when neither side uses it any more. */
+/* A zeroed fifo is ready; its store may be set then.  fini when neither side uses it any more. */
 void sluice_fifo_fini(sluice_fifo *fifo);
 
 /* ---- the writer ---- */

@@ -373,8 +373,6 @@ static int accept_stream(sluice_mux *mux, sluice_stream *stream, const opening *
     stream->announced_peer = want->announced;
     atomic_store(&stream->user, stream_user);
     memcpy(stream->name, want->name, sizeof stream->name);
-    if (early && !stream->reads && stream->arrived > 0)
-        return SLUICE_EPROTOCOL;
     int status = sluice_stream_digests(stream);
     if (status == SLUICE_OK && !early && !mux_add(mux, stream))
         status = SLUICE_ELIMIT;
@@ -394,6 +392,10 @@ static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, 
         status = stream_for(mux, &want, &stream);
     if (status != SLUICE_OK)
         return status;
+    if (stream->arrived > 0 && !(want.mode & SLUICE_STREAM_PUSH)) {
+        sluice_stream_leave(stream);
+        return sluice_fail(error, SLUICE_EPROTOCOL, "the client writes to a stream that it only reads");
+    }
     mux->next_id++;
     status = decide(mux, &want, &stream_user, &why);
     if (status == SLUICE_OK) {
@@ -401,10 +403,6 @@ static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, 
         if (status != SLUICE_OK)
             sluice_fail(&why, status, "%s", status == SLUICE_ELIMIT ? "the server has as many streams as it has memory for"
                                                                     : sluice_status_text(status));
-    }
-    if (status == SLUICE_EPROTOCOL) {
-        sluice_stream_leave(stream);
-        return sluice_fail(error, status, "the client writes to a stream that it only reads");
     }
     if (status != SLUICE_OK) {
         stream->writes = stream->reads = false;
@@ -634,7 +632,6 @@ static void asks_take(sluice_mux *mux)
 {
     sluice_stream_session *session = mux->session;
     pthread_mutex_lock(&session->lock);
-    session->woken = false;
     sluice_stream *asking = session->asking;
     session->asking = NULL;
     session->asking_tail = &session->asking;
@@ -724,7 +721,7 @@ static void timed_run(sluice_mux *mux)
     mux->due = due;
 }
 
-void sluice_mux_pump(sluice_mux *mux)
+static void pump(sluice_mux *mux)
 {
     if (mux->stage == MUX_NEW)
         return;
@@ -733,6 +730,15 @@ void sluice_mux_pump(sluice_mux *mux)
     timed_run(mux);
     touched_tell(mux);
     wake_if_dirty(mux);
+}
+
+/* From here on another wake-up is needed: whatever comes by chance before this one must not make it a second. */
+void sluice_mux_pump(sluice_mux *mux)
+{
+    pthread_mutex_lock(&mux->session->lock);
+    mux->session->woken = false;
+    pthread_mutex_unlock(&mux->session->lock);
+    pump(mux);
 }
 
 /* ---- what the session asks ---- */
@@ -814,7 +820,7 @@ static void tick(void *cargo, sluice_time now)
     sluice_mux *mux = cargo;
     sluice_transport_statistics own = {.size = sizeof own};
     sluice_progress progress = {0};
-    sluice_mux_pump(mux);
+    pump(mux);
     if (!mux_running(mux) || now < mux->progress_at)
         return;
     mux->progress_at = now + PROGRESS_NS;

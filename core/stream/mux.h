@@ -36,7 +36,8 @@ typedef struct sluice_mux_setup {
 int sluice_mux_new(const sluice_mux_setup *setup, sluice_mux **out);
 /* As a session sees it. */
 sluice_cargo sluice_mux_cargo(sluice_mux *mux);
-/* Does what program and transport have left to do. */
+/* Does what program and transport have left to do: once for each wake-up of the session (stream_state.h), which must be over
+ * before this is called, as another one may follow from inside. */
 void sluice_mux_pump(sluice_mux *mux);
 
 #endif

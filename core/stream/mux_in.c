@@ -215,7 +215,7 @@ static void give_up(sluice_mux *mux, sluice_stream *stream)
     if (stream->in_over)
         return;
     pthread_mutex_lock(&stream->lock);
-    sluice_error why = stream->abort_why;
+    sluice_error why = stream->in_error;
     pthread_mutex_unlock(&stream->lock);
     sluice_wire_writer *body = mux_message(mux, stream);
     sluice_wire_put_number(body, MUX_GIVES_UP_READING);

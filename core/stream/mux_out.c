@@ -119,7 +119,7 @@ static void give_up(sluice_mux *mux, sluice_stream *stream)
     if (stream->out_over)
         return;
     pthread_mutex_lock(&stream->lock);
-    sluice_error why = stream->abort_why;
+    sluice_error why = stream->out_error;
     pthread_mutex_unlock(&stream->lock);
     if (stream->open_out)
         (void)ops(mux)->abort(carrier(mux), mux_object(stream), (uint64_t)-why.status);

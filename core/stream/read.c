@@ -7,7 +7,7 @@
 
 /* Credit for what was read is given when as much as this part of the window, or so many bytes, were. */
 #define CREDIT_PART 4
-#define CREDIT_MOST (1u << 20)
+#define CREDIT_MOST (512u << 10)
 
 static int fail(sluice_stream *stream, int status, const char *sentence)
 {

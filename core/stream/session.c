@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SPARE_SEGMENTS 64 /* 2 MiB */
 #define PRIORITY 4 /* of a stream that is given none */
 
 /* ---- life ---- */
@@ -29,6 +30,7 @@ int sluice_stream_session_new(bool client, uint64_t memory_bytes, sluice_stream_
     session->ready_fd = -1;
     session->asking_tail = &session->asking;
     session->figures.size = sizeof session->figures;
+    sluice_fifo_store_init(&session->segments, SPARE_SEGMENTS);
     pthread_mutex_init(&session->lock, NULL);
     sluice_patience_init(&session->changed);
     *out = session;
@@ -48,6 +50,7 @@ void sluice_stream_session_leave(sluice_stream_session *session)
     if (session->ready_fd >= 0)
         close(session->ready_fd);
     sluice_settings_free(session->settings);
+    sluice_fifo_store_fini(&session->segments);
     pthread_mutex_destroy(&session->lock);
     pthread_cond_destroy(&session->changed);
     free(session);

@@ -17,6 +17,7 @@ int sluice_stream_new(sluice_stream_session *session, uint64_t id, const char *n
     atomic_init(&stream->refs, 1);
     stream->session = session;
     sluice_stream_session_use(session);
+    stream->out.store = stream->in.store = &session->segments;
     stream->id = id;
     memcpy(stream->name, name, strlen(name) + 1);
     stream->mode = mode;

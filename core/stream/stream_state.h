@@ -19,7 +19,7 @@
 #include <sluice/transport.h>
 #include <stdatomic.h>
 
-#define SLUICE_STREAM_FIRST_BYTES 65536u /* that each stream may hold from its start, at either side */
+#define SLUICE_STREAM_FIRST_BYTES 32768u /* that each stream may hold from its start, at either side */
 
 typedef struct sluice_mux sluice_mux;
 typedef struct sluice_readiness sluice_readiness;
@@ -37,6 +37,7 @@ struct sluice_stream_session {
     bool client;
     sluice_checksum checksum;   /* of streams that are opened here */
     uint64_t memory_bytes;
+    sluice_fifo_store segments; /* of its streams */
     char name[SLUICE_STREAM_NAME_MAX + 1]; /* client: of streams that are given none */
     bool may_read, may_write;   /* server: what the client's ticket allows it */
     char peer[320], ticket[64];
@@ -169,8 +170,6 @@ struct sluice_stream {
     uint64_t gap_from, gap_to;          /* told last */
     sluice_error in_error, in_last;
 
-    /* What the program wants the peer to be told, the first time; guarded by the lock. */
-    sluice_error abort_why;
     /* Told that a direction is broken, with the lock held; must not block.  NULL: nobody.  Guarded by the lock. */
     void (*broken)(void *user, bool out, bool in, const sluice_error *why);
     void *broken_user;

@@ -178,7 +178,7 @@ static int finish(sluice_stream *stream)
     bool was = stream->finished;
     if (!stream->writes)
         status = fail(stream, SLUICE_EINVAL, "it is for reading only");
-    else if (!was)
+    else
         status = check_usable(stream);
     if (status == SLUICE_OK && !was) {
         status = sluice_digest_stream_final(stream->out_digest, &stream->out_digest_final);

@@ -6,21 +6,23 @@
  * may block: the core calls it on pool threads, one call at a time per open object (several where PARALLEL_WRITES
  * is declared), other objects in parallel where PARALLEL is declared.  Entries come from a peer: a sink trusts
  * nothing in them.  An entry "." (see source.h) is prepared before all others; a directory and what lies in it may
- * come in any order, parents that are missing are made.  ABI history: 1.0 first.
+ * come in any order, parents that are missing are made.  ABI history: 1.0 first; 1.1 interrupt, ONCE.
  */
 #ifndef SLUICE_SINK_H
 #define SLUICE_SINK_H
 
 #include <sluice/source.h>
 
-#define SLUICE_SINK_ABI SLUICE_ABI(1, 0)
+#define SLUICE_SINK_ABI SLUICE_ABI(1, 1)
 
 enum {
     SLUICE_SINK_SEEKABLE = 1,        /* write takes any offset; else only in order, without gaps */
     SLUICE_SINK_PARALLEL = 2,        /* several objects at once */
     SLUICE_SINK_PARALLEL_WRITES = 4, /* several writes to one object at once */
     SLUICE_SINK_READABLE = 8,        /* read gives back what lies there: resume and read-back are possible */
-    SLUICE_SINK_ATOMIC = 16          /* nothing under its final name before commit */
+    SLUICE_SINK_ATOMIC = 16,         /* nothing under its final name before commit */
+    SLUICE_SINK_ONCE = 32            /* since 1.1: what was written cannot be taken back (standard output): a transfer
+                                        that would begin anew, because the server was restarted, fails in place of that */
 };
 
 typedef enum sluice_overwrite {
@@ -77,7 +79,9 @@ typedef struct sluice_sink_ops {
     int (*prepare)(void *state, const sluice_entry *entry, bool compared, sluice_sink_verdict *verdict, void **object,
                    uint64_t *have);
 
-    /* Required.  Writes all of the buffers at offset: returns the bytes or a negative status, or SLUICE_EPENDING. */
+    /* Required.  Writes all of the buffers at offset: returns the bytes or a negative status, or SLUICE_EPENDING.  A
+     * sink that is not SEEKABLE gets bytes as they come, in pieces of any size, and before they are verified: only commit
+     * says that they were good. */
     int64_t (*write)(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count,
                      sluice_completion *completion);
 
@@ -99,6 +103,10 @@ typedef struct sluice_sink_ops {
      * told through failed (which may be NULL); returns the first one's status or SLUICE_OK. */
     int (*finish)(void *state, void (*failed)(void *user, const char *name, int status, const char *sentence),
                   void *user);
+
+    /* Optional, since 1.1.  As of a source: prepare, write and commit that wait for something outside end now with
+     * SLUICE_ECANCELLED.  abandon and fini still come. */
+    void (*interrupt)(void *state);
 } sluice_sink_ops;
 
 #endif

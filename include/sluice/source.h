@@ -4,7 +4,7 @@
  *
  * A source lists entries, opens those that hold bytes, and reads them at offsets.  It may block: the core calls it
  * on pool threads, one call at a time per open object, other objects in parallel where PARALLEL is declared; `next`
- * never runs in parallel with itself.  ABI history: 1.0 first.
+ * never runs in parallel with itself.  ABI history: 1.0 first; 1.1 interrupt, ONCE, reads of a stream that are short.
  */
 #ifndef SLUICE_SOURCE_H
 #define SLUICE_SOURCE_H
@@ -12,7 +12,7 @@
 #include <sluice/plugin.h>
 #include <sys/uio.h>
 
-#define SLUICE_SOURCE_ABI SLUICE_ABI(1, 0)
+#define SLUICE_SOURCE_ABI SLUICE_ABI(1, 1)
 
 typedef enum sluice_entry_type {
     SLUICE_ENTRY_FILE,      /* bytes; size may be SLUICE_UNKNOWN (a stream) */
@@ -57,7 +57,9 @@ enum {
     SLUICE_SOURCE_SIZE_KNOWN = 1, /* entries carry their true size */
     SLUICE_SOURCE_SEEKABLE = 2,   /* read takes any offset, any number of times */
     SLUICE_SOURCE_PARALLEL = 4,   /* several objects may be open and read at once */
-    SLUICE_SOURCE_SPARSE = 8      /* extent tells holes */
+    SLUICE_SOURCE_SPARSE = 8,     /* extent tells holes */
+    SLUICE_SOURCE_ONCE = 16       /* since 1.1: what was read is gone for a second instance too (standard input): a transfer
+                                     that would begin anew, because the server was restarted, fails in place of that */
 };
 
 typedef enum sluice_symlinks { SLUICE_SYMLINKS_COPY, SLUICE_SYMLINKS_FOLLOW, SLUICE_SYMLINKS_SKIP } sluice_symlinks;
@@ -100,7 +102,10 @@ typedef struct sluice_source_ops {
     int (*open)(void *state, const char *name, uint32_t operand, void **object, uint64_t *size);
 
     /* Required.  Fills the buffers from offset on and returns the bytes read; fewer than asked only at the end, 0 at
-     * the end; or a negative status.  SLUICE_EPENDING: done later through host->complete. */
+     * the end; or a negative status.  SLUICE_EPENDING: done later through host->complete.
+     * Of an object whose size was SLUICE_UNKNOWN when it was opened, since 1.1: waits for the first byte only and
+     * returns what there is, so that bytes which trickle in travel at once; 0, and 0 alone, is the end.  It is asked in
+     * order, each byte once. */
     int64_t (*read)(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count,
                     sluice_completion *completion);
 
@@ -112,6 +117,12 @@ typedef struct sluice_source_ops {
 
     /* Required. */
     void (*close)(void *state, void *object);
+
+    /* Optional, since 1.1.  Nothing more is wanted of this source, whatever the reason (success too): open and read that
+     * wait for something outside, a pipe or a peer, end now with SLUICE_ECANCELLED, and so do those that are called
+     * later.  Comes once, from another thread than theirs, while they may be under way; must not block.  close and fini
+     * still come.  NULL: no call of this source waits long. */
+    void (*interrupt)(void *state);
 } sluice_source_ops;
 
 #endif

@@ -193,7 +193,8 @@ typedef struct sluice_transport_ops {
 
     /* ---- objects out; all reentrant ---- */
 
-    /* Required.  Object 0 is open already.  priority 1 (first) to SLUICE_PRIORITY_LEVELS - 1; equal ones take turns. */
+    /* Required.  Object 0 is open already.  priority 1 (first) to SLUICE_PRIORITY_LEVELS - 1; equal ones take
+     * turns, and one that sends little and rarely need not wait for a round of the others, but for its first bytes. */
     int (*open)(void *state, sluice_object_id id, unsigned flags, unsigned priority);
     /* Required.  [from, to) may be sent now.  Each byte is offered at most once; in order for ORDERED objects. */
     int (*offer)(void *state, sluice_object_id id, uint64_t from, uint64_t to);
@@ -203,7 +204,11 @@ typedef struct sluice_transport_ops {
     void (*ready)(void *state, sluice_object_id id);
     /* Required.  Gives the object up: nothing of it is sent any more and the peer is told the code. */
     int (*abort)(void *state, sluice_object_id id, uint64_t code);
-    /* Required.  Bytes before `upto` that were not acknowledged yet are given up (live data that came too late). */
+    /* Required.  Bytes before `upto` (of an ORDERED object at most what was offered) that were not acknowledged yet are
+     * given up: live data that came too late.  They are neither fetched nor told by `acked` from here on, so their memory
+     * may go at once; `completed` waits until the peer knows.  The peer's user is told by `skipped` of what had not come,
+     * or gets it if it had; the credit of what was skipped is given back by the peer's transport.  May be called again
+     * with a larger upto, also beyond what the credit allows. */
     int (*skip)(void *state, sluice_object_id id, uint64_t upto);
 
     /* ---- objects in; all reentrant ---- */

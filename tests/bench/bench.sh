@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege}
+cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan}
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -335,6 +335,80 @@ besieged() { # KIND
         "$(awk -v r="$(value "$room/out/copy.json" resent_packets)" -v d="$(value "$room/out/copy.json" data_packets)" \
             'BEGIN { printf "%.4f", (d > 0 ? r / d : 0) }')" "$(tail -n 1 "$room/out/siege.json")"
     rm -f "$room/in/zeroes"
+}
+
+# ---- streams ----
+
+stream=$TOP_BUILDDIR/tests/bench/stream
+
+# Starts a server of streams; sets server.
+serve_streams() { # ADDRESS:PORT
+    rm -rf "$room/out" "$room/state"
+    mkdir -p "$room/out" "$room/state"
+    "$measure" "$room/out/server.json" "$stream" serve "$1" "$room/state/ticket" >"$room/out/serve.log" 2>&1 &
+    server=$!
+    for _ in $(seq 100); do grep -qs ready "$room/out/serve.log" && break; sleep 0.05; done
+}
+
+# stream: memory to memory on loopback beside a file transfer there (tmpfs to tmpfs), in turns; the round trip of a message of
+# 100 bytes; and 200 streams of one session.
+case_stream() {
+    local pass bytes=4294967296 address=127.0.0.1:33993
+    random_file $bytes "$room/four"
+    for pass in 1 2 3; do
+        serve_here 127.0.0.1
+        "$SLUICE" copy --json --progress never --ticket-file "$room/state/ticket" "$room/four" sluice://127.0.0.1:$port/ \
+            >"$room/copy.json" 2>"$room/copy.log" || sed 's/^/bench: /' "$room/copy.log" >&2
+        end_server
+        rm -rf "$room/in"
+        serve_streams $address
+        "$stream" bulk $address "$room/state/ticket" $bytes >"$room/bulk.json"
+        end_server
+        awk -v stream="$(value "$room/bulk.json" mbps)" -v file="$(value "$room/copy.json" goodput_bps)" \
+            -v sender="$(value "$room/bulk.json" peak_mb)" -v receiver="$(value "$room/out/server.json" peak_kib)" 'BEGIN {
+                printf "{\"case\":\"stream, loopback 4 GiB\",\"mbps\":%.0f,\"file_mbps\":%.0f,\"ratio\":%.2f," \
+                       "\"sender_peak_mb\":%.0f,\"receiver_peak_mb\":%.0f,\"reach\":\"ratio 0.9, peak 104 MB\"}\n",
+                       stream, file / 1e6, stream / (file / 1e6), sender, receiver / 1024 }'
+    done
+    rm -f "$room/four"
+    for pass in 1 2 3; do
+        serve_streams $address
+        "$stream" ping $address "$room/state/ticket" 10000 100 |
+            sed 's/^{/{"case":"stream, round trip on loopback",/; s/}$/,"reach":"median 300 us"}/'
+        end_server
+    done
+    for pass in 1 2 3; do
+        serve_streams $address
+        "$stream" many $address "$room/state/ticket" 200 10 >"$room/many.json"
+        end_server
+        sed "s/^{/{\"case\":\"200 streams on loopback\",/
+            s/}\$/,\"receiver_peak_mb\":$(($(value "$room/out/server.json" peak_kib) / 1024)),\"reach\":\"least 0.5 of the mean\"}/" \
+            "$room/many.json"
+    done
+}
+
+# stream_wan: one stream across 1 Gbit/s, 100 ms, 1 %, with 64 MiB at either side; and 200 of them.
+case_stream_wan() {
+    local what bytes=2621440000
+    for what in "bulk \$address \$ticket $bytes" "many \$address \$ticket 200 20"; do
+        rm -rf "$room/out" "$room/state"
+        mkdir -p "$room/out" "$room/state"
+        "$wanem" --rate 1g --rtt 100ms --loss 1% --timeout 300 --linger 1 run \
+            "exec '$measure' '$room/out/server.json' '$stream' serve 10.99.0.2:33001 '$room/state/ticket' >'$room/out/serve.log' 2>&1" \
+            "address=10.99.0.2:33001; ticket='$room/state/ticket'; i=0; \
+                while [ ! -s \"\$ticket\" ] && [ \$i -lt 100 ]; do sleep 0.05; i=\$((i+1)); done; sleep 0.2; \
+                exec '$stream' $what >'$room/out/client.json' 2>'$room/out/client.log'" ||
+            sed 's/^/bench: /' "$room/out/client.log" >&2
+        awk -v what="${what%% *}" -v bytes=$bytes -v mbps="$(value "$room/out/client.json" mbps)" \
+            -v least="$(value "$room/out/client.json" least_to_mean)" \
+            -v resent="$(value "$room/out/client.json" resent_packets)" -v packets="$(value "$room/out/client.json" data_packets)" \
+            -v sender="$(value "$room/out/client.json" peak_mb)" -v receiver="$(value "$room/out/server.json" peak_kib)" 'BEGIN {
+                printf "{\"case\":\"stream, 1 Gbit/s 100 ms 1 %%, %s\",\"mbps\":%.1f,\"share\":%.3f,\"resent\":%.4f,",
+                       (what == "bulk" ? "one" : "200"), mbps, mbps / (1000 * 0.99 * 1432 / 1500), (packets > 0 ? resent / packets : 0)
+                if (what == "many") printf "\"least_to_mean\":%.3f,", least
+                printf "\"sender_peak_mb\":%.0f,\"receiver_peak_mb\":%.0f,\"reach\":\"share 0.90, peak 104 MB\"}\n",
+                       sender, receiver / 1024 }'
+    done
 }
 
 if [ "${1:-}" = private ]; then

@@ -6,12 +6,16 @@
 #include "unit/store_fixture.h"
 #include "unit/suite.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SIZE 200000u
 #define PIECE 7001u
+
+#define MEMORY "$MEMORY" /* stands for a name that no other run of this test has */
 
 static const struct {
     const char *plugin, *destination;
@@ -23,18 +27,33 @@ static const struct {
     {"sink_null", "", ":"},
 };
 
+/* Sinks of one object, which is found as a file. */
+static const struct {
+    const char *plugin, *destination, *file;
+    bool atomic; /* what was there stays until another one is committed */
+} soles[] = {
+    {"sink_stdio", "out", "out", false},
+    {"sink_command", "cat > out", "out", false},
+    {"sink_memory", MEMORY, "/dev/shm$MEMORY", true},
+};
+static bool sole; /* the one under test stands there */
+
 static size_t row; /* the one under test */
 static char pattern[SIZE];
 
 static int start(store_fixture *fixture)
 {
+    static const max_align_t settings[256]; /* zeroes: no sink keeps more */
     const sluice_sink_ops *ops = fixture->plugin->ops;
+    const char *destination = sole ? soles[row].destination : sinks[row].destination;
     const sluice_sink_spec spec = {.size = sizeof spec,
-                                   .destination = sinks[row].destination,
+                                   .destination = strcmp(destination, MEMORY) == 0 ? getenv("MEMORY") : destination,
+                                   .single = sole,
                                    .make_parents = true,
                                    .overwrite = SLUICE_OVERWRITE_ALWAYS,
                                    .threads = 2};
-    return ops->init(fixture->state, NULL, &fixture->host, &spec);
+    CU_ASSERT_FATAL(fixture->plugin->config_size <= sizeof settings);
+    return ops->init(fixture->state, settings, &fixture->host, &spec);
 }
 
 static void *open_file(store_fixture *fixture, const char *name, uint64_t size)
@@ -143,13 +162,81 @@ static void takes_and_commits(void)
     store_command(sinks[row].verify);
 }
 
+static void has_bytes(unsigned bytes)
+{
+    char command[200];
+    (void)snprintf(command, sizeof command, "test $(wc -c < \"%s\") -eq %u", soles[row].file, bytes);
+    store_command(command);
+}
+
+static void sole_begin(store_fixture *fixture)
+{
+    CU_ASSERT_FATAL(store_fixture_init(fixture, soles[row].plugin));
+    CU_ASSERT_EQUAL_FATAL(start(fixture), SLUICE_OK);
+}
+
+static void sole_end(store_fixture *fixture)
+{
+    const sluice_sink_ops *ops = fixture->plugin->ops;
+    ops->fini(fixture->state);
+    CU_ASSERT_EQUAL(fixture->live, 0);
+    store_fixture_fini(fixture);
+}
+
+/* Whatever comes besides the one object is refused with a sentence. */
+static void refuses(store_fixture *fixture, sluice_entry_type type)
+{
+    const sluice_sink_ops *ops = fixture->plugin->ops;
+    const sluice_entry entry = {.type = type, .name = "another", .size = 5, .target = "x"};
+    sluice_sink_verdict verdict = SLUICE_SINK_DONE;
+    void *object = NULL;
+    uint64_t have = 0;
+    fixture->sentence[0] = '\0';
+    CU_ASSERT_EQUAL(ops->prepare(fixture->state, &entry, false, &verdict, &object, &have), SLUICE_EUNSUPPORTED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(fixture->sentence, "another"));
+}
+
+static void takes_one_object(void)
+{
+    store_fixture fixture;
+    sole_begin(&fixture);
+    const sluice_sink_ops *ops = fixture.plugin->ops;
+    void *one = open_file(&fixture, "one", SIZE);
+    refuses(&fixture, SLUICE_ENTRY_FILE);
+    write_all(&fixture, one);
+    read_back(&fixture, one, pattern);
+    CU_ASSERT_EQUAL(ops->commit(fixture.state, one, SIZE, NULL), SLUICE_OK);
+    refuses(&fixture, SLUICE_ENTRY_FILE);
+    CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
+    sole_end(&fixture);
+    has_bytes(SIZE);
+    sole_begin(&fixture);
+    void *gone = open_file(&fixture, "gone", SIZE);
+    write_piece(&fixture, gone, 0);
+    ops->abandon(fixture.state, gone, true);
+    sole_end(&fixture);
+    if (soles[row].atomic)
+        has_bytes(SIZE);
+    sole_begin(&fixture);
+    CU_ASSERT_EQUAL(ops->commit(fixture.state, open_file(&fixture, "empty", 0), 0, NULL), SLUICE_OK);
+    sole_end(&fixture);
+    has_bytes(0);
+    sole_begin(&fixture);
+    check_hole(&fixture);
+    sole_end(&fixture);
+    sole_begin(&fixture);
+    refuses(&fixture, SLUICE_ENTRY_DIRECTORY);
+    refuses(&fixture, SLUICE_ENTRY_FILE); /* which may lie in it */
+    sole_end(&fixture);
+}
+
 /* What one instance does not finish is nothing to another. */
 static void two_side_by_side(void)
 {
     store_fixture pair[2];
     void *object[2];
     for (size_t i = 0; i < 2; i++) {
-        CU_ASSERT_FATAL(store_fixture_init(&pair[i], sinks[row].plugin));
+        CU_ASSERT_FATAL(store_fixture_init(&pair[i], sole ? soles[row].plugin : sinks[row].plugin));
         CU_ASSERT_EQUAL_FATAL(start(&pair[i]), SLUICE_OK);
         object[i] = open_file(&pair[i], i == 0 ? "one" : "two", SIZE);
     }
@@ -172,8 +259,15 @@ int main(void)
         {"two side by side", two_side_by_side},
         CU_TEST_INFO_NULL,
     };
-    char room[64];
+    const CU_TestInfo sole_tests[] = {
+        {"takes one object", takes_one_object},
+        {"two side by side", two_side_by_side},
+        CU_TEST_INFO_NULL,
+    };
+    char room[64], memory[64];
     int status = 0;
+    (void)snprintf(memory, sizeof memory, "/sluice-conform-sink-%ld", (long)getpid());
+    (void)setenv("MEMORY", memory, 1);
     for (size_t i = 0; i < SIZE; i++)
         pattern[i] = (char)(i * 31 + i / 251);
     for (row = 0; row < SLUICE_COUNT(sinks); row++) {
@@ -181,5 +275,12 @@ int main(void)
         status |= sluice_suite_run(sinks[row].plugin, tests);
         store_room_leave(room);
     }
+    sole = true;
+    for (row = 0; row < SLUICE_COUNT(soles); row++) {
+        store_room_enter(room);
+        status |= sluice_suite_run(soles[row].plugin, sole_tests);
+        store_room_leave(room);
+    }
+    store_command("rm -f \"/dev/shm$MEMORY\"");
     return status;
 }

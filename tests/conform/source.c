@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILES_MOST 16
 #define BYTES_MOST (4u << 20)
+
+#define MEMORY "$MEMORY" /* stands for a name that no other run of this test has */
 
 static const struct {
     const char *plugin, *argument, *operand;
@@ -24,6 +27,12 @@ static const struct {
      4},
     {"source_zero", "1000003*3", NULL, ":", 3},
     {"source_zero", "0*1", NULL, ":", 1},
+    {"source_stdio", "in", NULL, "seq 200000 > in", 1},
+    {"source_stdio", "in", NULL, ": > in", 1},
+    {"source_stdio", "pipe", NULL, "mkfifo pipe && (seq 200000 > pipe &)", 1},
+    {"source_command", "seq 200000; printf '\\0\\377'", NULL, ":", 1},
+    {"source_command", ":", NULL, ":", 1},
+    {"source_memory", MEMORY, NULL, "seq 200000 > \"/dev/shm$MEMORY\"", 1},
 };
 
 static size_t row; /* the one under test */
@@ -40,8 +49,9 @@ static int start(store_fixture *fixture, void **config)
 {
     const sluice_source_ops *ops = fixture->plugin->ops;
     const sluice_operand operand = {.path = sources[row].operand};
+    const char *argument = sources[row].argument;
     sluice_source_spec spec = {.size = sizeof spec,
-                               .argument = sources[row].argument,
+                               .argument = argument && strcmp(argument, MEMORY) == 0 ? getenv("MEMORY") : argument,
                                .operands = &operand,
                                .operand_count = sources[row].operand != NULL,
                                .operand_size = sizeof operand,
@@ -106,12 +116,20 @@ static void forget(listed *files)
         free(files->name[--files->count]);
 }
 
-/* The whole object in one call, the end included. */
-static int64_t read_whole(store_fixture *fixture, void *object, char *to)
+/* The whole object: in one call, the end included; or a stream as it comes, whose end stays its end. */
+static int64_t read_whole(store_fixture *fixture, void *object, char *to, bool stream)
 {
     const sluice_source_ops *ops = fixture->plugin->ops;
-    const struct iovec buffer = {to, BYTES_MOST};
-    return ops->read(fixture->state, object, 0, &buffer, 1, NULL);
+    struct iovec buffer = {to, BYTES_MOST};
+    int64_t got = ops->read(fixture->state, object, 0, &buffer, 1, NULL), all = got;
+    while (stream && got > 0) {
+        buffer = (struct iovec){to + all, BYTES_MOST - (size_t)all};
+        got = ops->read(fixture->state, object, (uint64_t)all, &buffer, 1, NULL);
+        all += got;
+    }
+    if (got >= 0)
+        CU_ASSERT_EQUAL(ops->read(fixture->state, object, (uint64_t)all, &(struct iovec){to, 1}, 1, NULL), 0);
+    return got < 0 ? got : all;
 }
 
 static void check_pieces(store_fixture *fixture, void *object, const char *whole, uint64_t size)
@@ -165,7 +183,7 @@ static void lists_and_reads(void)
         CU_ASSERT_EQUAL_FATAL(ops->open(fixture.state, files.name[i], files.operand[i], &object, &size), SLUICE_OK);
         if ((ops->capabilities & SLUICE_SOURCE_SIZE_KNOWN) != 0)
             CU_ASSERT_EQUAL(size, files.size[i]);
-        int64_t bytes = read_whole(&fixture, object, whole);
+        int64_t bytes = read_whole(&fixture, object, whole, size == SLUICE_UNKNOWN);
         CU_ASSERT_FATAL(bytes >= 0 && (size == SLUICE_UNKNOWN || (uint64_t)bytes == size));
         if ((ops->capabilities & SLUICE_SOURCE_SEEKABLE) != 0)
             check_pieces(&fixture, object, whole, (uint64_t)bytes);
@@ -214,6 +232,9 @@ static void two_side_by_side(void)
 
 int main(void)
 {
+    char memory[64];
+    (void)snprintf(memory, sizeof memory, "/sluice-conform-source-%ld", (long)getpid());
+    (void)setenv("MEMORY", memory, 1);
     const CU_TestInfo tests[] = {
         {"lists and reads", lists_and_reads},
         {"two side by side", two_side_by_side},
@@ -226,5 +247,6 @@ int main(void)
         status |= sluice_suite_run(sources[row].plugin, tests);
         store_room_leave(room);
     }
+    store_command("rm -f \"/dev/shm$MEMORY\"");
     return status;
 }

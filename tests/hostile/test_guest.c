@@ -91,17 +91,20 @@ typedef struct ask {
     const char *path;
     size_t bytes; /* of path; 0: up to its NUL */
     int status;   /* of the refusal, or of the one fault in the catalogue: then SLUICE_OK */
+    const char *argument; /* of a source; NULL: none */
 } ask;
 
 /* A REQUEST and, for a pull, OPERANDS with one path, whatever its bytes are. */
 static void say_request(stranger *s, const ask *asked)
 {
-    enum { PUSH = 1, DESTINATION = 3, MORE = 29, PATH = 1, LAST = 9 };
+    enum { PUSH = 1, DESTINATION = 3, ARGUMENT = 5, MORE = 29, PATH = 1, LAST = 9 };
     size_t bytes = asked->bytes ? asked->bytes : strlen(asked->path);
     sluice_wire_writer body = {0};
     sluice_wire_put_field_number(&body, PUSH, asked->push);
     if (asked->push)
         sluice_wire_put_field(&body, DESTINATION, asked->path, bytes);
+    if (asked->argument)
+        sluice_wire_put_field(&body, ARGUMENT, asked->argument, strlen(asked->argument));
     sluice_wire_put_field_number(&body, MORE, !asked->push);
     stranger_message(s, SLUICE_MESSAGE_REQUEST, body.bytes, body.size);
     sluice_wire_clear(&body);
@@ -147,6 +150,40 @@ static void paths_that_lead_out(void)
     }
     scene_path(&at, "stolen", link, sizeof link);
     CU_ASSERT_NOT_EQUAL(access(link, F_OK), 0);
+    scene_end(&at);
+}
+
+/* A peer names files below the root and nothing else: no plugin, and no command for one. */
+static void commands_of_a_peer(void)
+{
+    scene at;
+    char command[200], plain[160], stolen[128];
+    scene_begin(&at);
+    scene_path(&at, "stolen", stolen, sizeof stolen);
+    snprintf(plain, sizeof plain, "touch %s", stolen);
+    snprintf(command, sizeof command, "command:%s", plain);
+    const ask asks[] = {
+        {.path = command},
+        {.path = "file", .argument = command},
+        {.path = "file", .argument = plain},
+        {.path = "-", .argument = "stdio:"},
+        {.push = true, .path = command, .status = SLUICE_ENOENT}, /* a directory that is not there */
+        {.push = true, .path = "./", .argument = command},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(asks); i++) {
+        stranger s;
+        char sentence[1024] = "";
+        scene_arrive(&s, &at);
+        s.hello.push = asks[i].push;
+        scene_meet(&s, &at);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s.lane);
+        say_request(&s, &asks[i]);
+        /* The source or sink is made before either. */
+        CU_ASSERT(stranger_wait(&s, asks[i].status ? SLUICE_MESSAGE_REFUSE : SLUICE_MESSAGE_ACCEPT, SCENE_SOON));
+        CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), asks[i].status);
+        CU_ASSERT_NOT_EQUAL(access(stolen, F_OK), 0);
+        stranger_fini(&s);
+    }
     scene_end(&at);
 }
 
@@ -282,6 +319,7 @@ int main(void)
     static const CU_TestInfo tests[] = {{"hellos of another kind", hellos_of_another_kind},
                                         {"hellos of noise", hellos_of_noise},
                                         {"paths that lead out", paths_that_lead_out},
+                                        {"commands of a peer", commands_of_a_peer},
                                         {"messages that are none", messages_that_are_none},
                                         {"messages of noise", messages_of_noise},
                                         {"another direction than the hello", another_direction_than_the_hello},

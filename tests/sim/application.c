@@ -189,6 +189,8 @@ static void call_deliver(void *user, sluice_object_id id, uint64_t offset, const
             sim_fail(endpoint->simulation, "stop of object %llu fails", (unsigned long long)id);
     }
     sink_take(endpoint, id, bytes);
+    if (endpoint->setup.heard)
+        endpoint->setup.heard(endpoint->setup.hearer, id, offset + bytes);
 }
 
 static void call_ended(void *user, sluice_object_id id, uint64_t size)

@@ -53,6 +53,8 @@ typedef struct sim_endpoint_setup {
     sluice_rate sink_bps; /* rate at which data leaves the receiver; 0: at once */
     bool ecn;
     bool elided; /* neither fill nor check payload */
+    void (*heard)(void *hearer, sluice_object_id id, uint64_t upto); /* bytes of the peer's object came; NULL: untold */
+    void *hearer;
 } sim_endpoint_setup;
 
 typedef struct sim_object {

@@ -82,6 +82,11 @@ static bool lost_on_wire(sim_link *link)
     return sim_random_chance(&link->random, setup->loss);
 }
 
+static bool picked(const sim_link *link, const sim_packet *packet)
+{
+    return link->setup.picks && link->setup.picks(link->setup.picker, packet);
+}
+
 static void travel(sim_link *link, sim_packet *packet)
 {
     const sim_link_setup *setup = &link->setup;
@@ -131,7 +136,7 @@ static void duplicate(sim_link *link, const sim_packet *packet)
 
 static void wire(sim_link *link, sim_packet *packet)
 {
-    if (lost_on_wire(link)) {
+    if (lost_on_wire(link) || picked(link, packet)) {
         leave(link, packet);
         link->counts.lost++;
         sim_packet_free(packet);

@@ -51,6 +51,8 @@ typedef struct sim_link_setup {
     double duplicate, corrupt; /* chances */
     uint32_t mtu;              /* largest IP packet; 0: any */
     bool out;                  /* everything that enters is lost */
+    bool (*picks)(void *picker, const sim_packet *packet); /* NULL, or chooses packets that are lost on the wire */
+    void *picker;
 } sim_link_setup;
 
 typedef struct sim_link_counts {

@@ -47,4 +47,33 @@ wants 0 '' "$SLUICE" copy --ticket-file "$room/branch.ticket" "$(url paper)" "$r
 [ -e "$room/mirror/paper" ] || fail "the branch office fetched nothing"
 wants 4 'does not know' copy "$(url paper)" "$room/mirror/"
 wants 2 'nosuch' "$SLUICE" run "$conf/sessions.ini" nosuch
+end_server TERM
+
+# Streams: what the sample says of commands, pipes and memory, with other commands and places.
+port=
+start_server "$room/root"
+stream() { # SESSION KEY VALUE [KEY VALUE]
+    local session=$1
+    shift
+    set -- "$@" ticket-file "$room/ticket"
+    local set=()
+    while [ $# -gt 0 ]; do
+        set+=(--set "session.$session.$1=$2")
+        shift 2
+    done
+    timeout 60 "$SLUICE" run "$conf/streams.ini" "$session" --set transfer.report= "${set[@]}"
+}
+mkfifo "$room/camera"
+shared=/sluice-conf-$$
+wants 0 '' stream backup source 'command:echo dumped' destination "$(url shop/latest.dump)"
+wants 0 '' stream restore source "$(url shop/latest.dump)" \
+    destination "command:cat >'$room/restored'; status=\$?; echo \$status >'$room/status'; exit \$status"
+[ "$(cat "$room/restored" "$room/status")" = $'dumped\n0' ] || fail "restore did not bring back what backup took"
+echo filmed >"$room/camera" &
+wants 0 '' stream camera source "stdio:$room/camera" destination "$(url camera/now.ts)"
+wants 0 '' stream watch source "$(url camera/now.ts)"
+[ "$(cat "$room/stdout")" = filmed ] || fail "watch said '$(cat "$room/stdout")'"
+wants 0 '' stream frame source "$(url camera/now.ts)" destination "memory:$shared"
+[ "$(cat "/dev/shm$shared")" = filmed ] || fail "the frame is not in memory"
+rm -f "/dev/shm$shared"
 finish

@@ -285,6 +285,87 @@ static void test_stream(void)
         }
 }
 
+/* What there is of a stream is with a sink in order soon, though its chunk is not whole and its source stands still. */
+static void test_trickle(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        item items[] = {file_item("t", 2 * MIB + 5)};
+        items[0].stream = true;
+        items[0].trickle = seed % 2 ? 1000 : 200000;
+        fixture *f = fixture_new(seed & 1, seed, items, 1);
+        side *sender = f->push ? &f->client : &f->server, *receiver = sender->peer;
+        f->source_capabilities = f->sink_capabilities = 0;
+        f->piece_most = 5000;
+        fixture_start(f);
+        while (f->source_reads < 9 && fixture_step(f))
+            continue;
+        sender->stalled = true;
+        for (sluice_time late = 0; late < 3; late++) {
+            while (fixture_step(f))
+                continue;
+            sluice_mover_tick(receiver->mover, f->now);
+            f->now += 50 * SLUICE_MS;
+        }
+        const stored *at = fixture_stored(f, "t");
+        uint64_t read = items[0].trickle < 65536 ? 9 * items[0].trickle : 9 * 65536;
+        CU_ASSERT(at && at->size == read && !at->committed);
+        CU_ASSERT(at && memcmp(at->data, items[0].data, at->size) == 0);
+        sender->stalled = false;
+        while (fixture_step(f))
+            continue;
+        sluice_mover_closed(f->server.mover, SLUICE_OK, "", f->now);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(fixture_identical(f));
+        CU_ASSERT_EQUAL(f->source_interrupts, 1);
+        CU_ASSERT_EQUAL(f->sink_interrupts, 1);
+        fixture_end(f);
+        items_free(items, 1);
+    }
+}
+
+/* A stream that was cut off leaves nothing behind, for nothing could tell what it was the beginning of. */
+static void test_stream_cut(void)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        item items[] = {file_item("t", 5 * MIB)};
+        items[0].stream = seed & 2;
+        fixture *f = fixture_new(seed & 1, seed, items, 1);
+        f->writes_until_full = 3;
+        if (seed & 4)
+            f->sink_capabilities = 0;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_ENOSPACE);
+        CU_ASSERT_EQUAL(fixture_stored(f, "t")->kept, !items[0].stream);
+        fixture_end(f);
+        items_free(items, 1);
+    }
+}
+
+/* More comes than the list of files said, for a sink that gives nothing back. */
+static void test_longer(void)
+{
+    static const unsigned capabilities[] = {0, SLUICE_SINK_SEEKABLE};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        item items[] = {file_item("t", MIB + 777)};
+        fixture *f = fixture_new(seed & 1, seed, items, 1);
+        f->sink_capabilities = capabilities[seed / 2 % 2];
+        f->piece_most = 3000;
+        items[0].size = 100000;
+        items[0].size_now = MIB + 777;
+        fixture_start(f);
+        while (f->item_next < 1 && fixture_step(f))
+            continue;
+        items[0].size = MIB + 777;
+        while (fixture_step(f))
+            continue;
+        sluice_mover_closed(f->server.mover, SLUICE_OK, "", 0);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(fixture_identical(f));
+        fixture_end(f);
+        items_free(items, 1);
+    }
+}
+
 /* Another writer is waited for, but not for ever. */
 static void test_busy(void)
 {
@@ -453,6 +534,9 @@ int main(void)
                                         {"bad files", test_bad_files},
                                         {"no space", test_no_space},
                                         {"stream", test_stream},
+                                        {"trickle", test_trickle},
+                                        {"a stream that is cut off", test_stream_cut},
+                                        {"longer than it was listed", test_longer},
                                         {"busy", test_busy},
                                         {"refused", test_refused},
                                         {"cancel", test_cancel},

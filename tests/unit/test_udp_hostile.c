@@ -27,6 +27,9 @@ static const char *const lies[] = {
     /* ABORT that claims more than the credit; SKIP that offers less than it sent. */
     "\x07\x0b\x02\x00\x01\xc0\x00\x00\x10\x00\x00\x00\x00",
     "\x0b\x05\x02\x00\x05\x05\x04",
+    /* SKIP of an ordered object beyond its end, told before or after. */
+    "\x05\x04\x02\x01\x05\x05\x0b\x05\x02\x01\x06\x05\x05",
+    "\x0b\x05\x02\x01\x06\x05\x05\x05\x04\x02\x01\x05\x05",
     /* STOP and credit of an object that was never opened; a type that must be understood; a cut frame. */
     "\x09\x02\x20\x01",
     "\x0f\x02\x20\x01",
@@ -35,7 +38,7 @@ static const char *const lies[] = {
     "\x05\x20\x01",
 };
 /* C strings end at a zero byte, so each has its size here. */
-static const size_t lie_sizes[] = {17, 3, 14, 13, 12, 6, 6, 7, 6, 6, 12, 12, 13, 7, 4, 4, 3, 4, 3};
+static const size_t lie_sizes[] = {17, 3, 14, 13, 12, 6, 6, 7, 6, 6, 12, 12, 13, 7, 13, 13, 4, 4, 3, 4, 3};
 
 static void lies_end_the_session(void)
 {

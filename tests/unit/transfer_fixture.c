@@ -76,6 +76,8 @@ static int64_t source_read(void *state, void *object, uint64_t offset, const str
     if (offset >= size)
         return 0;
     size_t bytes = buffers[0].iov_len < size - offset ? buffers[0].iov_len : (size_t)(size - offset);
+    if (at->trickle && bytes > at->trickle)
+        bytes = at->trickle;
     memcpy(buffers[0].iov_base, at->data + offset, bytes);
     return (int64_t)bytes;
 }
@@ -216,8 +218,8 @@ static int sink_commit(void *state, void *object, uint64_t size, sluice_completi
 static void sink_abandon(void *state, void *object, bool keep)
 {
     (void)state;
-    (void)keep;
     ((stored *)object)->open = false;
+    ((stored *)object)->kept = keep;
 }
 
 static int sink_finish(void *state, void (*failed)(void *user, const char *name, int status, const char *sentence),
@@ -229,11 +231,22 @@ static int sink_finish(void *state, void (*failed)(void *user, const char *name,
     return SLUICE_OK;
 }
 
+static void source_interrupt(void *state)
+{
+    ((fixture *)state)->source_interrupts++;
+}
+
+static void sink_interrupt(void *state)
+{
+    ((fixture *)state)->sink_interrupts++;
+}
+
 static sluice_source_ops source_ops = {.next = source_next, .open = source_open, .read = source_read,
-                                       .extent = source_extent, .unchanged = source_unchanged, .close = source_close};
+                                       .extent = source_extent, .unchanged = source_unchanged, .close = source_close,
+                                       .interrupt = source_interrupt};
 static sluice_sink_ops sink_ops = {.prepare = sink_prepare, .write = sink_write, .hole = sink_hole,
                                    .read = sink_read, .commit = sink_commit, .abandon = sink_abandon,
-                                   .finish = sink_finish};
+                                   .finish = sink_finish, .interrupt = sink_interrupt};
 
 static void store_sentence(void *user, int status, sluice_error *out)
 {
@@ -466,7 +479,7 @@ static void crew_submit(void *user, sluice_task *task)
 
 static bool task_one(side *s)
 {
-    if (s->task_count == 0)
+    if (s->task_count == 0 || s->stalled)
         return false;
     size_t at = random_next(s->fixture) % s->task_count;
     sluice_task *task = s->tasks[at];

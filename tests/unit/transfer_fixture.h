@@ -21,6 +21,7 @@ typedef struct item { /* of the source */
     uint64_t shrunk_to;          /* reads see an end there; 0: all is there */
     uint64_t size_now;           /* of open, when it differs from the list; 0: the same */
     bool stream;                 /* size unknown */
+    size_t trickle;              /* reads give so many bytes at most; 0: as many as asked */
 } item;
 
 typedef struct stored { /* of the sink */
@@ -30,6 +31,7 @@ typedef struct stored { /* of the sink */
     uint64_t size, capacity;
     int64_t mtime_ns;
     bool committed, open;
+    bool kept;                   /* for a resume, when it was abandoned */
 } stored;
 
 typedef struct block_range {
@@ -52,6 +54,7 @@ typedef struct side {
     sluice_mover *mover;
     sluice_task *tasks[65536];
     size_t task_count;
+    bool stalled;                /* tasks wait until it is not */
     way_object objects[4096];    /* what this side sends */
     size_t object_count;
     block_range *pending;        /* offered, not delivered */
@@ -86,6 +89,7 @@ struct fixture {
     size_t store_count;
     int writes_until_full;       /* -1: never */
     uint64_t sink_writes, source_reads;
+    unsigned source_interrupts, sink_interrupts;
     bool compare;                /* the sink answers COMPARE where size and mtime agree */
     bool refuse;
     sluice_time busy_until;      /* prepare answers EBUSY before */

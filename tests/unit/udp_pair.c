@@ -90,17 +90,18 @@ static uint64_t note(pair *p, engine_ranges *set, uint64_t from, uint64_t to)
 
 static pair_object *object_of(pair_end *end, uint64_t id)
 {
-    if (id >= PAIR_OBJECTS) {
+    if (id >= PAIR_OBJECTS && !end->pair->recycle) {
         end->pair->faults++;
         id = PAIR_OBJECTS - 1;
     }
-    return &end->objects[id];
+    return &end->objects[id % PAIR_OBJECTS];
 }
 
 static size_t user_fetch(void *user, sluice_object_id id, uint64_t offset, const struct iovec *buffers, int count)
 {
     pair_end *end = user;
     size_t sum = 0;
+    end->pair->faults += offset < object_of(end, id)->floor;
     if (end->withheld > 0) {
         end->withheld--;
         return 0;
@@ -117,7 +118,7 @@ static void user_acked(void *user, sluice_object_id id, uint64_t from, uint64_t 
 {
     pair_end *end = user;
     uint64_t fresh = note(end->pair, &object_of(end, id)->acked, from, to);
-    end->pair->faults += fresh != to - from;
+    end->pair->faults += fresh != to - from || from < object_of(end, id)->floor;
 }
 
 static void user_completed(void *user, sluice_object_id id)
@@ -125,12 +126,18 @@ static void user_completed(void *user, sluice_object_id id)
     pair_end *end = user;
     end->pair->faults += object_of(end, id)->completed;
     object_of(end, id)->completed = true;
+    end->completed++;
 }
 
 static int user_opened(void *user, sluice_object_id id, unsigned flags)
 {
     pair_end *end = user;
     pair_object *object = object_of(end, id);
+    if (end->pair->recycle && object->ended) {
+        engine_ranges_fini(&object->got, &end->pair->host);
+        object->next = 0;
+        object->opened = object->ended = false;
+    }
     end->pair->faults += object->opened;
     object->opened = true;
     object->ordered = flags & SLUICE_OBJECT_ORDERED;
@@ -172,6 +179,7 @@ static void user_ended(void *user, sluice_object_id id, uint64_t size)
     end->pair->faults += object->ended || (object->ordered && object->next != size);
     object->ended = true;
     object->size = size;
+    end->ended++;
 }
 
 static void user_aborted(void *user, sluice_object_id id, uint64_t code)
@@ -553,6 +561,11 @@ void pair_free(pair *p)
 void pair_send(pair *p, int end, uint64_t id, unsigned flags, uint64_t size)
 {
     void *state = p->end[end].state;
+    pair_object *object = object_of(&p->end[end], id);
+    if (p->recycle && object->completed) {
+        engine_ranges_fini(&object->acked, &p->host);
+        object->completed = false;
+    }
     p->faults += p->ops->open(state, id, flags, 1 + (unsigned)(id % 3)) != SLUICE_OK;
     if (size > 0)
         p->faults += p->ops->offer(state, id, 0, size) != SLUICE_OK;

@@ -31,6 +31,7 @@ typedef struct pair_object {
     engine_ranges got, acked;
     uint64_t next; /* ordered: expected */
     uint64_t size, skipped, stop_code, abort_code;
+    uint64_t floor; /* nothing below may be fetched or acknowledged any more */
     bool opened, ordered, ended, completed, aborted, stopped;
 } pair_object;
 
@@ -57,6 +58,7 @@ typedef struct pair_end {
     bool auto_consume; /* gives credit back at once */
     uint64_t unconsumed;
     uint64_t widening; /* of the window of each ordered object, when it is opened */
+    uint64_t ended, completed;
     uint64_t withheld; /* fetch says "not now" that many times */
     uint64_t events[16];
     sluice_transport_event closed;
@@ -86,6 +88,7 @@ typedef struct pair {
     int64_t fail_after;               /* allocations until one fails; negative: never */
     uint64_t calls;
     const sluice_transport_ops *ops;
+    bool recycle; /* objects share the places of the table when there are more than those */
 } pair;
 
 /* Fills in usual values: 20 ms each way, no loss, windows of 4 MiB, 100 Mbit/s. */

@@ -10,6 +10,7 @@
 #define RUN_MOST 64  /* packets filled by one fetch */
 #define PAD_MOST 64u /* a packet so little short of full is padded, so that the batch can go on */
 #define REPORT_ROOM 1024u
+#define PING_BYTES 2u
 #define PROBE_TIME (10 * SLUICE_MS)
 #define PATH_FRAMES 20u   /* a challenge and an answer */
 #define PATH_RESERVE 512u /* of what may be sent to an address not validated, for challenges and reports */
@@ -22,6 +23,8 @@ typedef struct builder {
     uint64_t sent_bytes;
     uint32_t full; /* bytes of a full packet before sealing */
     bool open;
+    bool reported;     /* the open packet has a report */
+    bool telling;      /* it has something of objects of ours */
     engine_sent sent;  /* what the open packet carries */
     uint8_t *at, *end; /* its free room */
     uint32_t path;
@@ -50,6 +53,7 @@ static bool begin(builder *b)
     b->path = 0;
     b->flags = 0;
     b->open = true;
+    b->reported = b->telling = false;
     return true;
 }
 
@@ -109,14 +113,19 @@ void engine_build_count(transport_engine *engine, const engine_sent *sent, uint6
         counts->first_data_sent = engine->now;
 }
 
+/* The client pads what it sends before it has heard anything. */
+static bool is_greeting(const transport_engine *engine)
+{
+    return !engine->life.ready && engine->setup.role == SLUICE_CLIENT;
+}
+
 /* Writes the header and notes the packet as sent. */
 static void finish(builder *b)
 {
     transport_engine *engine = b->engine;
     sluice_packet *packet = &b->packets[b->made];
     size_t spare = (size_t)(b->end - b->at);
-    bool greeting = !engine->life.ready && engine->setup.role == SLUICE_CLIENT;
-    bool padded = (b->sent.flags & ENGINE_SENT_PROBE) || greeting ||
+    bool padded = (b->sent.flags & ENGINE_SENT_PROBE) || is_greeting(engine) ||
                   (spare < PAD_MOST && (b->sent.flags & ENGINE_SENT_ELICITING));
     if (padded && !engine_on_bytes(engine)) {
         memset(b->at, 0, spare);
@@ -167,6 +176,8 @@ static void fields(builder *b, uint64_t type, const uint64_t *values, size_t cou
 {
     b->at = engine_fields_put(b->at, type, values, count);
     b->sent.flags |= ENGINE_SENT_ELICITING;
+    if (type == ENGINE_FRAME_END || type == ENGINE_FRAME_PING)
+        b->sent.flags |= ENGINE_SENT_URGENT;
     if (what)
         record(b, what);
 }
@@ -194,6 +205,7 @@ static void put_report(builder *b)
             record(b, &what);
     }
     engine->counts.reports_sent++;
+    b->reported = true;
 }
 
 static bool report_due(const transport_engine *engine)
@@ -331,8 +343,9 @@ typedef struct piece {
 static int plan(const builder *b, const engine_out *object, engine_range range, piece *pieces, struct iovec *buffers)
 {
     uint64_t packets = b->allowed < b->count - b->made ? b->allowed : b->count - b->made;
+    uint64_t turn = engine_outgoing_turn(b->engine, object), first = range.from;
     int count = 0;
-    while (count < RUN_MOST && (uint64_t)count < packets && range.from < range.to) {
+    while (count < RUN_MOST && (uint64_t)count < packets && range.from < range.to && range.from - first < turn) {
         piece *p = &pieces[count];
         const sluice_packet *packet = &b->packets[b->made + (size_t)count];
         p->frame = count == 0 ? b->at : packet->data + ENGINE_HEADER_BYTES;
@@ -429,10 +442,26 @@ static void put_objects(builder *b)
         wrote = put_data(b, object) || wrote;
         if (b->open && b->status == SLUICE_OK)
             wrote = put_end(b, object) || wrote;
+        b->telling = b->telling || wrote;
         engine_outgoing_place(engine, object, true);
         if (!wrote && object->list && object->list != &engine->out.blocked)
             break; /* It has something, but it does not fit. */
     }
+}
+
+/* Nothing is left to send, so nothing that comes later may show soon that this packet was lost: the peer is asked for a
+ * report at once, eight times in a round trip at most.  In its spare room the packet takes along what the peer waits to
+ * be told, or may not have heard yet. */
+static void put_end_of_flight(builder *b)
+{
+    transport_engine *engine = b->engine;
+    if (!b->telling || engine_outgoing_first(engine) || engine_on_bytes(engine))
+        return;
+    b->sent.flags |= ENGINE_SENT_ENDS;
+    if (engine_receipt_untold(&engine->receipt) && !b->reported)
+        put_report(b);
+    if (!(b->sent.flags & ENGINE_SENT_URGENT) && engine_recovery_may_ask(engine) && room(b) >= PING_BYTES)
+        fields(b, ENGINE_FRAME_PING, NULL, 0, NULL);
 }
 
 /* ---- batches ---- */
@@ -450,12 +479,35 @@ static uint64_t path_room(const transport_engine *engine)
     return all > reserve ? all - reserve : 0;
 }
 
+/* Bytes before sealing of a packet that holds all that waits, when one does; 0: it takes more, or nothing waits.  So
+ * little need not wait until the pacer has room for a full packet, or for a probe of the path: a small message leaves
+ * when there is room for itself. */
+static uint32_t little(const transport_engine *engine)
+{
+    uint64_t most = engine_packet_bytes(engine) - ENGINE_HEADER_BYTES, sum = engine_outgoing_little(engine, most);
+    if (is_greeting(engine))
+        return 0;
+    for (const engine_in *object = engine->in.due; object && sum <= most; object = object->due_next)
+        sum += ENGINE_FRAME_MAX;
+    if (engine->in.credit_due || engine->life.ping_due || engine->recovery.probes_due > 0)
+        sum += sum <= most ? ENGINE_FRAME_MAX : 0;
+    return sum > 0 && sum <= most ? ENGINE_HEADER_BYTES + (uint32_t)sum : 0;
+}
+
+sluice_time engine_build_paced(const transport_engine *engine)
+{
+    sluice_time full = engine_pacer_when(&engine->pacer, 0);
+    uint32_t bytes = full > engine->now ? little(engine) : 0;
+    return bytes > 0 ? engine_pacer_when(&engine->pacer, engine_wire_bytes(engine, bytes)) : full;
+}
+
 /* Full-size packets that may leave now. */
 static uint64_t allowance(const transport_engine *engine, uint32_t wire)
 {
-    if (engine_pacer_when(&engine->pacer, 0) > engine->now || engine->ring_full)
+    if (engine_build_paced(engine) > engine->now || engine->ring_full)
         return 0;
     uint64_t paced = engine_pacer_room(&engine->pacer, engine->now) / wire;
+    paced = paced > 0 ? paced : 1;
     uint64_t window = engine_window(engine) / wire;
     if (window < engine->recovery.probes_due)
         window = engine->recovery.probes_due;
@@ -519,14 +571,23 @@ uint32_t engine_build_probe_bytes(const transport_engine *engine)
     return engine_pmtud_probe(&engine->pmtud, engine->now, most);
 }
 
+/* When a probe of the path's size may leave.  While nothing else is to be sent it waits until the pacer has all of its
+ * room, so that some is left for a message that may come right after it. */
+static sluice_time probe_paced(const transport_engine *engine, uint32_t bytes)
+{
+    const engine_pacer *pacer = &engine->pacer;
+    bool idle = !engine_outgoing_first(engine);
+    uint32_t wire = engine_wire_bytes(engine, bytes - engine->setup.seal_bytes);
+    return engine_pacer_when(pacer, idle && wire < pacer->burst ? pacer->burst : wire);
+}
+
 /* A probe of the path's size, padded, on its own. */
 static bool build_probe(builder *b)
 {
     transport_engine *engine = b->engine;
     uint32_t bytes = engine_build_probe_bytes(engine);
     uint32_t body = bytes - engine->setup.seal_bytes;
-    if (bytes == 0 || b->packets[0].capacity < bytes ||
-        engine_pacer_when(&engine->pacer, engine_wire_bytes(engine, body)) > engine->now || !begin(b))
+    if (bytes == 0 || b->packets[0].capacity < bytes || probe_paced(engine, bytes) > engine->now || !begin(b))
         return false;
     b->end = b->packets[b->made].data + body;
     fields(b, ENGINE_FRAME_PING, NULL, 0, NULL);
@@ -601,6 +662,10 @@ static bool build_next(builder *b)
         put_credit(b);
         put_ping(b);
         put_objects(b);
+        if (b->open)
+            put_end_of_flight(b);
+        else if (!engine_outgoing_first(engine))
+            engine_flight_at(&engine->flight, engine->flight.next - 1)->flags |= ENGINE_SENT_ENDS;
         if (b->open && engine->recovery.probes_due > 0 && !(b->sent.flags & ENGINE_SENT_ELICITING) &&
             room(b) >= ENGINE_FRAME_MAX)
             fields(b, ENGINE_FRAME_PING, NULL, 0, NULL);
@@ -638,11 +703,14 @@ static void build_open(builder *b)
         engine->idle_since = SLUICE_NEVER;
         engine_control_taken(engine);
     }
-    if (build_paths(b) || build_probe(b))
+    uint32_t small = little(engine);
+    if (build_paths(b) || (!small && build_probe(b)))
         return;
     /* While a probe waits for room in the pacer, data waits too, else there would never be so much: half a
-     * millisecond at most. */
-    b->allowed = engine_build_probe_bytes(engine) == 0 ? allowance(engine, wire) : 0;
+     * millisecond at most.  What fits into one packet goes first. */
+    b->allowed = small || engine_build_probe_bytes(engine) == 0 ? allowance(engine, wire) : 0;
+    if (small && b->allowed > 0 && engine_pacer_room(&engine->pacer, engine->now) < wire)
+        b->full = small;
     while (b->made < b->count && build_next(b))
         continue;
     build_repeats(b);
@@ -663,6 +731,7 @@ size_t engine_build(transport_engine *engine, sluice_packet *packets, size_t cou
         build_close(&b);
     if (b.open)
         abandon(&b);
+    engine_recovery_built(engine);
     if (b.status != SLUICE_OK)
         engine_life_break(engine, b.status, "out of memory");
     if (b.made > 0 && engine_live(engine)) {
@@ -688,11 +757,9 @@ sluice_time engine_build_wake(const transport_engine *engine)
     sluice_time challenge = engine_path_wake(path);
     if (!unhindered(engine))
         return challenge;
-    if (engine_build_probe_bytes(engine) != 0) {
-        uint32_t body = engine_build_probe_bytes(engine) - engine->setup.seal_bytes;
-        return engine_pacer_when(&engine->pacer, engine_wire_bytes(engine, body));
-    }
-    sluice_time paced = engine_pacer_when(&engine->pacer, 0);
+    if (engine_build_probe_bytes(engine) != 0 && little(engine) == 0)
+        return probe_paced(engine, engine_build_probe_bytes(engine));
+    sluice_time paced = engine_build_paced(engine);
     if (engine_outgoing_first(engine) || engine->in.due || engine->in.credit_due || engine->life.ping_due ||
         engine->recovery.probes_due > 0 || engine_recovery_repeat_due(engine))
         return paced;

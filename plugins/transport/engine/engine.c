@@ -79,7 +79,7 @@ static sluice_wait wait_of(const transport_engine *engine)
 {
     if (!engine_outgoing_first(engine))
         return engine->out.blocked ? SLUICE_WAIT_CREDIT : SLUICE_WAIT_SOURCE;
-    if (engine_pacer_when(&engine->pacer, 0) > engine->now)
+    if (engine_build_paced(engine) > engine->now)
         return SLUICE_WAIT_PACING;
     uint32_t wire = engine_wire_bytes(engine, engine_packet_bytes(engine));
     return engine_window(engine) < wire ? SLUICE_WAIT_WINDOW : SLUICE_WAIT_NOTHING;

@@ -147,6 +147,8 @@ void engine_leave(transport_engine *engine);
 size_t engine_build(transport_engine *engine, sluice_packet *packets, size_t count);
 /* When something that waits for pacing only may leave; SLUICE_NEVER: nothing does. */
 sluice_time engine_build_wake(const transport_engine *engine);
+/* When the pacer lets the next packet with data or the like out. */
+sluice_time engine_build_paced(const transport_engine *engine);
 /* The size that path discovery wants to try now (0: none), and the largest it may try. */
 uint32_t engine_build_probe_bytes(const transport_engine *engine);
 uint64_t engine_probe_most(const transport_engine *engine);

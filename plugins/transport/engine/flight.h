@@ -42,7 +42,10 @@ enum {
     ENGINE_SENT_ELSEWHERE =
         16, /* to another address than the session's: says nothing of the path, and is not waited for */
     ENGINE_SENT_REPEAT = 32,      /* sent though nothing was lost, to shorten the end */
-    ENGINE_SENT_REPEAT_AGAIN = 64 /* the same of such a packet */
+    ENGINE_SENT_REPEAT_AGAIN = 64, /* the same of such a packet */
+    ENGINE_SENT_URGENT = 128,      /* the report is to come at once */
+    ENGINE_SENT_ENDS = 256,        /* nothing was left to send: what comes later may come too late to show its loss */
+    ENGINE_SENT_HANDED_ON = 512    /* what it carries is queued, or has gone, in another packet */
 };
 
 typedef struct engine_sent {

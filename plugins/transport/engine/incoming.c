@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define CREDIT_BYTES (512u << 10)
+
 /* ---- objects ---- */
 
 static void object_free(transport_engine *engine, engine_in *object)
@@ -178,7 +180,8 @@ void engine_incoming_consumed(transport_engine *engine, uint64_t bytes)
     give_credit(engine, bytes);
 }
 
-/* More credit is told when it is worth a frame: an eighth of the window; or, where less is open because the user takes
+/* More credit is told when it is worth a frame: an eighth of the window, or so much that a fast sender with a large window is
+ * told some hundred times a second; or, where less is open because the user takes
  * nothing or holds back what it has taken, when the peer knows of less than half of that. */
 static void check_credit(transport_engine *engine, engine_in *object)
 {
@@ -186,7 +189,7 @@ static void check_credit(transport_engine *engine, engine_in *object)
     if (all_known || (object->state & (ENGINE_IN_STOPPED | ENGINE_IN_DEAD)))
         return;
     uint64_t open = object->limit - object->base, untold = object->limit - object->told;
-    if (untold > object->window / 8 || untold > open / 2)
+    if (untold > object->window / 8 || untold > CREDIT_BYTES || untold > open / 2)
         engine_incoming_due(engine, object, ENGINE_IN_CREDIT_DUE);
 }
 
@@ -546,6 +549,9 @@ int engine_incoming_skip(transport_engine *engine, const engine_frame *frame)
     if (status != SLUICE_OK || !object || upto <= object->upto)
         return status;
     if (object->flags & SLUICE_OBJECT_ORDERED) {
+        if ((object->state & ENGINE_IN_SIZE) && upto > object->size)
+            return SLUICE_EPROTOCOL;
+        object->highest = upto > object->highest ? upto : object->highest;
         status = ordered_skip(engine, object, upto);
         object->upto = upto;
     } else {

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine.h"
 
+#include "wire.h"
+
 #include <assert.h>
 #include <string.h>
 
+#define UNPACED_TURN 16384u
+
 /* ---- rings of objects ---- */
 
-static void unlink_object(engine_out *object)
+static void unlink_object(transport_engine *engine, engine_out *object)
 {
     if (!object->list)
         return;
+    engine->out.taking_turns[object->priority] -= object->list == &engine->out.turns[object->priority];
     if (object->next == object) {
         *object->list = NULL;
     } else {
@@ -21,8 +26,9 @@ static void unlink_object(engine_out *object)
     object->list = NULL;
 }
 
-static void append(engine_out **list, engine_out *object)
+static void append(transport_engine *engine, engine_out **list, engine_out *object)
 {
+    engine->out.taking_turns[object->priority] += list == &engine->out.turns[object->priority];
     if (*list) {
         engine_out *first = *list;
         object->next = first;
@@ -72,15 +78,15 @@ static engine_out *object_new(transport_engine *engine, uint64_t id, unsigned fl
 static void unblock(transport_engine *engine)
 {
     for (engine_out *object = engine->out.blocked; object; object = engine->out.blocked) {
-        unlink_object(object);
-        append(&engine->out.turns[object->priority], object);
+        unlink_object(engine, object);
+        append(engine, &engine->out.turns[object->priority], object);
     }
 }
 
 static void bury(transport_engine *engine, engine_out *object)
 {
     engine_outgoing *out = &engine->out;
-    unlink_object(object);
+    unlink_object(engine, object);
     if (object->state & ENGINE_OUT_STARTED) {
         if (--out->started == ENGINE_STARTED_MOST / 4 * 3)
             unblock(engine);
@@ -176,6 +182,53 @@ bool engine_outgoing_end_due(const engine_out *object)
     return (object->state & ENGINE_OUT_END_DUE) && object->fresh.count == 0 && !(object->state & ENGINE_OUT_ABORT);
 }
 
+/* A turn is a quarter of the pacer's burst, or a packet.  What it takes too much counts in the next one (deficit round
+ * robin: Shreedhar, Varghese, 1996). */
+static uint64_t quantum(const transport_engine *engine)
+{
+    uint64_t run = engine->pacer.rate ? engine->pacer.burst / 4 : UNPACED_TURN, full = engine_packet_bytes(engine);
+    return run > full ? run : full;
+}
+
+uint64_t engine_outgoing_turn(const transport_engine *engine, const engine_out *object)
+{
+    uint64_t whole = quantum(engine);
+    if (engine->out.taking_turns[object->priority] <= 1)
+        return UINT64_MAX;
+    return object->served < whole ? whole - object->served : 1;
+}
+
+/* The object was the first: its turn may be over. */
+static bool turn_is_over(transport_engine *engine, engine_out *object)
+{
+    uint64_t whole = quantum(engine);
+    object->turn = engine->out.turn;
+    if (object->served < whole && object->list != &engine->out.rare[object->priority])
+        return false;
+    object->served -= object->served < whole ? object->served : whole;
+    if (object->served > whole)
+        object->served = whole;
+    engine->out.turn++;
+    return true;
+}
+
+/* One that sends little, and had no turn while all others had one, need not wait for a round of theirs: so it gets at
+ * most a packet in a round before them.  A new object waits, else a row of small ones would keep back a large one. */
+static bool is_rare(const transport_engine *engine, const engine_out *object)
+{
+    uint64_t waits = object->lost.covered + object->fresh.covered;
+    return (object->state & ENGINE_OUT_STARTED) && waits < engine_packet_bytes(engine) / 2 &&
+           engine->out.turn - object->turn >= engine->out.taking_turns[object->priority];
+}
+
+static engine_out **list_of(transport_engine *engine, const engine_out *object, bool turn)
+{
+    engine_out **turns = &engine->out.turns[object->priority], **rare = &engine->out.rare[object->priority];
+    if (!turn && (object->list == turns || object->list == rare))
+        return object->list;
+    return !turn && is_rare(engine, object) ? rare : turns;
+}
+
 void engine_outgoing_place(transport_engine *engine, engine_out *object, bool turn)
 {
     engine_range range;
@@ -187,21 +240,49 @@ void engine_outgoing_place(transport_engine *engine, engine_out *object, bool tu
                   (engine_outgoing_end_due(object) && started) || engine_outgoing_next(engine, object, &range, &lost);
     bool blocked = !active && !(object->state & (ENGINE_OUT_ABORT | ENGINE_OUT_WAIT_FRESH)) &&
                    (object->fresh.count > 0 || engine_outgoing_end_due(object));
-    engine_out **list = active ? &engine->out.turns[object->priority] : blocked ? &engine->out.blocked : NULL;
-    if (object->list == list && !turn)
+    bool over = turn && turn_is_over(engine, object);
+    engine_out **list = active ? list_of(engine, object, over) : blocked ? &engine->out.blocked : NULL;
+    if (!active)
+        object->served = 0;
+    if (object->list == list && !over)
         return;
-    unlink_object(object);
+    unlink_object(engine, object);
     if (list)
-        append(list, object);
+        append(engine, list, object);
 }
 
 engine_out *engine_outgoing_first(const transport_engine *engine)
 {
     for (int i = 0; i < SLUICE_PRIORITY_LEVELS; i++) {
+        if (engine->out.rare[i])
+            return engine->out.rare[i];
         if (engine->out.turns[i])
             return engine->out.turns[i];
     }
     return NULL;
+}
+
+/* Its next run may end at the credit, so this is an upper bound; frames about the object itself may come first. */
+static uint64_t little_of(const engine_out *object)
+{
+    return object->lost.covered + object->fresh.covered + (1 + object->lost.count) * ENGINE_FRAME_MAX;
+}
+
+uint64_t engine_outgoing_little(const transport_engine *engine, uint64_t most)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < 2 * SLUICE_PRIORITY_LEVELS; i++) {
+        const engine_out *first = i % 2 ? engine->out.turns[i / 2] : engine->out.rare[i / 2], *object = first;
+        if (!first)
+            continue;
+        do {
+            sum += little_of(object);
+            object = object->next;
+        } while (object != first && sum <= most);
+        if (sum > most)
+            return UINT64_MAX;
+    }
+    return sum;
 }
 
 int engine_outgoing_took(transport_engine *engine, engine_out *object, uint64_t from, uint64_t to, bool lost)
@@ -210,8 +291,13 @@ int engine_outgoing_took(transport_engine *engine, engine_out *object, uint64_t 
         object->state |= ENGINE_OUT_STARTED;
         engine->out.started++;
     }
-    int status = engine_ranges_remove(lost ? &object->lost : &object->fresh, engine->host, from, to, NULL);
-    if (!lost && !(object->flags & SLUICE_OBJECT_ORDERED))
+    uint64_t gone = 0;
+    object->served += to - from;
+    int status = engine_ranges_remove(lost ? &object->lost : &object->fresh, engine->host, from, to, &gone);
+    if (lost)
+        return status;
+    object->unsent -= to - from - gone; /* Skipped in the very fetch that got them: sent they were all the same. */
+    if (!(object->flags & SLUICE_OBJECT_ORDERED))
         engine->out.sent += to - from;
     return status;
 }
@@ -357,8 +443,12 @@ int engine_outgoing_skip(transport_engine *engine, sluice_object_id id, uint64_t
     if (upto >= UINT64_C(1) << 62)
         return host->fail(host, SLUICE_EINVAL, "transport: object %llu cannot be skipped that far",
                           (unsigned long long)id);
+    engine_range gap;
     if (object->flags & SLUICE_OBJECT_ORDERED && upto > object->offered.covered)
         upto = object->offered.covered;
+    if (upto <= object->upto ||
+        ((object->flags & SLUICE_OBJECT_ORDERED) && !engine_ranges_gap(&object->settled, object->upto, upto, &gap)))
+        return SLUICE_OK; /* Nothing is given up. */
     object->upto = upto;
     object->state |= ENGINE_OUT_SKIP_DUE | ENGINE_OUT_SKIP_OPEN;
     engine_range range = {0, 0};

@@ -41,6 +41,8 @@ typedef struct engine_out {
     engine_ranges settled;              /* acknowledged, or given up by skip */
     uint64_t size, code, upto, limit;   /* limit: of an ordered object */
     uint64_t unsent;                    /* bytes that were skipped before they were ever sent */
+    uint64_t served;                    /* bytes in its present turn; what the one before took too much */
+    uint64_t turn;                      /* how many turns there had been when it last had one */
     struct engine_out *next, *previous; /* in its list */
     struct engine_out **list;           /* head of the ring it is in, or NULL */
     struct engine_out *dead_next;
@@ -50,6 +52,9 @@ typedef struct engine_outgoing {
     engine_idmap map;
     engine_ranges used[2]; /* ids ever opened, halved, by their lowest bit: ids of one parity are mostly in a row */
     engine_out *turns[SLUICE_PRIORITY_LEVELS]; /* rings of objects with something to send */
+    engine_out *rare[SLUICE_PRIORITY_LEVELS];  /* the same, of ones with little and no turn for a round: they go first */
+    size_t taking_turns[SLUICE_PRIORITY_LEVELS];
+    uint64_t turn; /* turns so far */
     engine_out *blocked; /* ring of objects that wait for the session's credit or for objects to complete */
     engine_out *dead;
     engine_out *last;     /* the object looked up last */
@@ -86,10 +91,14 @@ int engine_outgoing_took(struct transport_engine *engine, engine_out *object, ui
 bool engine_outgoing_end_due(const engine_out *object);
 /* All of the object was sent at least once. */
 bool engine_outgoing_at_end(struct transport_engine *engine, uint64_t id);
-/* Puts the object where it belongs: into its turn, among the blocked, or nowhere.  `turn`: it had its turn. */
+/* How many more bytes belong to the object's turn; UINT64_MAX: no other waits for one. */
+uint64_t engine_outgoing_turn(const struct transport_engine *engine, const engine_out *object);
+/* Puts the object where it belongs: into its turn, among the blocked, or nowhere.  `turn`: it was the first. */
 void engine_outgoing_place(struct transport_engine *engine, engine_out *object, bool turn);
 /* The object whose turn it is; NULL: nothing can be sent. */
 engine_out *engine_outgoing_first(const struct transport_engine *engine);
+/* What the frames of everything that can be sent take at most, when that is `most` or less; else UINT64_MAX. */
+uint64_t engine_outgoing_little(const struct transport_engine *engine, uint64_t most);
 
 /* How many bytes below an offset were ever sent. */
 uint64_t engine_outgoing_sent_below(const engine_out *object, uint64_t upto);

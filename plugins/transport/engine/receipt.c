@@ -125,6 +125,11 @@ void engine_receipt_want(engine_receipt *receipt, sluice_time now, sluice_durati
         receipt->due = due;
 }
 
+bool engine_receipt_untold(const engine_receipt *receipt)
+{
+    return receipt->any && (receipt->due != SLUICE_NEVER || receipt->pending.count > 0);
+}
+
 static void mark_note(engine_receipt *receipt, sluice_time now, sluice_duration aged)
 {
     uint32_t last = (receipt->mark_next + ENGINE_RECEIPT_MARKS - 1) % ENGINE_RECEIPT_MARKS;

@@ -66,6 +66,9 @@ int engine_receipt_note(engine_receipt *receipt, const sluice_host *host, uint64
 /* The packet wants a report: after `delay`, at once when it is one of the first, when many wait, or when urgent. */
 void engine_receipt_want(engine_receipt *receipt, sluice_time now, sluice_duration delay, bool urgent);
 
+/* A report would tell something that no confirmed one has. */
+bool engine_receipt_untold(const engine_receipt *receipt);
+
 /* Writes a REPORT frame's body into room (at least ENGINE_REPORT_LEAST_ROOM).  told[0] and told[1] are the segments
  * [from, to) that went in; aged: numbers first told before that time and not confirmed are told again.  Then the
  * next report is due only when something comes. */

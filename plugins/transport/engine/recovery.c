@@ -10,6 +10,8 @@
 #define PROBE_BACKOFF_MOST (500 * SLUICE_MS) /* so that the end of an outage is noticed soon */
 #define PROBE_FIRST_MOST (200 * SLUICE_MS)   /* until the peer is heard: a path that was shut may open at any time */
 #define PROBES 2
+#define ASKED_PER_ROUND 8
+#define PROBE_BYTES 1000u /* of what several packets carried, in one: so much fits beside headers and a report */
 #define OVERRUN_LEAST (100 * SLUICE_MS) /* an overflow of the peer's socket explains losses for so long at least */
 #define REPEAT_SHARE 333 /* of the bytes sent, one in so many may be a repeat at the end */
 
@@ -100,6 +102,16 @@ void engine_recovery_stamp(transport_engine *engine, engine_sent *sent)
     if (recovery->app_limited)
         sent->flags |= ENGINE_SENT_APP_LIMITED;
     recovery->probe_base = engine->now;
+    if (sent->flags & (ENGINE_SENT_DATA | ENGINE_SENT_URGENT))
+        recovery->asked = sent->flags & ENGINE_SENT_URGENT;
+    if (sent->flags & ENGINE_SENT_URGENT)
+        recovery->asked_at = engine->now;
+}
+
+bool engine_recovery_may_ask(const transport_engine *engine)
+{
+    sluice_duration gap = engine_rtt_smoothed(&engine->rtt) / ASKED_PER_ROUND;
+    return engine->now >= engine->recovery.asked_at + (gap > SLUICE_MS ? gap : SLUICE_MS);
 }
 
 void engine_recovery_limited(transport_engine *engine)
@@ -217,7 +229,7 @@ static int declare_lost(transport_engine *engine, uint64_t number)
         recovery->sample.lost_bytes += sent->wire_bytes;
         engine_pmtud_packet_lost(&engine->pmtud, sent->sent, sent->wire_bytes - engine->setup.ip_bytes);
     }
-    return records_lost(engine, sent);
+    return sent->flags & ENGINE_SENT_HANDED_ON ? SLUICE_OK : records_lost(engine, sent);
 }
 
 /* How long after its sending a packet is given up when reports stop telling anything new. */
@@ -264,6 +276,22 @@ static int detect_lost(transport_engine *engine, sluice_duration hold)
         number = engine_flight_find(flight, number + 1, limit, false);
     }
     return SLUICE_OK;
+}
+
+/* Finds the oldest packet in flight that ended one and was not probed for. */
+static void ends_find(transport_engine *engine)
+{
+    engine_recovery *recovery = &engine->recovery;
+    const engine_flight *flight = &engine->flight;
+    uint64_t number = engine_flight_find(flight, recovery->ends_from, flight->next, false);
+    while (number < flight->next && !(engine_flight_at(flight, number)->flags & ENGINE_SENT_ENDS))
+        number = engine_flight_find(flight, number + 1, flight->next, false);
+    recovery->ends_from = number;
+}
+
+void engine_recovery_built(transport_engine *engine)
+{
+    ends_find(engine);
 }
 
 /* ---- reports ---- */
@@ -446,6 +474,7 @@ int engine_recovery_report(transport_engine *engine, const uint8_t *body, size_t
     sluice_duration hold =
         report.newest == recovery->newest_acked && report.hold_us < UINT64_C(1) << 40 ? report.hold_us * 1000 : 0;
     status = detect_lost(engine, hold);
+    ends_find(engine);
     if (status != SLUICE_OK)
         return status;
     if (engine->flight.in_flight_packets == 0 && engine->idle_since == SLUICE_NEVER)
@@ -458,13 +487,25 @@ int engine_recovery_report(transport_engine *engine, const uint8_t *body, size_t
 
 /* ---- time-outs ---- */
 
-static sluice_duration probe_wait(const transport_engine *engine)
+static sluice_duration probe_wait(const transport_engine *engine, bool asked)
 {
     sluice_duration pto = engine_rtt_pto(&engine->rtt);
     sluice_duration most = !engine->life.ready ? PROBE_FIRST_MOST : pto > PROBE_BACKOFF_MOST ? pto : PROBE_BACKOFF_MOST;
     unsigned doublings = engine->recovery.probe_count < 10 ? engine->recovery.probe_count : 10;
-    sluice_duration wait = pto << doublings;
+    sluice_duration wait = (asked ? engine_rtt_answer(&engine->rtt) : pto) << doublings;
     return wait < most ? wait : most;
+}
+
+/* When the oldest packet that ended a flight should have been acknowledged, whatever else was; but not sooner after a
+ * probe than the next one is due. */
+static sluice_time end_overdue_at(const transport_engine *engine)
+{
+    const engine_recovery *recovery = &engine->recovery;
+    if (!engine->life.ready || !engine_flight_is_flying(&engine->flight, recovery->ends_from))
+        return SLUICE_NEVER;
+    const engine_sent *sent = engine_flight_at(&engine->flight, recovery->ends_from);
+    bool probed = recovery->probe_count > 0 && recovery->probed_at > sent->sent;
+    return (probed ? recovery->probed_at : sent->sent) + probe_wait(engine, sent->flags & ENGINE_SENT_URGENT);
 }
 
 static sluice_time probe_at(const transport_engine *engine)
@@ -472,26 +513,30 @@ static sluice_time probe_at(const transport_engine *engine)
     const engine_recovery *recovery = &engine->recovery;
     if (engine->flight.in_flight_packets == 0 || engine->life.stage == ENGINE_STAGE_CLOSED || engine_on_bytes(engine))
         return SLUICE_NEVER;
-    sluice_duration wait = probe_wait(engine);
+    sluice_duration wait = probe_wait(engine, recovery->asked);
     /* While packets keep being sent, silence of a whole time-out counts from the last acknowledgement. */
     bool sending = recovery->probe_count == 0 && recovery->progress < recovery->probe_base;
-    return (sending ? recovery->progress : recovery->probe_base) + wait;
+    sluice_time at = (sending ? recovery->progress : recovery->probe_base) + wait, overdue = end_overdue_at(engine);
+    return overdue < at ? overdue : at;
 }
 
-/* Queues what the oldest packets in flight carry, so that the probes carry something that may be missing. */
+/* Queues what the oldest packets in flight carry, so that the probes carry something that may be missing: as much of it
+ * as a packet holds, and not less than that of two packets. */
 static int probe_contents(transport_engine *engine)
 {
     engine_flight *flight = &engine->flight;
     unsigned found = 0;
     for (uint64_t n = engine_flight_find(flight, engine->recovery.scan_from, flight->next, false);
-         n < flight->next && found < PROBES; n = engine_flight_find(flight, n + 1, flight->next, false)) {
-        const engine_sent *sent = engine_flight_at(flight, n);
-        if (!(sent->flags & ENGINE_SENT_ELICITING) || (sent->flags & ENGINE_SENT_PROBE))
+         n < flight->next && (found < PROBES || engine_outgoing_little(engine, PROBE_BYTES) < PROBE_BYTES);
+         n = engine_flight_find(flight, n + 1, flight->next, false)) {
+        engine_sent *sent = engine_flight_at(flight, n);
+        if (!(sent->flags & ENGINE_SENT_ELICITING) || (sent->flags & (ENGINE_SENT_PROBE | ENGINE_SENT_HANDED_ON)))
             continue;
         int status = records_lost(engine, sent);
         if (status != SLUICE_OK)
             return status;
-        found++;
+        sent->flags |= ENGINE_SENT_HANDED_ON;
+        found += engine_outgoing_first(engine) || engine->in.due || engine->in.credit_due; /* Else it held nothing. */
     }
     return SLUICE_OK;
 }
@@ -510,7 +555,11 @@ static int probe(transport_engine *engine)
     bool silent = engine->now >= recovery->progress + engine_rtt_pto(&engine->rtt);
     sample_begin(engine);
     recovery->sample.persistent = silent;
-    recovery->probe_base = engine->now;
+    while (engine->now >= end_overdue_at(engine)) {
+        recovery->ends_from++;
+        ends_find(engine);
+    }
+    recovery->probe_base = recovery->probed_at = engine->now;
     recovery->probe_count++;
     probe_send(engine);
     int status = SLUICE_OK;
@@ -526,6 +575,7 @@ int engine_recovery_timers(transport_engine *engine)
     if (engine->now >= engine->recovery.loss_at) {
         sample_begin(engine);
         status = detect_lost(engine, 0);
+        ends_find(engine);
         if (status == SLUICE_OK && engine->recovery.sample.lost_packets > 0)
             sample_give(engine);
     }

@@ -4,7 +4,8 @@
  *
  * Loss is told by time, as RACK does (RFC 8985): a packet is lost when one that was sent a reordering window later has
  * arrived and it has not.  Reports are exact, so what no report has covered yet (all of them fell into an outage) is
- * not taken for lost.  When nothing is acknowledged, probes go out (RFC 9002, 6.2).
+ * not taken for lost.  When nothing is acknowledged, probes go out (RFC 9002, 6.2), and also when a packet is not that
+ * had nothing to follow it: what follows may come too late to show its loss.
  */
 #ifndef ENGINE_RECOVERY_H
 #define ENGINE_RECOVERY_H
@@ -32,8 +33,12 @@ typedef struct engine_recovery {
     unsigned probe_count;   /* probe time-outs in a row */
     unsigned probes_due;    /* packets that may leave though the window is closed */
     bool ping_due;          /* one of them is to be a small PING */
+    sluice_time probed_at;  /* when the last probe time-out was */
     sluice_time progress;   /* when something was last acknowledged, or the flight began */
     sluice_time probe_base; /* when an ack-eliciting packet was last sent */
+    bool asked;             /* the last one with data asked for a report at once */
+    sluice_time asked_at;   /* when one last did */
+    uint64_t ends_from;     /* the oldest one in flight that ended a flight and was not probed for, or the next */
 
     uint64_t delivered; /* IP bytes */
     sluice_time delivered_time, first_sent;
@@ -62,6 +67,12 @@ int engine_recovery_report(struct transport_engine *engine, const uint8_t *body,
 
 /* Fills in what a packet that is about to be sent must remember. */
 void engine_recovery_stamp(struct transport_engine *engine, engine_sent *sent);
+
+/* Packets were sent: the oldest one that ended a flight may be among them. */
+void engine_recovery_built(struct transport_engine *engine);
+
+/* A packet may ask for a report at once. */
+bool engine_recovery_may_ask(const struct transport_engine *engine);
 
 /* Handles time-outs that are due. */
 int engine_recovery_timers(struct transport_engine *engine);

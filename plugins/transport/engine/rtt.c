@@ -42,7 +42,7 @@ void engine_rtt_sample(engine_rtt *rtt, sluice_time now, sluice_duration sample)
     rtt->latest = sample;
     if (rtt->srtt == 0) {
         rtt->srtt = sample;
-        rtt->rttvar = sample / 2;
+        rtt->rttvar = sample / 8; /* A probe in vain costs little, a wait of three round trips much. */
     } else {
         sluice_duration error = rtt->srtt > sample ? rtt->srtt - sample : sample - rtt->srtt;
         rtt->rttvar = (3 * rtt->rttvar + error) / 4;
@@ -63,10 +63,20 @@ sluice_duration engine_rtt_report_delay(const engine_rtt *rtt)
     return delay < SLUICE_MS ? SLUICE_MS : delay > 20 * SLUICE_MS ? 20 * SLUICE_MS : delay;
 }
 
+static sluice_duration spread(const engine_rtt *rtt)
+{
+    sluice_duration around = rtt->srtt ? 4 * rtt->rttvar : rtt->initial / 2;
+    return around > SLUICE_MS ? around : SLUICE_MS;
+}
+
 sluice_duration engine_rtt_pto(const engine_rtt *rtt)
 {
-    sluice_duration spread = rtt->srtt ? 4 * rtt->rttvar : rtt->initial / 2;
-    return engine_rtt_smoothed(rtt) + (spread > SLUICE_MS ? spread : SLUICE_MS) + engine_rtt_report_delay(rtt);
+    return engine_rtt_smoothed(rtt) + spread(rtt) + engine_rtt_report_delay(rtt);
+}
+
+sluice_duration engine_rtt_answer(const engine_rtt *rtt)
+{
+    return engine_rtt_smoothed(rtt) + spread(rtt) + SLUICE_MS;
 }
 
 /* Halves the table by joining neighbours, and doubles the stretch. */

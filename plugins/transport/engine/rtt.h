@@ -47,6 +47,9 @@ sluice_duration engine_rtt_smoothed(const engine_rtt *rtt);
 /* Probe time-out without backoff: RFC 9002, 6.2.1, with the peer's greatest report delay. */
 sluice_duration engine_rtt_pto(const engine_rtt *rtt);
 
+/* The same for what is answered at once: a report that is asked for leaves within 1 ms. */
+sluice_duration engine_rtt_answer(const engine_rtt *rtt);
+
 /* How long a receiver holds its report back at most: a quarter of the round trip, 1 to 20 ms. */
 sluice_duration engine_rtt_report_delay(const engine_rtt *rtt);
 
