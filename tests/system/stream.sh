@@ -121,6 +121,10 @@ for transport in udp tcp; do
     agrees "$room/data" "$room/stdout" "a stream by $transport"
     json_ends "$room/stderr" "\"transport\":\"$transport\""
 done
+# Rate and control are those of whoever sends, which is the server: 30 MB at 200 Mbit/s take more than a second.
+wants 0 '' pull --json --rate 200m --policy fixed --sink null: "$(url)"
+json_ends "$room/stdout" '"congestion":"fixed".*"target_bps":200000000,'
+[ "$(sed -n 's/.*"event":"done".*"seconds":\([0-9]*\).*/\1/p' "$room/stdout")" -ge 1 ] || fail "--rate did not reach the server"
 wants 0 '' pull --memory 4Mi --timeout 10 --gather 5ms "$(url)"
 agrees "$room/data" "$room/stdout" "a stream within 4 MiB"
 
@@ -198,7 +202,7 @@ log_has 'serving 1 stream on'
 wants 0 '' by reader recv "$(url both)"
 agrees "$room/data" "$room/stdout" "a stream by a reader's ticket"
 wants 1 'no right to write' by reader send "$(url both)" <"$room/ten"
-log_has 'warning session [0-9a-f]{8}: failed .*, ticket reader, .*no right to write'
+log_has 'warning session [0-9a-f]{8}: failed .*, ticket reader, streams, .*no right to write'
 [ ! -e "$room/both" ] || fail "a ticket without the right to write has written"
 wants 0 '' by writer send "$(url both)" <"$room/ten"
 agrees "$room/ten" "$room/both" "a stream by a writer's ticket"
