@@ -262,6 +262,72 @@ static void operations_take(sluice_receiver *receiver, sluice_incoming *entry)
     held_take(receiver, entry);
 }
 
+/* ---- sinks that take bytes in order ---- */
+
+/* Hands what has come of a chunk to the sink.  Their credit goes back when they are written: the window of an ordered
+ * object may be no larger than a chunk. */
+static void part_put(sluice_receiver *receiver, sluice_incoming *entry, sluice_block *block)
+{
+    uint32_t to = block->runs[0].to;
+    sluice_operation *operation = sluice_assembly_operation_add(
+        receiver, entry, SLUICE_OPERATION_PART, block->chunk, block->from + block->handed, block->from + to);
+    if (!operation)
+        return;
+    operation->block = block;
+    operation->credit = block->credit;
+    receiver->filling_credit -= block->credit;
+    block->credit = 0;
+    block->handed = to;
+    block->holds++;
+}
+
+/* So many bytes of a block can be handed on. */
+static uint32_t part_bytes(const sluice_block *block)
+{
+    return block->run_count && block->runs[0].from <= block->handed && block->runs[0].to > block->handed
+               ? block->runs[0].to - block->handed
+               : 0;
+}
+
+/* While the sink is busy more comes together, so a fast stream is written in large pieces. */
+static void part_maybe(sluice_receiver *receiver, sluice_incoming *entry, sluice_block *block)
+{
+    if (!block || entry->busy || !TAILQ_EMPTY(&entry->operations) || part_bytes(block) == 0)
+        return;
+    if (part_bytes(block) >= RECEIVER_PART_LEAST)
+        part_put(receiver, entry, block);
+    else
+        receiver->parts_wait = true;
+}
+
+/* The sink has taken what it was busy with. */
+static void parts_continue(sluice_receiver *receiver, sluice_incoming *entry)
+{
+    sluice_block *block;
+    TAILQ_FOREACH(block, &receiver->filling, link)
+    if (block->entry == entry)
+        part_maybe(receiver, entry, block);
+}
+
+void sluice_assembly_parts_write(sluice_receiver *receiver)
+{
+    sluice_block *block;
+    receiver->parts_wait = false;
+    receiver->parts_due = 0;
+    TAILQ_FOREACH(block, &receiver->filling, link)
+    {
+        sluice_incoming *entry = block->entry;
+        if (entry->busy || part_bytes(block) == 0)
+            continue;
+        part_put(receiver, entry, block);
+        sluice_assembly_writing_submit(receiver, entry);
+        if (!sluice_mover_running(receiver->mover))
+            return;
+    }
+}
+
+/* ---- jobs ---- */
+
 static void writing_done(sluice_work *work)
 {
     sluice_incoming *entry = sluice_incoming_of_work(work);
@@ -285,6 +351,8 @@ static void writing_done(sluice_work *work)
         if (entry->stride && TAILQ_EMPTY(&entry->operations) &&
             entry->held_next < sluice_incoming_chunks_of(entry->have))
             sluice_assembly_held_continue(receiver, entry);
+        if (receiver->ordered)
+            parts_continue(receiver, entry);
         sluice_assembly_writing_submit(receiver, entry);
         sluice_assembly_conclude(receiver, entry);
     }
@@ -459,65 +527,6 @@ static int piece_put(sluice_receiver *receiver, sluice_incoming *entry, uint64_t
     return sluice_assembly_chunk_check(receiver, entry, index);
 }
 
-/* ---- sinks that take bytes in order ---- */
-
-/* Hands what has come of a chunk to the sink.  Their credit goes back when they are written: the window of an ordered
- * object may be no larger than a chunk. */
-static void part_put(sluice_receiver *receiver, sluice_incoming *entry, sluice_block *block)
-{
-    uint32_t to = block->runs[0].to;
-    sluice_operation *operation = sluice_assembly_operation_add(
-        receiver, entry, SLUICE_OPERATION_PART, block->chunk, block->from + block->handed, block->from + to);
-    if (!operation)
-        return;
-    operation->block = block;
-    operation->credit = block->credit;
-    receiver->filling_credit -= block->credit;
-    block->credit = 0;
-    block->handed = to;
-    block->holds++;
-}
-
-/* So many bytes of a block can be handed on. */
-static uint32_t part_bytes(const sluice_block *block)
-{
-    return block->run_count && block->runs[0].from <= block->handed && block->runs[0].to > block->handed
-               ? block->runs[0].to - block->handed
-               : 0;
-}
-
-/* While the sink is busy more comes together, so a fast stream is written in large pieces. */
-static void part_maybe(sluice_receiver *receiver, sluice_incoming *entry, uint64_t chunk)
-{
-    sluice_block *block = entry->chunks[chunk].block;
-    if (!block || part_bytes(block) == 0)
-        return;
-    if (part_bytes(block) >= RECEIVER_PART_LEAST && !entry->busy && TAILQ_EMPTY(&entry->operations))
-        part_put(receiver, entry, block);
-    else
-        receiver->parts_wait = true;
-}
-
-void sluice_assembly_parts_write(sluice_receiver *receiver)
-{
-    sluice_block *block;
-    receiver->parts_wait = false;
-    receiver->parts_due = 0;
-    TAILQ_FOREACH(block, &receiver->filling, link)
-    {
-        sluice_incoming *entry = block->entry;
-        if (part_bytes(block) == 0)
-            continue;
-        if (entry->busy)
-            receiver->parts_wait = true;
-        else
-            part_put(receiver, entry, block);
-        sluice_assembly_writing_submit(receiver, entry);
-        if (!sluice_mover_running(receiver->mover))
-            return;
-    }
-}
-
 void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uint64_t offset, const uint8_t *data,
                              size_t bytes)
 {
@@ -551,7 +560,7 @@ void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uin
         bytes -= piece;
     }
     if (receiver->ordered && offset > 0)
-        part_maybe(receiver, entry, (offset - 1) / SLUICE_CHUNK_BYTES);
+        part_maybe(receiver, entry, entry->chunks[(offset - 1) / SLUICE_CHUNK_BYTES].block);
     sluice_assembly_writing_submit(receiver, entry);
     sluice_assembly_conclude(receiver, entry);
     spill(receiver);

@@ -48,25 +48,24 @@ static int close_in(sluice_stream *stream, sluice_error *error)
     pthread_mutex_lock(&stream->lock);
     int status = stream->judged ? stream->verdict : stream->in_error.status;
     bool early = !stream->judged && status == SLUICE_OK;
+    const char *name = stream->name[0] ? stream->name : "stream";
     if (status != SLUICE_OK)
-        sluice_fail(error, status, "%s", stream->in_error.text);
+        sluice_fail(error, status, "%s: %s", name, stream->in_error.text);
     pthread_mutex_unlock(&stream->lock);
     if (!early)
         return status;
     sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_IN, SLUICE_ECLOSED, "the reader has closed it before its end");
-    return sluice_fail(error, SLUICE_ECLOSED, "%s: closed before its end was read",
-                       stream->name[0] ? stream->name : "stream");
+    return sluice_fail(error, SLUICE_ECLOSED, "%s: closed before its end was read", name);
 }
 
 int sluice_stream_close(sluice_stream *stream, sluice_error *error)
 {
     sluice_error in_error = {0};
-    int status = SLUICE_OK, in_status;
     if (!stream)
         return SLUICE_OK;
-    if (stream->writes)
-        status = close_out(stream, error);
-    in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
+    /* The peer may be closing as well: first it learns that nobody reads any more, then its reading is waited for. */
+    int in_status = stream->reads ? close_in(stream, &in_error) : SLUICE_OK;
+    int status = stream->writes ? close_out(stream, error) : SLUICE_OK;
     if (status == SLUICE_OK && in_status != SLUICE_OK)
         status = sluice_fail(error, in_status, "%s", in_error.text);
     sluice_stream_leave(stream);

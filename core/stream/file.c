@@ -38,14 +38,13 @@ static ssize_t file_read(void *cookie, char *bytes, size_t count)
     return -1;
 }
 
-/* glibc takes 0 for a failure here, and not -1. */
+/* glibc takes less than all for a failure here, 0 included, but not -1. */
 static ssize_t file_write(void *cookie, const char *bytes, size_t count)
 {
     int64_t put = sluice_stream_write(cookie, bytes, count);
-    if (put >= 0)
-        return (ssize_t)put;
-    errno = errno_of(put);
-    return 0;
+    if (put < 0 || (size_t)put < count)
+        errno = errno_of(sluice_stream_error(cookie, false)->status);
+    return put < 0 ? 0 : (ssize_t)put;
 }
 
 static int file_close(void *cookie)

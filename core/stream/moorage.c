@@ -12,6 +12,7 @@ typedef struct moorage {
     struct sluice_session *session; /* NULL: not yet, or not any more */
     sluice_loop *loop;
     sluice_post post;
+    atomic_bool posted; /* and has not run: the mux may have been pumped by a timer meanwhile */
     sluice_mux *mux;
     bool ended;
 } moorage;
@@ -27,6 +28,7 @@ static void let_go(moorage *self)
 static void on_post(sluice_post *post)
 {
     moorage *self = (moorage *)(void *)((char *)post - offsetof(moorage, post));
+    atomic_store(&self->posted, false);
     if (self->mux)
         sluice_mux_pump(self->mux);
 }
@@ -50,15 +52,20 @@ static void figures(void *user, sluice_statistics *out)
 }
 
 /* From here on the program's threads ask nobody. */
+static void stop_asking(moorage *self)
+{
+    pthread_mutex_lock(&self->stream_session->lock);
+    self->stream_session->wake = NULL;
+    pthread_mutex_unlock(&self->stream_session->lock);
+}
+
 static void freed(void *user)
 {
     moorage *self = user;
     sluice_statistics last;
     sluice_session_statistics(self->session, &last);
     sluice_stream_session_figures(self->stream_session, &last);
-    pthread_mutex_lock(&self->stream_session->lock);
-    self->stream_session->wake = NULL;
-    pthread_mutex_unlock(&self->stream_session->lock);
+    stop_asking(self);
     sluice_loop_unpost(self->loop, &self->post);
     self->mux = NULL;
     self->session = NULL;
@@ -101,7 +108,8 @@ static int make(void *user, struct sluice_session *session, const sluice_carrier
 static void wake(void *user)
 {
     moorage *self = user;
-    sluice_loop_post(self->loop, &self->post);
+    if (!atomic_exchange(&self->posted, true))
+        sluice_loop_post(self->loop, &self->post);
 }
 
 static void began(void *user)
@@ -119,6 +127,9 @@ static void ended(void *user, const sluice_error *why)
     moorage *self = user;
     self->ended = true;
     sluice_stream_session_stage(self->stream_session, SLUICE_STREAM_OVER, why);
+    stop_asking(self);
+    if (self->mux) /* streams that were opened just now learn of it */
+        sluice_mux_pump(self->mux);
     if (self->setup.ended)
         self->setup.ended(self->setup.user, self->stream_session);
     if (!self->mux)

@@ -726,7 +726,8 @@ static void pump(sluice_mux *mux)
     if (mux->stage == MUX_NEW)
         return;
     asks_take(mux);
-    session_asked(mux);
+    if (mux_running(mux))
+        session_asked(mux);
     timed_run(mux);
     touched_tell(mux);
     wake_if_dirty(mux);

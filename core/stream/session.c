@@ -203,7 +203,8 @@ static int order_check(const sluice_stream_order *order, sluice_error *error)
     return SLUICE_OK;
 }
 
-static int id_take(sluice_stream_session *session, uint64_t *id, sluice_error *error)
+/* Ids are in the order in which the mux is asked. */
+static int ask_open(sluice_stream_session *session, sluice_stream *stream, sluice_error *error)
 {
     sluice_budget budget;
     sluice_budget_init(&budget, session->memory_bytes, SLUICE_STREAM_FIRST_BYTES);
@@ -217,9 +218,12 @@ static int id_take(sluice_stream_session *session, uint64_t *id, sluice_error *e
         status = sluice_fail(error, SLUICE_ELIMIT,
                              "%s: %llu streams are open, and there is memory for no more; close some, or raise memory",
                              session->peer, (unsigned long long)session->open);
+    else if (!session->wake)
+        status = sluice_fail(error, SLUICE_ECLOSED, "%s: the session is over", session->peer);
     if (status == SLUICE_OK) {
-        *id = session->next_id++;
+        stream->id = session->next_id++;
         session->open++;
+        sluice_stream_ask_locked(stream, SLUICE_STREAM_OPEN);
     }
     pthread_mutex_unlock(&session->lock);
     return status;
@@ -229,7 +233,6 @@ int sluice_stream_open(sluice_stream_session *session, const sluice_stream_order
                        sluice_error *error)
 {
     sluice_stream *stream;
-    uint64_t id;
     int status = order_check(order, error);
     if (status == SLUICE_OK && !session->client)
         status = sluice_fail(error, SLUICE_EINVAL, "streams are opened by the client");
@@ -239,20 +242,18 @@ int sluice_stream_open(sluice_stream_session *session, const sluice_stream_order
                                order->deadline_ns, &stream);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "out of memory for a stream");
+    stream->priority = order->priority ? order->priority : PRIORITY;
+    stream->announced_own = order->announced_bytes ? order->announced_bytes : SLUICE_UNKNOWN;
+    atomic_store(&stream->gather_ns, order->gather_ns);
     status = sluice_stream_digests(stream);
     if (status != SLUICE_OK)
         sluice_fail(error, status, "out of memory for a stream");
     else
-        status = id_take(session, &id, error);
+        status = ask_open(session, stream, error);
     if (status != SLUICE_OK) {
         sluice_stream_leave(stream);
         return status;
     }
-    stream->id = id;
-    stream->priority = order->priority ? order->priority : PRIORITY;
-    stream->announced_own = order->announced_bytes ? order->announced_bytes : SLUICE_UNKNOWN;
-    atomic_store(&stream->gather_ns, order->gather_ns);
-    sluice_stream_ask(stream, SLUICE_STREAM_OPEN);
     *out = stream;
     return SLUICE_OK;
 }

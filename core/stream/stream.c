@@ -79,21 +79,32 @@ void sluice_stream_leave(sluice_stream *stream)
 
 /* ---- between the program and the mux ---- */
 
+static void stand_in_row(sluice_stream *stream)
+{
+    sluice_stream_session *session = stream->session;
+    sluice_stream_use(stream);
+    stream->next_asking = NULL;
+    *session->asking_tail = stream;
+    session->asking_tail = &stream->next_asking;
+    sluice_stream_session_wake_locked(session);
+}
+
+void sluice_stream_ask_locked(sluice_stream *stream, unsigned what)
+{
+    atomic_store(&stream->asks, what);
+    stand_in_row(stream);
+}
+
 void sluice_stream_ask(sluice_stream *stream, unsigned what)
 {
     sluice_stream_session *session = stream->session;
     if (atomic_fetch_or(&stream->asks, what) != 0)
         return; /* it stands in the row already */
     pthread_mutex_lock(&session->lock);
-    if (session->wake) {
-        sluice_stream_use(stream);
-        stream->next_asking = NULL;
-        *session->asking_tail = stream;
-        session->asking_tail = &stream->next_asking;
-        sluice_stream_session_wake_locked(session);
-    } else {
+    if (session->wake)
+        stand_in_row(stream);
+    else
         atomic_store(&stream->asks, 0); /* there is nobody to ask any more */
-    }
     pthread_mutex_unlock(&session->lock);
 }
 

@@ -203,6 +203,8 @@ void sluice_stream_use(sluice_stream *stream);
 void sluice_stream_leave(sluice_stream *stream);
 /* Leaves word for the mux.  Any thread. */
 void sluice_stream_ask(sluice_stream *stream, unsigned what);
+/* The same with the session's lock held, of a stream that has asked nothing yet. */
+void sluice_stream_ask_locked(sluice_stream *stream, unsigned what);
 /* With the lock held: who waits, or polls, sees what has become of it. */
 void sluice_stream_signal(sluice_stream *stream);
 /* With the lock held: the error of a direction that stays, unless there is one.  Whoever watches is told in any case. */

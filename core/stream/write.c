@@ -243,7 +243,7 @@ int sluice_stream_flush(sluice_stream *stream)
     pthread_mutex_lock(&stream->lock);
     uint64_t upto = stream->out.written;
     sluice_time until = sluice_patience_until(stream->write_ns);
-    int status = !stream->writes ? fail(stream, SLUICE_EINVAL, "it is for reading only") : SLUICE_OK;
+    int status = !stream->writes ? fail(stream, SLUICE_EINVAL, "it is for reading only") : check_usable(stream);
     bool asks = status == SLUICE_OK && upto > stream->flush_upto;
     if (asks)
         stream->flush_upto = upto;

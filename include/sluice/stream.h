@@ -116,7 +116,7 @@ SLUICE_API int sluice_stream_session_fd(sluice_stream_session *session, sluice_e
 
 typedef struct sluice_stream_order {
     uint32_t size;
-    const char *name; /* NULL: "" */
+    const char *name; /* NULL: that of the session's address (sluice://host/NAME), or "" */
     sluice_stream_mode mode;
     uint64_t announced_bytes; /* that this side will write, told to the peer; 0: not known.  finish fails if it was not so */
     sluice_duration gather_ns; /* see sluice_stream_gather */
