@@ -121,6 +121,14 @@ const sluice_help sluice_help_recv = {
     .listening = &recv_listening,
 };
 
+const sluice_help sluice_help_streams = {
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .config = true,
+    .keys = STREAM_KEYS,
+    .own = stream_own,
+    .own_count = SLUICE_COUNT(stream_own),
+};
+
 /* Which heading an option of a table stands under; options of no group come under the last heading. */
 static const struct {
     const char *heading, *keys; /* keys: with a blank around each */
