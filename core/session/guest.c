@@ -394,7 +394,7 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
 static sluice_limits limits_of(const sluice_guest *guest, const sluice_hello_message *hello)
 {
     sluice_limits limits = {.weight = 1};
-    if (hello->push)
+    if (hello->push && !guest->streams.make) /* it sends nothing */
         return limits;
     limits.target_bps = hello->target_bps;
     limits.minimum_bps = hello->minimum_bps;
