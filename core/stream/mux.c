@@ -72,6 +72,17 @@ static void remove_stream(sluice_mux *mux, sluice_stream *stream)
     sluice_stream_leave(stream);
 }
 
+/* As of the last look; before the first packets have come back it is worth a look at any time. */
+sluice_duration mux_rtt(sluice_mux *mux)
+{
+    sluice_transport_statistics own = {.size = sizeof own};
+    if (mux->srtt_ns == 0) {
+        mux->setup.carrier.ops->statistics(mux->setup.carrier.state, mux_now(mux), &own);
+        mux->srtt_ns = own.srtt_ns;
+    }
+    return mux->srtt_ns;
+}
+
 void mux_touch(sluice_mux *mux, sluice_stream *stream)
 {
     if (stream->touched)

@@ -179,7 +179,7 @@ static void give_credit(sluice_mux *mux, sluice_stream *stream)
     if (freed == 0 || stream->in_over)
         return;
     stream->accounted = released;
-    uint64_t grant = sluice_budget_freed(&mux->in_budget, &stream->in_share, freed, mux_now(mux), mux->srtt_ns);
+    uint64_t grant = sluice_budget_freed(&mux->in_budget, &stream->in_share, freed, mux_now(mux), mux_rtt(mux));
     stream->held_back += freed;
     uint64_t consumed = grant < stream->held_back ? grant : stream->held_back;
     stream->held_back -= consumed;

@@ -179,7 +179,7 @@ static void release(sluice_mux *mux, sluice_stream *stream, uint64_t freed)
     if (freed == 0)
         return;
     sluice_fifo_release(&stream->out, stream->floor.at);
-    (void)sluice_budget_freed(&mux->out_budget, &stream->out_share, freed, mux_now(mux), mux->srtt_ns);
+    (void)sluice_budget_freed(&mux->out_budget, &stream->out_share, freed, mux_now(mux), mux_rtt(mux));
     atomic_store(&stream->room_most, stream->out_share.bytes);
     mux_touch(mux, stream);
 }

@@ -54,6 +54,7 @@ static inline bool mux_paused(const sluice_mux *mux)
 {
     return mux->own_pause || mux->peer_pause;
 }
+sluice_duration mux_rtt(sluice_mux *mux);
 static inline sluice_time mux_now(const sluice_mux *mux)
 {
     return mux->setup.now(mux->setup.now_user);
