@@ -862,6 +862,7 @@ static int early_new(sluice_mux *mux, uint64_t id)
     int status = sluice_stream_new(mux->session, id, "", 0, SLUICE_CHECKSUM_NONE, 0, &stream);
     if (status != SLUICE_OK)
         return status;
+    stream->open_in = true;
     if (!mux_add(mux, stream))
         status = SLUICE_ELIMIT;
     sluice_stream_leave(stream);
@@ -879,8 +880,10 @@ static int opened(void *cargo, sluice_object_id id, unsigned flags)
     if (id < MUX_FIRST_OBJECT || !(flags & SLUICE_OBJECT_ORDERED))
         return SLUICE_EPROTOCOL;
     sluice_stream *known = mux_find(mux, stream);
-    if (known)
-        return known->reads && !known->in_over ? SLUICE_OK : SLUICE_ECANCELLED;
+    if (known) {
+        known->open_in = known->reads && !known->in_over;
+        return known->open_in ? SLUICE_OK : SLUICE_ECANCELLED;
+    }
     return mux->session->client || stream < mux->next_id ? SLUICE_ECANCELLED : early_new(mux, stream);
 }
 
