@@ -75,7 +75,7 @@ typedef struct sim_streams {
     bool prompt;       /* small writes, far apart, read at once: each is checked for how long it took */
     sim_random random; /* of the programs */
     sluice_time limit;
-    uint64_t flushes, verified, skips, elimits, live_bytes, live_late; /* what happened, for the record */
+    uint64_t flushes, verified, skips, elimits, live_writes, live_late; /* what happened, for the record */
     sluice_duration latency_most;
 } sim_streams;
 

@@ -45,7 +45,7 @@ int main(int argc, char **argv)
         verified += all->verified;
         skips += all->skips;
         elimits += all->elimits;
-        live += all->live_bytes;
+        live += all->live_writes;
         late += all->live_late;
         if (seed % TWICE_EVERY == 0 && run(all, seed, false, &failures) != trace) {
             failures++;
@@ -56,6 +56,10 @@ int main(int argc, char **argv)
            " verified, %" PRIu64 " gaps, %" PRIu64 " waits for memory, %" PRIu64 " live writes of which %" PRIu64
            " late, %u failures\n",
            count, first, sim_streams_families(), events, flushes, verified, skips, elimits, live, late, failures);
+    if (count >= 1000 && late * 50 > live) {
+        failures++;
+        printf("FAIL: more than one live write in fifty is late\n");
+    }
     free(all);
     return failures ? 1 : 0;
 }
