@@ -26,12 +26,14 @@ static uint64_t pool(const sluice_budget *budget)
     return budget->limit - budget->limit / FIRST_PART;
 }
 
-bool sluice_budget_enter(sluice_budget *budget, sluice_share *share, sluice_time now)
+bool sluice_budget_enter(sluice_budget *budget, sluice_share *share, sluice_time now, bool beyond)
 {
-    if (budget->shares >= sluice_budget_most(budget))
+    bool from_pool = budget->shares >= sluice_budget_most(budget);
+    if (from_pool && (!beyond || pool(budget) - budget->pooled < budget->first))
         return false;
     budget->shares++;
-    *share = (sluice_share){.bytes = budget->first, .grown = now, .last = now};
+    budget->pooled += from_pool ? budget->first : 0;
+    *share = (sluice_share){.bytes = budget->first, .grown = now, .last = now, .from_pool = from_pool};
     return true;
 }
 
@@ -62,6 +64,7 @@ void sluice_budget_leave(sluice_budget *budget, sluice_share *share)
     assert(budget->shares > 0);
     set_busy(budget, share, false);
     resize(budget, share, 0);
+    budget->pooled -= share->from_pool ? budget->first : 0;
     budget->shares--;
 }
 

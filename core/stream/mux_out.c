@@ -232,7 +232,7 @@ static sluice_time live_due(sluice_mux *mux, sluice_stream *stream, sluice_time 
 sluice_time mux_out_due(sluice_mux *mux, sluice_stream *stream, sluice_time now)
 {
     sluice_time when = SLUICE_NEVER;
-    if (stream->out_over)
+    if (stream->out_over || !stream->open_out)
         return when;
     if (now >= stream->gather_due)
         offer(mux, stream, true);

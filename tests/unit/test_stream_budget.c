@@ -30,7 +30,7 @@ static void house_init(house *all)
 
 static void enter(house *all, size_t i)
 {
-    CU_ASSERT_FATAL(sluice_budget_enter(&all->budget, &all->shares[i], all->now));
+    CU_ASSERT_FATAL(sluice_budget_enter(&all->budget, &all->shares[i], all->now, false));
     all->inside[i] = true;
     all->held[i] = 0;
 }
@@ -119,9 +119,32 @@ static void as_many_as_there_is_room_for(void)
     CU_ASSERT_EQUAL(sluice_budget_most(&all.budget), STREAMS);
     for (size_t i = 0; i < STREAMS; i++)
         enter(&all, i);
-    CU_ASSERT_FALSE(sluice_budget_enter(&all.budget, &more, all.now));
+    CU_ASSERT_FALSE(sluice_budget_enter(&all.budget, &more, all.now, false));
     sluice_budget_leave(&all.budget, &all.shares[7]);
-    CU_ASSERT(sluice_budget_enter(&all.budget, &all.shares[7], all.now));
+    CU_ASSERT(sluice_budget_enter(&all.budget, &all.shares[7], all.now, false));
+    CU_ASSERT(holds(&all));
+}
+
+/* The pool gives first shares as well, to those who may ask for them, while it has some; and gets them back. */
+static void beyond_the_first_shares(void)
+{
+    enum { BEYOND = POOL / FIRST };
+    house all;
+    static sluice_share more[BEYOND + 1];
+    house_init(&all);
+    for (size_t i = 0; i < STREAMS; i++)
+        enter(&all, i);
+    for (size_t i = 0; i < BEYOND; i++)
+        CU_ASSERT(sluice_budget_enter(&all.budget, &more[i], all.now, true));
+    CU_ASSERT_FALSE(sluice_budget_enter(&all.budget, &more[BEYOND], all.now, true));
+    CU_ASSERT_EQUAL(all.budget.pooled, POOL);
+    /* Nothing is left to grow by. */
+    all.held[0] = FIRST;
+    CU_ASSERT(give(&all, 0, FIRST));
+    CU_ASSERT_EQUAL(all.shares[0].bytes, FIRST);
+    for (size_t i = 0; i < BEYOND; i++)
+        sluice_budget_leave(&all.budget, &more[i]);
+    CU_ASSERT_EQUAL(all.budget.pooled, 0);
     CU_ASSERT(holds(&all));
 }
 
@@ -209,6 +232,7 @@ int main(void)
     static const CU_TestInfo tests[] = {
         {"histories", histories},
         {"as many as there is room for", as_many_as_there_is_room_for},
+        {"beyond the first shares", beyond_the_first_shares},
         {"one alone", one_alone},
         {"one that does not hurry", one_that_does_not_hurry},
         {"even shares", even_shares},
