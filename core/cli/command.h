@@ -8,6 +8,8 @@
 
 int sluice_command_copy(int argc, char **argv);
 int sluice_command_serve(int argc, char **argv);
+int sluice_command_send(int argc, char **argv);
+int sluice_command_recv(int argc, char **argv);
 int sluice_command_run(int argc, char **argv);
 int sluice_command_doctor(int argc, char **argv);
 int sluice_command_check(int argc, char **argv);

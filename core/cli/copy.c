@@ -40,6 +40,6 @@ static int check_operands(sluice_line *line, sluice_error *error)
 int sluice_command_copy(int argc, char **argv)
 {
     static const sluice_undertaking undertaking = {
-        .table = SLUICE_SETTINGS_TRANSFER, .help = &sluice_help_copy, .check = check_operands, .run = copy};
+        .help = &sluice_help_copy, .check = check_operands, .run = copy};
     return sluice_undertaking_run(&undertaking, argc, argv);
 }

@@ -208,6 +208,6 @@ static int check_line(sluice_line *line, sluice_error *error)
 int sluice_command_doctor(int argc, char **argv)
 {
     static const sluice_undertaking undertaking = {
-        .table = SLUICE_SETTINGS_TRANSFER, .help = &sluice_help_doctor, .check = check_line, .run = run};
+        .help = &sluice_help_doctor, .check = check_line, .run = run};
     return sluice_undertaking_run(&undertaking, argc, argv);
 }

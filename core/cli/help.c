@@ -24,6 +24,7 @@ const sluice_help sluice_help_copy = {
                 "  sluice copy 'command:pg_dump db' user@archive.example:in/db.sql\n",
     .table = SLUICE_SETTINGS_TRANSFER,
     .config = true,
+    .without = " deadline gather ",
 };
 
 const sluice_help sluice_help_run = {
@@ -37,7 +38,7 @@ const sluice_help sluice_help_run = {
 const sluice_help sluice_help_serve = {
     .usage = "serve --root DIR [OPTION...]",
     .summary = "Lets clients copy files to and from a directory, in the foreground. Who has the ticket file is let in; "
-               "it is made if it is not there. SIGTERM: no new sessions, and the end when those that run are done. "
+               "it is made if it is not there. Streams of the configuration ([stream NAME]) are served beside files, or alone. SIGTERM: no new sessions, and the end when those that run are done. "
                "SIGHUP: options and configuration file are read again.",
     .examples = "  sluice serve --root /srv/sluice --read-only\n",
     .table = SLUICE_SETTINGS_SERVE,
@@ -60,12 +61,82 @@ const sluice_help sluice_help_doctor = {
             "verbose ",
 };
 
+/* What send and recv have of their own: each takes two neighbours of these. */
+static const sluice_option stream_own[] = {
+    {.name = "source", .type = SLUICE_OPTION_STRING_TYPE, .def = "-",
+     .help = "What is sent in place of standard input: KIND:ARGUMENT of a source plugin, such as command:'pg_dump db', or a "
+             "path."},
+    {.name = "name", .type = SLUICE_OPTION_STRING_TYPE,
+     .help = "Which stream is meant. By default the NAME in the address; a server without it goes by any name."},
+    {.name = "sink", .type = SLUICE_OPTION_STRING_TYPE, .def = "-",
+     .help = "Where goes what is received in place of standard output: KIND:ARGUMENT of a sink plugin, such as "
+             "command:'psql db', or a path."},
+};
+
+#define STREAM_KEYS                                                                                                      \
+    " checksum ticket-file pin rate min-rate policy congestion transport cipher crypto timeout memory deadline gather "  \
+    "report json progress quiet verbose "
+#define LISTENING_KEYS                                                                                                   \
+    " listen ticket-file default-ticket once max-sessions max-handshakes max-handshakes-per-host max-rate congestion "   \
+    "transport cipher crypto timeout memory gather report json quiet verbose "
+
+static const sluice_help send_listening = {
+    .table = SLUICE_SETTINGS_SERVE, .config = true, .keys = LISTENING_KEYS, .own = &stream_own[0], .own_count = 2};
+
+const sluice_help sluice_help_send = {
+    .usage = "send [OPTION...] ADDRESS\n       sluice send --listen ADDRESS:PORT [OPTION...]",
+    .summary = "Sends standard input, as a stream, to another machine, where `sluice recv --listen`, or a server with a stream "
+               "of that name, takes it: ADDRESS is sluice://HOST[:PORT][/NAME] or HOST[:PORT]. With --listen it is the "
+               "server: it gives its standard input to the one client that asks, or what --source says to each. Bytes "
+               "arrive in order while they are written; the exit status is 0 when the other side has them all and the "
+               "digests agree.",
+    .examples = "  tar c dir | sluice send --ticket-file t archive.example\n"
+                "  sluice send --ticket-file t --source 'command:pg_dump db' sluice://archive.example/db\n"
+                "  sluice send --listen [::]:33001 --source 'command:pg_dump db'\n",
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .config = true,
+    .keys = STREAM_KEYS,
+    .own = &stream_own[0],
+    .own_count = 2,
+    .listening = &send_listening,
+};
+
+static const sluice_help recv_listening = {
+    .table = SLUICE_SETTINGS_SERVE, .config = true, .keys = LISTENING_KEYS, .own = &stream_own[1], .own_count = 2};
+
+const sluice_help sluice_help_recv = {
+    .usage = "recv [OPTION...] ADDRESS\n       sluice recv --listen ADDRESS:PORT [OPTION...]",
+    .summary = "Receives a stream of another machine, where `sluice send --listen`, or a server with a stream of that name, "
+               "gives it, and writes it to standard output: ADDRESS is sluice://HOST[:PORT][/NAME] or HOST[:PORT]. With "
+               "--listen it is the server: it takes what the one client sends to its standard output, or what each sends "
+               "to where --sink says. The exit status is 0 when all has come and the digests agree.",
+    .examples = "  sluice recv --ticket-file t archive.example | tar x\n"
+                "  sluice recv --ticket-file t --sink 'command:psql db' sluice://archive.example/db\n"
+                "  sluice recv --listen [::]:33001 >arrived\n",
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .config = true,
+    .keys = STREAM_KEYS,
+    .own = &stream_own[1],
+    .own_count = 2,
+    .listening = &recv_listening,
+};
+
+const sluice_help sluice_help_streams = {
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .config = true,
+    .keys = STREAM_KEYS,
+    .own = stream_own,
+    .own_count = SLUICE_COUNT(stream_own),
+};
+
 /* Which heading an option of a table stands under; options of no group come under the last heading. */
 static const struct {
     const char *heading, *keys; /* keys: with a blank around each */
 } groups[] = {
     {"What is copied", " file-list pair-list null exclude include symlinks "},
-    {"How files are written", " overwrite resume preserve checksum sync mkdir "},
+    {"How files are written", " overwrite resume preserve sync mkdir "},
+    {"Streams", " name source sink deadline gather "},
+    {"Verification", " checksum "},
     {"Admission",
      " listen stdio root read-only write-only ticket-file default-ticket pin once max-sessions max-handshakes "
      "max-handshakes-per-host "},
@@ -90,6 +161,7 @@ static const sluice_help_row own_rows[] = {
 static const struct {
     const char *key, *argument;
 } arguments[] = {
+    {"source", "PLACE"},    {"sink", "PLACE"},       {"name", "STREAM"},
     {"exclude", "PATTERN"}, {"include", "PATTERN"},  {"preserve", "LIST"},       {"report", "LIST"},
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
@@ -147,7 +219,28 @@ bool sluice_help_takes(const sluice_help *help, const char *key)
 {
     char wanted[SLUICE_LINE_KEY + 2];
     snprintf(wanted, sizeof wanted, " %s ", key);
-    return help->keys == NULL || strstr(help->keys, wanted) != NULL;
+    for (size_t i = 0; i < help->own_count; i++)
+        if (strcmp(help->own[i].name, key) == 0)
+            return true;
+    if (help->keys == NULL)
+        return help->without == NULL || strstr(help->without, wanted) == NULL;
+    return strstr(help->keys, wanted) != NULL;
+}
+
+static void tell(const sluice_help *help, size_t group, const sluice_option *options, size_t count,
+                 void (*each)(void *user, const sluice_help_row *row), void *user)
+{
+    for (size_t i = 0; i < count; i++) {
+        char key[SLUICE_LINE_KEY];
+        sluice_line_key(&options[i], key);
+        if (group_of(key) == group && sluice_help_takes(help, key))
+            each(user, &(sluice_help_row){.group = groups[group].heading,
+                                          .letter = letter_of(key),
+                                          .name = key,
+                                          .argument = argument_of(&options[i], key),
+                                          .help = options[i].help,
+                                          .option = &options[i]});
+    }
 }
 
 void sluice_help_each(const sluice_help *help, void (*each)(void *user, const sluice_help_row *row), void *user)
@@ -159,17 +252,8 @@ void sluice_help_each(const sluice_help *help, void (*each)(void *user, const sl
             each(user, &(sluice_help_row){.group = groups[0].heading,
                                           .letter = 'r',
                                           .help = "Accepted and without effect: directories are always copied whole."});
-        for (size_t i = 0; i < count; i++) {
-            char key[SLUICE_LINE_KEY];
-            sluice_line_key(&options[i], key);
-            if (group_of(key) == group && sluice_help_takes(help, key))
-                each(user, &(sluice_help_row){.group = groups[group].heading,
-                                              .letter = letter_of(key),
-                                              .name = key,
-                                              .argument = argument_of(&options[i], key),
-                                              .help = options[i].help,
-                                              .option = &options[i]});
-        }
+        tell(help, group, help->own, help->own_count, each, user);
+        tell(help, group, options, count, each, user);
     }
     for (size_t i = 0; i < SLUICE_COUNT(own_rows); i++)
         if (help->config || strcmp(own_rows[i].name, "config") != 0)
@@ -250,6 +334,11 @@ int sluice_help_print(const sluice_help *help)
     print_wrapped(help->summary, 0, 0);
     printf("\n%s", help->examples);
     sluice_help_each(help, print_row, &heading);
+    if (help->listening != NULL) {
+        printf("\nWith --listen ADDRESS:PORT, in place of those:\n");
+        heading = NULL;
+        sluice_help_each(help->listening, print_row, &heading);
+    }
     printf("\nA bool is switched off by --no-NAME. Rates are bits per second: 250m, 1.5 Gbit/s.\n");
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : sluice_status_exit(SLUICE_EIO);
 }

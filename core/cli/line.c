@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/line.h"
 
+#include "cli/help.h"
 #include "cli/screen.h"
 
 #include <stdio.h>
@@ -23,10 +24,8 @@ void sluice_line_key(const sluice_option *option, char out[SLUICE_LINE_KEY])
     out[n] = '\0';
 }
 
-static const sluice_option *find(sluice_settings_table table, const char *key, size_t bytes)
+static const sluice_option *find_among(const sluice_option *options, size_t count, const char *key, size_t bytes)
 {
-    size_t count;
-    const sluice_option *options = sluice_settings_options(table, &count);
     for (size_t i = 0; i < count; i++) {
         char name[SLUICE_LINE_KEY];
         sluice_line_key(&options[i], name);
@@ -34,6 +33,20 @@ static const sluice_option *find(sluice_settings_table table, const char *key, s
             return &options[i];
     }
     return NULL;
+}
+
+/* Among those that the subcommand takes. */
+static const sluice_option *find(const sluice_help *grammar, const char *key, size_t bytes)
+{
+    size_t count;
+    char name[SLUICE_LINE_KEY];
+    const sluice_option *options = sluice_settings_options(grammar->table, &count);
+    const sluice_option *option = find_among(grammar->own, grammar->own_count, key, bytes);
+    if (option == NULL)
+        option = find_among(options, count, key, bytes);
+    if (option != NULL)
+        sluice_line_key(option, name);
+    return option != NULL && sluice_help_takes(grammar, name) ? option : NULL;
 }
 
 /* ---- the nearest name ---- */
@@ -69,16 +82,29 @@ static void try_nearest(const char *name, size_t bytes, const char *candidate, c
     }
 }
 
+static void try_options(const sluice_help *grammar, const sluice_option *options, size_t count, const char *name,
+                        size_t bytes, char *best, unsigned *least)
+{
+    for (size_t i = 0; i < count; i++) {
+        char key[SLUICE_LINE_KEY];
+        sluice_line_key(&options[i], key);
+        if (sluice_help_takes(grammar, key))
+            try_nearest(name, bytes, key, best, least);
+    }
+}
+
 static int unknown_option(const sluice_line *line, const char *name, size_t bytes, sluice_error *error)
 {
-    char best[SLUICE_LINE_KEY] = "", key[SLUICE_LINE_KEY];
+    char best[SLUICE_LINE_KEY] = "";
     unsigned least = bytes > 9 ? 4 : (unsigned)bytes / 3 + 1; /* nearer than that */
+    const sluice_help *grammar = line->grammar;
     size_t count;
-    const sluice_option *options = sluice_settings_options(line->table, &count);
-    for (size_t i = 0; i < count; i++) {
-        sluice_line_key(&options[i], key);
-        try_nearest(name, bytes, key, best, &least);
-    }
+    const sluice_option *options = sluice_settings_options(grammar->table, &count);
+    if (grammar->listening != NULL && find(grammar->listening, name, bytes) != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "--%.*s: is of a server: it goes with --listen ADDRESS:PORT", (int)bytes,
+                           name);
+    try_options(grammar, options, count, name, bytes, best, &least);
+    try_options(grammar, grammar->own, grammar->own_count, name, bytes, best, &least);
     for (size_t i = 0; i < SLUICE_COUNT(own_names); i++)
         try_nearest(name, bytes, own_names[i], best, &least);
     if (best[0] != '\0')
@@ -142,9 +168,9 @@ static int parse_long(sluice_line *line, int argc, char **argv, int *at, sluice_
     int status;
     if (parse_own(line, argc, argv, at, bytes, &status, error))
         return status;
-    const sluice_option *option = find(line->table, name, bytes);
+    const sluice_option *option = find(line->grammar, name, bytes);
     if (option == NULL && bytes > 3 && memcmp(name, "no-", 3) == 0) {
-        option = find(line->table, name + 3, bytes - 3);
+        option = find(line->grammar, name + 3, bytes - 3);
         if (option != NULL && option->type == SLUICE_OPTION_BOOL_TYPE) {
             if (name[bytes] == '=')
                 return sluice_fail(error, SLUICE_EUSAGE, "--%s: takes no value", name);
@@ -177,8 +203,9 @@ static int parse_short(sluice_line *line, const char *letters, sluice_error *err
             i++;
         bool known = i < SLUICE_COUNT(short_options);
         const char *key = known ? short_options[i].key : NULL;
-        const sluice_option *option = key != NULL ? find(line->table, key, strlen(key)) : NULL;
-        if (!known || (key != NULL && option == NULL))
+        const sluice_option *option = key != NULL ? find(line->grammar, key, strlen(key)) : NULL;
+        bool idle = key == NULL && line->grammar->keys == NULL; /* -r goes with files */
+        if (!known || (option == NULL && !idle))
             return sluice_fail(error, SLUICE_EUSAGE, "-%c: unknown option; see `sluice %s --help`", *letters,
                                line->command);
         if (option != NULL)
@@ -206,13 +233,13 @@ static int parse_all(sluice_line *line, int argc, char **argv, sluice_error *err
     return SLUICE_OK;
 }
 
-int sluice_line_parse(sluice_line *line, sluice_settings_table table, int argc, char **argv, sluice_error *error)
+int sluice_line_parse(sluice_line *line, const sluice_help *help, int argc, char **argv, sluice_error *error)
 {
     /* A short option is one letter of an argument, so letters bound the number of options. */
     size_t arguments = (size_t)argc + 1, letters = arguments;
     for (int i = 1; i < argc; i++)
         letters += strlen(argv[i]);
-    *line = (sluice_line){.command = argv[0], .table = table};
+    *line = (sluice_line){.command = argv[0], .grammar = help, .table = help->table};
     line->operands = calloc(arguments, sizeof *line->operands);
     line->sets = calloc(arguments, sizeof *line->sets);
     line->plugin_dirs = calloc(arguments, sizeof *line->plugin_dirs);
@@ -307,6 +334,12 @@ static int set_option(sluice_settings *settings, const sluice_line_option *given
     return SLUICE_OK;
 }
 
+/* What no settings know. */
+static bool is_own(const sluice_help *grammar, const sluice_option *option)
+{
+    return option >= grammar->own && option < grammar->own + grammar->own_count;
+}
+
 static bool says(const sluice_settings *settings, const char *key, const char *value)
 {
     const char *text = sluice_settings_get(settings, key);
@@ -349,7 +382,8 @@ int sluice_line_settings(const sluice_line *line, sluice *library, const char *s
     if (status != SLUICE_OK)
         return status;
     for (size_t i = 0; i < line->option_count && status == SLUICE_OK; i++)
-        status = set_option(settings, &line->options[i], error);
+        if (!is_own(line->grammar, line->options[i].option))
+            status = set_option(settings, &line->options[i], error);
     if (status == SLUICE_OK && line->table == SLUICE_SETTINGS_TRANSFER)
         status = settle_progress(settings, error);
     if (status != SLUICE_OK) {

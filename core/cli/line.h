@@ -5,7 +5,7 @@
  *     --name VALUE, --name=VALUE; a bool: --name, --no-name, --name=yes
  *     -r -q -v -0 -h, which may stand together; "--" ends options; options and operands may be mixed
  *
- * The runner's own options, which are in no table: --config F, --set KIND.NAME.KEY=VALUE, --plugin-dir D, --help.
+ * The runner's own options, which are in no table of settings: --config F, --set KIND.NAME.KEY=VALUE, --plugin-dir D, --help.
  */
 #ifndef SLUICE_CLI_LINE_H
 #define SLUICE_CLI_LINE_H
@@ -15,13 +15,14 @@
 #define SLUICE_LINE_KEY 64 /* room for an option's key and its NUL */
 
 typedef struct sluice_line_option {
-    const sluice_option *option; /* in the table */
+    const sluice_option *option; /* in the table, or of the subcommand's own */
     const char *value;
 } sluice_line_option;
 
 /* Pointers go into argv. */
 typedef struct sluice_line {
     const char *command;
+    const struct sluice_help *grammar; /* what options there are */
     sluice_settings_table table;
     bool help;
     const char *config; /* NULL: none */
@@ -31,8 +32,11 @@ typedef struct sluice_line {
     size_t option_count;
 } sluice_line;
 
-/* Fills a line.  EUSAGE with the nearest valid name for an option that is unknown; ENOMEM.  To be ended by fini. */
-int sluice_line_parse(sluice_line *line, sluice_settings_table table, int argc, char **argv, sluice_error *error);
+struct sluice_help;
+
+/* Fills a line by what the subcommand takes.  EUSAGE with the nearest valid name for an option that is unknown; ENOMEM.  To
+ * be ended by fini. */
+int sluice_line_parse(sluice_line *line, const struct sluice_help *help, int argc, char **argv, sluice_error *error);
 void sluice_line_fini(sluice_line *line);
 
 /* The last value given for a key, "yes" or "no" of a bool; NULL: not given. */

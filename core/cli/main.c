@@ -17,6 +17,8 @@ typedef struct command_row {
 static const command_row commands[] = {
     {"copy", "copy files to or from a server", sluice_command_copy},
     {"serve", "let clients copy to and from a directory here", sluice_command_serve},
+    {"send", "send standard input to another machine", sluice_command_send},
+    {"recv", "receive a stream into standard output", sluice_command_recv},
     {"run", "run the sessions that an INI file describes", sluice_command_run},
     {"doctor", "tell what will hurt a transfer, before there is one", sluice_command_doctor},
     {"check", "validate an INI file and print the effective settings", sluice_command_check},
@@ -26,7 +28,7 @@ static const command_row commands[] = {
 static int print_help(void)
 {
     puts("Usage: sluice COMMAND [ARGUMENT...]\n\n"
-         "Moves files over encrypted, rate-controlled UDP.\n");
+         "Moves files and byte streams over encrypted, rate-controlled UDP.\n");
     for (size_t i = 0; i < SLUICE_COUNT(commands); i++)
         printf("  %-9s %s\n", commands[i].name, commands[i].summary);
     puts("\nsluice COMMAND --help tells more. sluice --version prints the version.");

@@ -4,8 +4,8 @@
  *
  * A line of the frame that begins with '@' is replaced, all others pass as they are:
  *
- *     @options copy         the options of a subcommand that has an option table
- *     @keys transfer        the keys of that section of the INI file; serve, ticket
+ *     @options copy         the options of a subcommand that has an option table; streams: send and recv
+ *     @keys transfer        the keys of that section of the INI file; serve, ticket, stream
  *     @plugin congestion fair
  */
 #include "cli/help.h"
@@ -99,10 +99,11 @@ static void put_row(void *user, const sluice_help_row *row)
 
 static int put_options(const char *command)
 {
-    const sluice_help *help = strcmp(command, "copy") == 0     ? &sluice_help_copy
-                              : strcmp(command, "serve") == 0  ? &sluice_help_serve
-                              : strcmp(command, "doctor") == 0 ? &sluice_help_doctor
-                                                               : NULL;
+    const sluice_help *help = strcmp(command, "copy") == 0      ? &sluice_help_copy
+                              : strcmp(command, "serve") == 0   ? &sluice_help_serve
+                              : strcmp(command, "doctor") == 0  ? &sluice_help_doctor
+                              : strcmp(command, "streams") == 0 ? &sluice_help_streams
+                                                                : NULL;
     const char *heading = NULL;
     if (help == NULL)
         return SLUICE_EUSAGE;
@@ -136,6 +137,8 @@ static int put_section(const char *section)
         options = sluice_settings_options(SLUICE_SETTINGS_TRANSFER, &count);
     else if (strcmp(section, "serve") == 0)
         options = sluice_settings_options(SLUICE_SETTINGS_SERVE, &count);
+    else if (strcmp(section, "stream") == 0)
+        options = sluice_settings_options(SLUICE_SETTINGS_STREAM, &count);
     else if (strcmp(section, "ticket") == 0)
         options = sluice_settings_options(SLUICE_SETTINGS_TICKET, &count);
     else

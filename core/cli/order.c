@@ -12,10 +12,10 @@ static void interrupted(void *user, int signal, unsigned count)
     sluice_orders *orders = user;
     (void)signal;
     if (count == 1)
-        sluice_screen_say("interrupted: ending, what is there is kept for a resume; once more ends at once");
+        sluice_screen_say("interrupted: ending%s; once more ends at once", orders->comfort);
     pthread_mutex_lock(&orders->lock);
     if (orders->current != NULL)
-        sluice_transfer_cancel(orders->current);
+        orders->cancel(orders->current);
     pthread_mutex_unlock(&orders->lock);
     if (count > 1)
         _exit(sluice_status_exit(SLUICE_EINTERRUPTED));
@@ -23,7 +23,7 @@ static void interrupted(void *user, int signal, unsigned count)
 
 int sluice_orders_begin(sluice_orders *orders, sluice *library, sluice_error *error)
 {
-    *orders = (sluice_orders){.library = library};
+    *orders = (sluice_orders){.library = library, .comfort = ""};
     pthread_mutex_init(&orders->lock, NULL);
     return sluice_interrupt_begin(&orders->interrupt, SLUICE_HANGUP_ENDS, interrupted, orders, error);
 }
@@ -40,16 +40,22 @@ bool sluice_orders_interrupted(const sluice_orders *orders)
 }
 
 /* A signal that came before there was anything to cancel counts too. */
-static void set_current(sluice_orders *orders, sluice_transfer *transfer)
+void sluice_orders_current(sluice_orders *orders, void *current, void (*cancel)(void *current), const char *comfort)
 {
     pthread_mutex_lock(&orders->lock);
-    orders->current = transfer;
-    if (transfer != NULL && sluice_orders_interrupted(orders))
-        sluice_transfer_cancel(transfer);
+    orders->current = current;
+    orders->cancel = cancel;
+    orders->comfort = comfort;
+    if (current != NULL && sluice_orders_interrupted(orders))
+        cancel(current);
     pthread_mutex_unlock(&orders->lock);
 }
 
-/* What a report plugin would have said, were there one that does. */
+static void cancel_transfer(void *transfer)
+{
+    sluice_transfer_cancel(transfer);
+}
+
 static void say_warning(void *user, const sluice_event *event)
 {
     (void)user;
@@ -74,11 +80,14 @@ static bool somebody_says_warnings(const sluice_settings *settings)
     return false;
 }
 
-/* The data goes to standard output, or a command that writes there gets it. */
-static bool takes_output(const char *destination)
+bool sluice_order_takes_output(const char *place)
 {
-    return destination != NULL && (strcmp(destination, "-") == 0 || strcmp(destination, "stdio:") == 0 ||
-                                   strncmp(destination, "command:", 8) == 0);
+    return place != NULL && (strcmp(place, "-") == 0 || strcmp(place, "stdio:") == 0 || strncmp(place, "command:", 8) == 0);
+}
+
+sluice_order_event *sluice_order_warnings(const sluice_settings *settings)
+{
+    return somebody_says_warnings(settings) ? NULL : say_warning;
 }
 
 int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, const char *name,
@@ -93,16 +102,16 @@ int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, con
         .source_count = source_count,
         .destination = destination,
         .name = name,
-        .event = somebody_says_warnings(settings) ? NULL : say_warning,
-        .report = sluice_screen_spec(takes_output(destination), sluice_settings_get(settings, "progress"),
+        .event = sluice_order_warnings(settings),
+        .report = sluice_screen_spec(sluice_order_takes_output(destination), sluice_settings_get(settings, "progress"),
                                      sluice_screen_is_on(settings, "quiet"), sluice_screen_is_on(settings, "verbose")),
     };
     int status = sluice_transfer_start(orders->library, &order, &transfer, &error);
     if (status != SLUICE_OK)
         return sluice_screen_fail(name, status, &error);
-    set_current(orders, transfer);
+    sluice_orders_current(orders, transfer, cancel_transfer, ", what is there is kept for a resume");
     status = sluice_transfer_wait(transfer, NULL, &error);
-    set_current(orders, NULL);
+    sluice_orders_current(orders, NULL, NULL, "");
     sluice_transfer_free(transfer);
     if (status == SLUICE_OK)
         return 0;

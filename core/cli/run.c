@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice run: the sessions that an INI file describes, one after the other. */
 #include "cli/command.h"
+#include "cli/haul.h"
 #include "cli/help.h"
 #include "cli/line.h"
 #include "cli/order.h"
@@ -49,6 +50,27 @@ static int run_settings(sluice_orders *orders, const sluice_settings *settings, 
     return exit_status;
 }
 
+/* With `stream` it is one: what is remote says which way it goes. */
+static int run_stream(sluice_orders *orders, const sluice_settings *settings, const char *name, const char *stream)
+{
+    const char *source = sluice_settings_get(settings, "source");
+    const char *destination = sluice_settings_get(settings, "destination");
+    bool push = destination != NULL && strncmp(destination, "sluice://", 9) == 0;
+    bool pull = source != NULL && strncmp(source, "sluice://", 9) == 0;
+    const sluice_haul haul = {
+        .push = push,
+        .place = push ? source : destination,
+        .address = push ? destination : source,
+        .stream = stream[0] != '\0' ? stream : NULL,
+    };
+    if (push != pull && haul.place != NULL)
+        return sluice_haul_run(orders, settings, name, &haul);
+    sluice_error error = {0};
+    int status = sluice_fail(&error, SLUICE_EUSAGE,
+                             "a stream goes from a source here to sluice://HOST[:PORT], or from there to a destination here");
+    return sluice_screen_fail(name, status, &error);
+}
+
 static int run_session(const sluice_line *line, sluice_orders *orders, const char *name)
 {
     sluice_error error = {0};
@@ -56,7 +78,8 @@ static int run_session(const sluice_line *line, sluice_orders *orders, const cha
     int status = sluice_line_settings(line, orders->library, name, &settings, &error);
     if (status != SLUICE_OK)
         return sluice_screen_fail(name, status, &error);
-    int exit_status = run_settings(orders, settings, name);
+    const char *stream = sluice_settings_get(settings, "stream");
+    int exit_status = stream != NULL ? run_stream(orders, settings, name, stream) : run_settings(orders, settings, name);
     sluice_settings_free(settings);
     return exit_status;
 }
@@ -130,6 +153,6 @@ static int take_file(sluice_line *line, sluice_error *error)
 int sluice_command_run(int argc, char **argv)
 {
     static const sluice_undertaking undertaking = {
-        .table = SLUICE_SETTINGS_TRANSFER, .help = &sluice_help_run, .check = take_file, .run = run_file};
+        .help = &sluice_help_run, .check = take_file, .run = run_file};
     return sluice_undertaking_run(&undertaking, argc, argv);
 }

@@ -3,26 +3,12 @@
 
 #include "cli/screen.h"
 
-/* A subcommand may take a part of its table only. */
-static int check_options(const sluice_undertaking *undertaking, const sluice_line *line, sluice_error *error)
-{
-    for (size_t i = 0; i < line->option_count; i++) {
-        char key[SLUICE_LINE_KEY];
-        sluice_line_key(line->options[i].option, key);
-        if (!sluice_help_takes(undertaking->help, key))
-            return sluice_fail(error, SLUICE_EUSAGE, "--%s: unknown option; see `sluice %s --help`", key, line->command);
-    }
-    return SLUICE_OK;
-}
-
 int sluice_undertaking_run(const sluice_undertaking *undertaking, int argc, char **argv)
 {
     sluice_error error = {0};
     sluice_line line;
     sluice *library = NULL;
-    int exit_status, status = sluice_line_parse(&line, undertaking->table, argc, argv, &error);
-    if (status == SLUICE_OK)
-        status = check_options(undertaking, &line, &error);
+    int exit_status, status = sluice_line_parse(&line, undertaking->help, argc, argv, &error);
     if (status == SLUICE_OK && line.help) {
         sluice_line_fini(&line);
         return sluice_help_print(undertaking->help);

@@ -10,8 +10,7 @@
 #include "cli/line.h"
 
 typedef struct sluice_undertaking {
-    sluice_settings_table table;
-    const sluice_help *help;
+    const sluice_help *help; /* which has the option table */
     int (*check)(sluice_line *line, sluice_error *error);  /* of the operands; may take them */
     int (*run)(const sluice_line *line, sluice *library); /* the exit status */
 } sluice_undertaking;

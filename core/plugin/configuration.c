@@ -120,25 +120,31 @@ static int none_named(const sluice_configuration *configuration, sluice_section_
         sluice_nearest_try(&nearest, wanted, section->name.name);
     sluice_nearest_add(&nearest, &hint);
     sluice_fail(error, SLUICE_ECONFIG, "the configuration has no %s '%s'%s",
-                type == SLUICE_SECTION_TICKET ? "ticket" : "session", wanted, sluice_text_string(&hint));
+                type == SLUICE_SECTION_TICKET   ? "ticket"
+                : type == SLUICE_SECTION_STREAM ? "stream"
+                                                : "session",
+                wanted, sluice_text_string(&hint));
     sluice_text_fini(&hint);
     return SLUICE_ECONFIG;
 }
 
-/* The section whose values all settings of a table begin with; tickets have none. */
+/* The section whose values all settings of a table begin with; tickets and streams have none. */
 static const sluice_section *base_of(const sluice_configuration *configuration, sluice_settings_table table)
 {
     sluice_section_name name = {
         .type = table == SLUICE_SETTINGS_SERVE ? SLUICE_SECTION_SERVE : SLUICE_SECTION_TRANSFER,
         .kind = SLUICE_KINDS,
     };
-    return table == SLUICE_SETTINGS_TICKET ? NULL : sluice_configuration_find(configuration, &name);
+    bool alone = table == SLUICE_SETTINGS_TICKET || table == SLUICE_SETTINGS_STREAM;
+    return alone ? NULL : sluice_configuration_find(configuration, &name);
 }
 
 int sluice_configuration_settings(const sluice_configuration *configuration, sluice_settings_table table,
                                   const char *name, sluice_settings **out, sluice_error *error)
 {
-    sluice_section_type type = table == SLUICE_SETTINGS_TICKET ? SLUICE_SECTION_TICKET : SLUICE_SECTION_SESSION;
+    sluice_section_type type = table == SLUICE_SETTINGS_TICKET   ? SLUICE_SECTION_TICKET
+                               : table == SLUICE_SETTINGS_STREAM ? SLUICE_SECTION_STREAM
+                                                                 : SLUICE_SECTION_SESSION;
     const sluice_section *base = base_of(configuration, table);
     const sluice_section *special = name == NULL ? NULL : find_named(configuration, type, name);
     if (name != NULL && special == NULL)

@@ -21,6 +21,7 @@ typedef enum sluice_section_type {
     SLUICE_SECTION_LOG,
     SLUICE_SECTION_SESSION,
     SLUICE_SECTION_TICKET,
+    SLUICE_SECTION_STREAM,
     SLUICE_SECTION_PLUGIN
 } sluice_section_type;
 
@@ -33,7 +34,7 @@ typedef struct sluice_assignment {
 typedef struct sluice_section_name {
     sluice_section_type type;
     sluice_kind kind; /* of PLUGIN */
-    char name[64];    /* of SESSION, TICKET and PLUGIN; else "" */
+    char name[64];    /* of SESSION, TICKET, STREAM and PLUGIN; else "" */
 } sluice_section_name;
 
 typedef struct sluice_section {
@@ -55,8 +56,8 @@ sluice_option_table sluice_log_options(void);
 
 void sluice_configuration_fini(sluice_configuration *configuration);
 
-/* "transfer", "serve", "log", "session NAME", "ticket NAME", "KIND NAME" of a section's header; separator: ' ' there, '.'
- * in --set.  SLUICE_EINVAL with the nearest name. */
+/* "transfer", "serve", "log", "session NAME", "ticket NAME", "stream NAME", "KIND NAME" of a section's header; separator:
+ * ' ' there, '.' in --set.  SLUICE_EINVAL with the nearest name. */
 int sluice_section_name_parse(const char *text, char separator, sluice_section_name *out, sluice_error *error);
 /* As in a header. */
 void sluice_section_name_print(const sluice_section_name *name, sluice_text *out);
@@ -97,7 +98,8 @@ int sluice_configuration_fill(const sluice_configuration *configuration, const s
 const sluice_section *sluice_configuration_nth(const sluice_configuration *configuration, sluice_section_type type,
                                                size_t index);
 
-/* Makes settings: built-in, file, session's (of TICKET: ticket's), --set's.  name of that session may be NULL. */
+/* Makes settings: built-in, file, session's (of TICKET: ticket's, of STREAM: stream's), --set's.  name of that
+ * session may be NULL. */
 int sluice_configuration_settings(const sluice_configuration *configuration, sluice_settings_table table,
                                   const char *name, sluice_settings **out, sluice_error *error);
 

@@ -2,6 +2,7 @@
 #include "plugin/library.h"
 
 #include "plugin/ini.h"
+#include "plugin/place.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,18 @@ static void complain_of(file_reading *reading, const sluice_section_name *name, 
     sluice_text_fini(&sentence);
 }
 
+/* A plugin that a stream needs and that is not there would be noticed by the first client. */
+static int check_places(sluice_registry *registry, const sluice_stream_settings *stream, sluice_error *error)
+{
+    sluice_place place;
+    int status = SLUICE_OK;
+    if (stream->source != NULL)
+        status = sluice_place_parse(registry, SLUICE_SOURCE, stream->source, &place, error);
+    if (status == SLUICE_OK && stream->sink != NULL)
+        status = sluice_place_parse(registry, SLUICE_SINK, stream->sink, &place, error);
+    return status;
+}
+
 /* What only shows when all values of a section are known. */
 static void check_section(file_reading *reading, const sluice_section_name *name)
 {
@@ -153,6 +166,8 @@ static void check_section(file_reading *reading, const sluice_section_name *name
                                                name->name[0] != '\0' ? name->name : NULL, &settings, &why);
     if (status == SLUICE_OK) {
         status = sluice_settings_check(settings, &why);
+        if (status == SLUICE_OK && name->type == SLUICE_SECTION_STREAM)
+            status = check_places(reading->instance->registry, sluice_settings_stream(settings), &why);
         sluice_settings_free(settings);
     }
     if (status != SLUICE_OK)
@@ -231,11 +246,11 @@ int sluice_config_read(sluice *instance, const char *path, void (*each)(void *us
 
 /* ---- --set ---- */
 
-/* A session or ticket that --set names must be one of the file's: else a slip of the pen would go unnoticed. */
+/* A session, ticket or stream that --set names must be one of the file's: else a slip of the pen would go unnoticed. */
 static int check_named(const sluice *instance, const sluice_section_name *name, sluice_error *error)
 {
     sluice_settings *settings;
-    if (name->type != SLUICE_SECTION_SESSION && name->type != SLUICE_SECTION_TICKET)
+    if (name->type < SLUICE_SECTION_SESSION || name->type == SLUICE_SECTION_PLUGIN)
         return SLUICE_OK;
     int status = sluice_configuration_settings(&instance->configuration, sluice_section_table(name->type), name->name,
                                                &settings, error);
@@ -295,6 +310,12 @@ const char *sluice_config_session(const sluice *instance, size_t index)
 const char *sluice_config_ticket(const sluice *instance, size_t index)
 {
     const sluice_section *section = sluice_configuration_nth(&instance->configuration, SLUICE_SECTION_TICKET, index);
+    return section == NULL ? NULL : section->name.name;
+}
+
+const char *sluice_config_stream(const sluice *instance, size_t index)
+{
+    const sluice_section *section = sluice_configuration_nth(&instance->configuration, SLUICE_SECTION_STREAM, index);
     return section == NULL ? NULL : section->name.name;
 }
 

@@ -21,7 +21,7 @@ sluice_option_table sluice_log_options(void)
 /* ---- names ---- */
 
 /* In the order of sluice_section_type. */
-static const char *const words[] = {"transfer", "serve", "log", "session", "ticket"};
+static const char *const words[] = {"transfer", "serve", "log", "session", "ticket", "stream"};
 
 static int unknown_section(const char *text, char separator, sluice_error *error)
 {
@@ -91,6 +91,7 @@ sluice_settings_table sluice_section_table(sluice_section_type type)
 {
     return type == SLUICE_SECTION_SERVE    ? SLUICE_SETTINGS_SERVE
            : type == SLUICE_SECTION_TICKET ? SLUICE_SETTINGS_TICKET
+           : type == SLUICE_SECTION_STREAM ? SLUICE_SETTINGS_STREAM
                                            : SLUICE_SETTINGS_TRANSFER;
 }
 

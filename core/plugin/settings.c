@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MOST 40
+#define ROWS_MOST 48
 
 /* Both exclude and include go to one field, in order; this row is the field. */
 #define FILTERS_ROW "filters"
@@ -18,6 +18,7 @@ struct sluice_settings {
         sluice_transfer_settings transfer;
         sluice_serve_settings serve;
         sluice_ticket_settings ticket;
+        sluice_stream_settings stream;
     } values;
     sluice_layer layers[ROWS_MOST];
     char *texts[ROWS_MOST]; /* each value as text, for sluice_settings_get; NULL: not set */
@@ -52,6 +53,12 @@ const sluice_ticket_settings *sluice_settings_ticket(const sluice_settings *sett
 {
     assert(settings->table == SLUICE_SETTINGS_TICKET);
     return &settings->values.ticket;
+}
+
+const sluice_stream_settings *sluice_settings_stream(const sluice_settings *settings)
+{
+    assert(settings->table == SLUICE_SETTINGS_STREAM);
+    return &settings->values.stream;
 }
 
 /* 0: the row has a field of its own; else it is a view of FILTERS_ROW, whose lines begin with this byte. */
@@ -269,6 +276,27 @@ const char *sluice_settings_get(const sluice_settings *settings, const char *key
     return option == NULL ? NULL : settings->texts[row_index(settings, option)];
 }
 
+bool sluice_settings_number(const sluice_settings *settings, const char *key, uint64_t *out)
+{
+    const sluice_option *option = find_row(settings, key);
+    const void *field = option == NULL ? NULL : (const char *)&settings->values + option->offset;
+    if (option == NULL)
+        return false;
+    switch (option->type) {
+    case SLUICE_OPTION_BOOL_TYPE:
+        *out = *(const bool *)field;
+        return true;
+    case SLUICE_OPTION_INT_TYPE:
+    case SLUICE_OPTION_SIZE_TYPE:
+    case SLUICE_OPTION_RATE_TYPE:
+    case SLUICE_OPTION_DURATION_TYPE:
+        memcpy(out, field, sizeof *out);
+        return true;
+    default:
+        return false;
+    }
+}
+
 sluice_layer sluice_settings_layer(const sluice_settings *settings, const char *key)
 {
     const sluice_option *option = find_row(settings, key);
@@ -291,6 +319,20 @@ const char *sluice_settings_congestion(const sluice_settings *settings)
     return congestion;
 }
 
+/* A session is about one or the other. */
+static int check_stream(const sluice_settings *settings, sluice_error *error)
+{
+    const sluice_transfer_settings *transfer = &settings->values.transfer;
+    if (transfer->file_list != NULL || transfer->pair_list != NULL || transfer->filters != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "stream and %s contradict each other: a stream has no files",
+                           transfer->file_list != NULL   ? "file-list"
+                           : transfer->pair_list != NULL ? "pair-list"
+                                                         : "exclude and include");
+    if (transfer->source != NULL && strchr(transfer->source, '\n') != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "a stream has one source");
+    return SLUICE_OK;
+}
+
 static int check_transfer(const sluice_settings *settings, sluice_error *error)
 {
     const sluice_transfer_settings *transfer = &settings->values.transfer;
@@ -304,7 +346,7 @@ static int check_transfer(const sluice_settings *settings, sluice_error *error)
                            sluice_settings_get(settings, "min-rate"), sluice_settings_get(settings, "rate"));
     if (transfer->file_list != NULL && transfer->pair_list != NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "file-list and pair-list cannot be used together");
-    return SLUICE_OK;
+    return transfer->stream != NULL ? check_stream(settings, error) : SLUICE_OK;
 }
 
 int sluice_settings_check(const sluice_settings *settings, sluice_error *error)
@@ -314,6 +356,12 @@ int sluice_settings_check(const sluice_settings *settings, sluice_error *error)
     if (settings->table == SLUICE_SETTINGS_TICKET) {
         if (settings->values.ticket.ticket_file == NULL)
             return sluice_fail(error, SLUICE_EUSAGE, "ticket-file is missing: where the ticket lies, or is made");
+        return SLUICE_OK;
+    }
+    if (settings->table == SLUICE_SETTINGS_STREAM) {
+        if (settings->values.stream.source == NULL && settings->values.stream.sink == NULL)
+            return sluice_fail(error, SLUICE_EUSAGE,
+                               "source and sink are missing: what clients get, or where goes what they send");
         return SLUICE_OK;
     }
     const sluice_serve_settings *serve = &settings->values.serve;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings.h - the long options of copy and serve, and tickets, as typed structs, behind the public sluice_settings.
+ * settings.h - the long options of copy, serve, send and recv, and a server's tickets and streams, as typed structs, behind
+ * the public sluice_settings.
  *
  * The tables in settings.c fill these structs.  Strings are NULL where nothing is set and there is no default.
  */
@@ -48,10 +49,12 @@ typedef struct sluice_transfer_settings {
     bool quiet, verbose;
     sluice_duration timeout;
     uint64_t memory; /* bytes */
+    sluice_duration deadline, gather; /* of streams; 0: none */
 
     /* Of a [session NAME] section only. */
     char *source; /* one a line */
     char *destination;
+    char *stream; /* name of the stream that it is about; NULL: it is about files */
 } sluice_transfer_settings;
 
 typedef struct sluice_serve_settings {
@@ -74,6 +77,7 @@ typedef struct sluice_serve_settings {
     bool quiet, verbose;
     sluice_duration timeout;
     uint64_t memory; /* bytes for each session */
+    sluice_duration gather; /* of streams that it gives; 0: none */
 } sluice_serve_settings;
 
 /* A [ticket NAME] section. */
@@ -87,16 +91,23 @@ typedef struct sluice_ticket_settings {
     bool revoked;
 } sluice_ticket_settings;
 
+/* A [stream NAME] section; one of them at least is set. */
+typedef struct sluice_stream_settings {
+    char *source; /* what clients that pull it get: a place, see place.h; NULL: nothing */
+    char *sink;   /* where goes what clients push */
+} sluice_stream_settings;
+
 /* The typed struct behind settings of that table (asserted).  Valid until the settings change. */
 const sluice_transfer_settings *sluice_settings_transfer(const sluice_settings *settings);
 const sluice_serve_settings *sluice_settings_serve(const sluice_settings *settings);
 const sluice_ticket_settings *sluice_settings_ticket(const sluice_settings *settings);
+const sluice_stream_settings *sluice_settings_stream(const sluice_settings *settings);
 
 /* A copy of its own, for an order that outlives what it was given. */
 int sluice_settings_copy(const sluice_settings *settings, sluice_settings **out, sluice_error *error);
 
-/* Whether values go together: policy and congestion (SLUICE_EUSAGE), rate and min-rate, read-only and write-only; and
- * whether a ticket has a file. */
+/* Whether values go together: policy and congestion (SLUICE_EUSAGE), rate and min-rate, read-only and write-only, a stream
+ * and what is of files alone; and whether a ticket has a file, and a stream a source or sink. */
 int sluice_settings_check(const sluice_settings *settings, sluice_error *error);
 
 /* The congestion plugin in force, from congestion and policy: the one set by the stronger source (option over --set

@@ -10,6 +10,9 @@
 #define T sluice_transfer_settings
 #define S sluice_serve_settings
 #define K sluice_ticket_settings
+#define M sluice_stream_settings
+
+#define STREAM_NAME_MOST 255 /* SLUICE_STREAM_NAME_MAX */
 
 static const sluice_option transfer_options[] = {
     SLUICE_OPTION_RATE(T, rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
@@ -78,14 +81,23 @@ static const sluice_option transfer_options[] = {
                            .help = "A peer that is silent for so long is given up."),
     SLUICE_OPTION_SIZE(T, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
                        .help = "Limit of the memory for data that waits."),
+    SLUICE_OPTION_DURATION(T, deadline, .def = "0", .max = "24h",
+                           .help = "Of a stream that is live: what could not arrive within this time is given up, and the "
+                                   "reader goes on with what follows. 0: everything arrives."),
+    SLUICE_OPTION_DURATION(T, gather, .def = "0", .max = "10s",
+                           .help = "Of a stream that is sent: less than a packet waits at most so long for more. 0: even a "
+                                   "single byte leaves at once."),
 
     SLUICE_OPTION_STRING(T, source, .flags = SLUICE_OPTION_REPEAT,
                          .help = "What to move: a path, an address, or KIND:ARGUMENT of a source plugin."),
     SLUICE_OPTION_STRING(T, destination, .help = "Where to: a path, an address, or KIND:ARGUMENT of a sink plugin."),
+    SLUICE_OPTION_STRING(T, stream, .help = "Name of a stream of the server, which is what is moved in place of files: from "
+                                            "the source (KIND:ARGUMENT, a path, or - for standard input) to the server, or "
+                                            "from there to the destination (the same of a sink)."),
 
     SLUICE_OPTION_STRING(T, filters, .flags = SLUICE_OPTION_REPEAT, .help = "exclude and include, in order."),
 };
-#define TRANSFER_SESSION_ROWS 2 /* source, destination */
+#define TRANSFER_SESSION_ROWS 3 /* source, destination, stream */
 #define TRANSFER_HIDDEN_ROWS 1  /* filters */
 
 static const sluice_option serve_options[] = {
@@ -125,6 +137,9 @@ static const sluice_option serve_options[] = {
                            .help = "A peer that is silent for so long is given up."),
     SLUICE_OPTION_SIZE(S, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
                        .help = "Limit of each session's memory for data that waits."),
+    SLUICE_OPTION_DURATION(S, gather, .def = "0", .max = "10s",
+                           .help = "Of streams that are given: less than a packet waits at most so long for more. 0: even a "
+                                   "single byte leaves at once."),
 };
 
 static const sluice_option ticket_options[] = {
@@ -145,6 +160,15 @@ static const sluice_option ticket_options[] = {
     SLUICE_OPTION_BOOL(K, revoked, .def = "no", .help = "It is refused from now on, and its sessions are ended."),
 };
 
+static const sluice_option stream_options[] = {
+    SLUICE_OPTION_STRING(M, source,
+                         .help = "What clients that ask for it get: KIND:ARGUMENT of a source plugin, a path, or - for "
+                                 "standard input, which is given once."),
+    SLUICE_OPTION_STRING(M, sink,
+                         .help = "Where goes what clients send: KIND:ARGUMENT of a sink plugin, a path, or - for standard "
+                                 "output, which is taken once."),
+};
+
 sluice_settings_rows sluice_settings_rows_of(sluice_settings_table table)
 {
     size_t count = SLUICE_COUNT(transfer_options);
@@ -155,6 +179,10 @@ sluice_settings_rows sluice_settings_rows_of(sluice_settings_table table)
     if (table == SLUICE_SETTINGS_TICKET) {
         count = SLUICE_COUNT(ticket_options);
         return (sluice_settings_rows){ticket_options, count, count, count};
+    }
+    if (table == SLUICE_SETTINGS_STREAM) {
+        count = SLUICE_COUNT(stream_options);
+        return (sluice_settings_rows){stream_options, count, count, count};
     }
     return (sluice_settings_rows){
         .options = transfer_options,
@@ -264,6 +292,13 @@ static int check_nonempty(const char *value, sluice_error *error)
     return value[0] != '\0' ? SLUICE_OK : sluice_fail(error, SLUICE_EINVAL, "may not be empty");
 }
 
+static int check_stream(const char *value, sluice_error *error)
+{
+    if (strlen(value) <= STREAM_NAME_MOST)
+        return SLUICE_OK;
+    return sluice_fail(error, SLUICE_EINVAL, "the name of a stream has at most %d bytes", STREAM_NAME_MOST);
+}
+
 /* Takes sha256: in front, colons between bytes and capitals, as other programs print fingerprints. */
 static int take_pin(const char *value, sluice_text *canonical, sluice_error *error)
 {
@@ -294,7 +329,8 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         {"root", check_nonempty},     {"file_list", check_nonempty}, {"pair_list", check_nonempty},
         {"ticket_file", check_nonempty}, {"source", check_nonempty}, {"destination", check_nonempty},
         {"udp_ports", check_ports},      {"ssh", check_nonempty},    {"remote_command", check_nonempty},
-        {"rights", check_rights},     {"expires", check_date},
+        {"rights", check_rights},     {"expires", check_date},       {"sink", check_nonempty},
+        {"stream", check_stream},
     };
     if (strcmp(option->name, "pin") == 0)
         return take_pin(value, canonical, error);

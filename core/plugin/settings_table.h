@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settings_table.h - the rows behind settings.h: each long option of copy and serve and each key of a ticket, once. */
+/* settings_table.h - the rows behind settings.h: each long option of copy and serve and each key of a ticket or stream, once. */
 #ifndef SLUICE_PLUGIN_SETTINGS_TABLE_H
 #define SLUICE_PLUGIN_SETTINGS_TABLE_H
 

@@ -159,7 +159,7 @@ static int write_general(writer *w, sluice_settings_table table, bool sample, sl
     return SLUICE_OK;
 }
 
-/* A session or ticket: of the first only what is its own, of the second all, for it has nothing behind it. */
+/* A session, ticket or stream: of the first only what is its own, of the others all, for they have nothing behind them. */
 static int write_named(writer *w, const sluice_section_name *name, sluice_error *error)
 {
     sluice_settings *settings;
@@ -169,10 +169,10 @@ static int write_named(writer *w, const sluice_section_name *name, sluice_error 
         return status;
     size_t count;
     const sluice_option *options = sluice_settings_options(table, &count);
-    bool ticket = table == SLUICE_SETTINGS_TICKET;
-    sluice_option_table rows = ticket ? (sluice_option_table){options, count} : sluice_settings_session_options();
+    bool whole = table != SLUICE_SETTINGS_TRANSFER;
+    sluice_option_table rows = whole ? (sluice_option_table){options, count} : sluice_settings_session_options();
     write_header(w, name);
-    write_settings(w, settings, rows, SLUICE_LAYER_FILE_SESSION, ticket);
+    write_settings(w, settings, rows, SLUICE_LAYER_FILE_SESSION, whole);
     sluice_settings_free(settings);
     return SLUICE_OK;
 }
@@ -253,7 +253,7 @@ int sluice_config_print(sluice *instance, void (*write)(void *user, const char *
     }
     for (size_t i = 0; i < configuration->count && status == SLUICE_OK; i++) {
         const sluice_section_name *name = &configuration->sections[i].name;
-        if (name->type == SLUICE_SECTION_SESSION || name->type == SLUICE_SECTION_TICKET)
+        if (name->type >= SLUICE_SECTION_SESSION && name->type != SLUICE_SECTION_PLUGIN)
             status = write_named(&w, name, error);
     }
     return hand_out(&w, status, write, user, error);
@@ -276,7 +276,7 @@ static void write_sample_plugin(void *user, const sluice_plugin_info *info)
 
 static void write_sample_session(writer *w)
 {
-    static const char *const own[] = {"source", "destination"};
+    static const char *const own[] = {"source", "destination", "stream"};
     sluice_text_add(&w->text, "\n; Sessions, to be run by name; each key of [transfer] may stand here too.\n"
                               ";[session NAME]\n");
     for (size_t i = 0; i < SLUICE_COUNT(own); i++) {
@@ -286,16 +286,15 @@ static void write_sample_session(writer *w)
     }
 }
 
-static int write_sample_ticket(writer *w, sluice_error *error)
+static int write_sample_named(writer *w, sluice_settings_table table, const char *head, sluice_error *error)
 {
     sluice_settings *settings;
     size_t count;
-    const sluice_option *options = sluice_settings_options(SLUICE_SETTINGS_TICKET, &count);
-    int status = sluice_settings_make(SLUICE_SETTINGS_TICKET, &settings, error);
+    const sluice_option *options = sluice_settings_options(table, &count);
+    int status = sluice_settings_make(table, &settings, error);
     if (status != SLUICE_OK)
         return status;
-    sluice_text_add(&w->text, "\n; Tickets of a server, beside the one of [serve]; as many as are wanted.\n"
-                              ";[ticket NAME]\n");
+    sluice_text_add(&w->text, head);
     write_settings(w, settings, (sluice_option_table){options, count}, SLUICE_LAYER_FILE, true);
     sluice_settings_free(settings);
     return SLUICE_OK;
@@ -315,6 +314,14 @@ int sluice_config_sample(sluice *instance, void (*write)(void *user, const char 
         status = sluice_plugin_list(instance, write_sample_plugin, &w, error);
     write_sample_session(&w);
     if (status == SLUICE_OK)
-        status = write_sample_ticket(&w, error);
+        status = write_sample_named(&w, SLUICE_SETTINGS_TICKET,
+                                    "\n; Tickets of a server, beside the one of [serve]; as many as are wanted.\n"
+                                    ";[ticket NAME]\n",
+                                    error);
+    if (status == SLUICE_OK)
+        status = write_sample_named(&w, SLUICE_SETTINGS_STREAM,
+                                    "\n; Streams of a server, which clients ask for by name; source, sink or both.\n"
+                                    ";[stream NAME]\n",
+                                    error);
     return hand_out(&w, status, write, user, error);
 }

@@ -399,6 +399,17 @@ static void begin_if_possible(sluice_transfer *transfer)
         begin_session(transfer);
 }
 
+/* What the server sends may go by another control than was asked for; of files it would have refused. */
+static void compare_control(sluice_transfer *transfer)
+{
+    char line[300];
+    if (!transfer->maker.make || strcmp(transfer->welcome.congestion, transfer->congestion) == 0)
+        return;
+    snprintf(line, sizeof line, "%.100s: the server does not allow congestion control %s: what it sends goes by %s",
+             transfer->peer, transfer->congestion, transfer->welcome.congestion);
+    sluice_client_tell(transfer, SLUICE_EVENT_WARNING, SLUICE_OK, line);
+}
+
 static void on_welcomed(void *user, const sluice_welcome_message *welcome)
 {
     sluice_transfer *transfer = user;
@@ -413,6 +424,7 @@ static void on_welcomed(void *user, const sluice_welcome_message *welcome)
         sluice_client_end_without_session(transfer, SLUICE_EVERSION, line);
         return;
     }
+    compare_control(transfer);
     if (transfer->probing)
         sluice_probe_welcomed(transfer);
     if (transfer->places && welcome->has_host && sluice_address_numeric(welcome->host, 0, &address) == SLUICE_OK)

@@ -327,6 +327,11 @@ static bool client_sends(const sluice_hello_message *hello)
     return hello->push || (hello->features & SLUICE_FEATURE_STREAMS);
 }
 
+static bool server_sends(const sluice_hello_message *hello)
+{
+    return !hello->push || (hello->features & SLUICE_FEATURE_STREAMS);
+}
+
 /* Files for those who ask for files, streams for the others. */
 static int choose_cargo(sluice_guest *guest, const sluice_hello_message *hello, sluice_error *error)
 {
@@ -363,7 +368,9 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
     status = negotiate_transport(guest, hello, welcome, error);
     if (status != SLUICE_OK)
         return status;
-    const char *control = hello->push ? DEFAULT_CONTROL : hello->congestion;
+    const char *control = server_sends(hello) ? hello->congestion : DEFAULT_CONTROL;
+    if (hello->push && !listed(server->serve->congestion, control))
+        control = DEFAULT_CONTROL; /* its streams may all be for writing; else it warns */
     if (!hello->push && !listed(server->serve->congestion, control))
         return sluice_fail(error, SLUICE_EACCESS, "the server does not allow congestion control %s (it allows: %s)",
                            hello->congestion, server->serve->congestion ? server->serve->congestion : "none");
@@ -394,7 +401,7 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
 static sluice_limits limits_of(const sluice_guest *guest, const sluice_hello_message *hello)
 {
     sluice_limits limits = {.weight = 1};
-    if (hello->push)
+    if (!server_sends(hello))
         return limits;
     limits.target_bps = hello->target_bps;
     limits.minimum_bps = hello->minimum_bps;
@@ -601,6 +608,7 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
     send_answer(guest, &writer);
     sluice_logbook_id(welcome.session_id, guest->names.id);
     guest->names.push = hello.push;
+    guest->names.streams = guest->streams.make != NULL;
     guest->rate_most = welcome.rate_most;
     guest->may_move = (welcome.features & SLUICE_FEATURE_MOVE) || strcmp(welcome.transport, "tcp") == 0;
     note_admission(guest, &welcome);

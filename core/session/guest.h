@@ -34,6 +34,7 @@ typedef struct sluice_stream_visitor {
 typedef struct sluice_stream_host {
     int (*welcome)(void *user, const sluice_stream_visitor *visitor, sluice_cargo_maker *out, sluice_error *error);
     void *user;
+    bool sections; /* it has none where the configuration has no [stream NAME] section */
 } sluice_stream_host;
 
 struct sluice_server {
@@ -115,5 +116,8 @@ void sluice_server_once_served(sluice_server *server);
 
 /* Makes the loop look at what was asked of the server.  Any thread and signal handlers. */
 void sluice_server_wake(sluice_server *server);
+
+/* Whether a server is of use without a root, since it has streams. */
+bool sluice_server_rootless(const sluice_server *server, const sluice *configuration);
 
 #endif

@@ -17,7 +17,7 @@ static const char *ticket_of(const sluice_logbook_guest *guest)
 
 static const char *direction_of(const sluice_logbook_guest *guest)
 {
-    return guest->push ? "push" : "pull";
+    return guest->streams ? "streams" : guest->push ? "push" : "pull";
 }
 
 void sluice_logbook_admitted(sluice_log *log, const sluice_logbook_guest *guest, const char *transport,

@@ -19,6 +19,7 @@ typedef struct sluice_logbook_guest {
     const char *peer;   /* host:port */
     const char *ticket; /* name of its section; NULL: not known */
     bool push;
+    bool streams;       /* and neither push nor pull */
 } sluice_logbook_guest;
 
 /* All of these: any thread. */

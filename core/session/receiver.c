@@ -14,6 +14,15 @@
 
 static int malformed(sluice_error *error, const char *what);
 
+/* What an ordered object begins with is for control messages: at a gigabit per second it is full within milliseconds.
+ * The one object of a sink in order may have all the memory there is for what was received; several at once may not. */
+static void window_widen(sluice_receiver *receiver, sluice_object_id id)
+{
+    if (receiver->ordered && receiver->open_most == 1 && sluice_receiver_carrier(receiver)->widen)
+        sluice_receiver_carrier(receiver)->widen(sluice_receiver_carrier_state(receiver), id,
+                                                 receiver->mover->setup.receive_bytes);
+}
+
 int sluice_receiver_opened(sluice_receiver *receiver, sluice_object_id id, unsigned flags)
 {
     sluice_incoming *entry = sluice_incoming_find(receiver, sluice_entry_of_object(id));
@@ -23,6 +32,7 @@ int sluice_receiver_opened(sluice_receiver *receiver, sluice_object_id id, unsig
     if (entry->attempt == 0)
         sluice_incoming_file_told(receiver, entry, "start", SLUICE_OK, "");
     entry->carried = true;
+    window_widen(receiver, id);
     return SLUICE_OK;
 }
 

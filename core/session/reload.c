@@ -37,7 +37,7 @@ int sluice_reload_admission(const sluice_server *server, sluice *configuration, 
                                     .key = sluice_identity_fingerprint(server->identity),
                                     .address = address,
                                     .now_s = (uint64_t)time(NULL),
-                                    .rootless = server->streams != NULL,
+                                    .rootless = sluice_server_rootless(server, configuration),
                                     .tell = tell,
                                     .user = server->log};
     return sluice_admission_new(&setup, out, error);

@@ -244,10 +244,15 @@ static int start_threads(sluice_server *server, sluice_error *error)
     return status;
 }
 
+bool sluice_server_rootless(const sluice_server *server, const sluice *configuration)
+{
+    return server->streams && (!server->streams->sections || sluice_config_stream(configuration, 0));
+}
+
 /* What everybody forgets once is told before anything is made. */
 static int check_root(const sluice_server *server, sluice_error *error)
 {
-    if (!server->serve->root && server->serve->default_ticket && !server->streams)
+    if (!server->serve->root && server->serve->default_ticket && !sluice_server_rootless(server, server->library))
         return sluice_fail(error, SLUICE_EUSAGE, "serve needs --root DIR: the directory that clients see as /");
     return SLUICE_OK;
 }

@@ -14,6 +14,17 @@ void sluice_stream_give_up(sluice_stream *stream, unsigned what, int status, con
     sluice_stream_ask(stream, what);
 }
 
+void sluice_stream_conclude(sluice_stream *stream, int status, const char *sentence)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->verdict_waits = false;
+    stream->verdict = status;
+    if (status != SLUICE_OK)
+        sluice_fail(&stream->in_error, status, "%.900s", sentence);
+    pthread_mutex_unlock(&stream->lock);
+    sluice_stream_ask(stream, SLUICE_STREAM_TOOK | SLUICE_STREAM_JUDGED);
+}
+
 static int close_out(sluice_stream *stream, sluice_error *error)
 {
     pthread_mutex_lock(&stream->lock);

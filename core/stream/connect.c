@@ -40,7 +40,7 @@ static int start(sluice *instance, const sluice_stream_connect_order *order, slu
         .size = sizeof transfer,
         .settings = order->settings,
         .destination = order->address,
-        .name = session->name[0] ? session->name : NULL,
+        .name = order->name ? order->name : session->name[0] ? session->name : NULL,
         .event = order->event,
         .user = order->user,
         .report = order->report,
@@ -104,6 +104,8 @@ int sluice_stream_session_close(sluice_stream_session *session, sluice_error *er
     sluice_transfer_cancel(session->transfer);
     int status = sluice_transfer_wait(session->transfer, &figures, &why);
     sluice_transfer_free(session->transfer);
+    if (session->in_order) /* what became of its streams was told with them */
+        status = SLUICE_OK;
     sluice_stream_session_leave(session);
     return status == SLUICE_OK ? SLUICE_OK : sluice_fail(error, status, "%s", why.text);
 }

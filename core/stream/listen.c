@@ -185,7 +185,7 @@ int sluice_stream_listen(sluice *instance, const sluice_stream_listen_order *ord
     if (!listener)
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a server of streams");
     listener->order = *order;
-    listener->host = (sluice_stream_host){.welcome = on_welcome, .user = listener};
+    listener->host = (sluice_stream_host){.welcome = on_welcome, .user = listener, .sections = order->sections};
     listener->last = &listener->first;
     listener->fd = -1;
     pthread_mutex_init(&listener->lock, NULL);

@@ -118,6 +118,8 @@ static void tell_end(sluice_mux *mux, sluice_stream *stream)
     item.digest = digest[0] ? digest : NULL;
     mux->statistics.files += good;
     mux->statistics.failed += !good;
+    if (!good && mux->failure.status == SLUICE_OK)
+        mux->failure = stream->failure;
     mux->setup.calls->item(mux->setup.user, &item);
 }
 
@@ -161,14 +163,44 @@ sluice_wire_writer *mux_message(sluice_mux *mux, const sluice_stream *stream)
 
 /* ---- the end ---- */
 
+/* A session in good order is told as well as its streams are: as one of files is. */
+static void outcome(const sluice_mux *mux, sluice_error *out)
+{
+    const sluice_cargo_statistics *counted = &mux->statistics;
+    memset(out, 0, sizeof *out);
+    if (counted->failed > 0 && counted->files > 0)
+        sluice_fail(out, SLUICE_EPARTIAL, "%llu of %llu streams failed, the first: %.800s",
+                    (unsigned long long)counted->failed, (unsigned long long)(counted->failed + counted->files),
+                    mux->failure.text);
+    else if (counted->failed > 0)
+        *out = mux->failure;
+    if (out->status == SLUICE_ECANCELLED || out->status == SLUICE_EINTERRUPTED)
+        out->status = SLUICE_EFAILED; /* that was a stream, not the session */
+}
+
+static void end_in_order(sluice_mux *mux)
+{
+    sluice_error why = {0}, told;
+    if (mux->stage == MUX_FINISHED)
+        return;
+    mux->stage = MUX_FINISHED;
+    pthread_mutex_lock(&mux->session->lock);
+    mux->session->in_order = true;
+    pthread_mutex_unlock(&mux->session->lock);
+    sluice_fail(&why, SLUICE_ECLOSED, "the session was closed");
+    break_all(mux, &why);
+    outcome(mux, &told);
+    mux->dirty = true;
+    mux->setup.calls->finished(mux->setup.user, told.status, told.text);
+}
+
 static void end(sluice_mux *mux, int status, const char *sentence)
 {
     sluice_error why = {0};
     if (mux->stage == MUX_FINISHED)
         return;
     mux->stage = MUX_FINISHED;
-    sluice_fail(&why, status == SLUICE_OK ? SLUICE_ECLOSED : status, "%s",
-                status == SLUICE_OK ? "the session was closed" : sentence);
+    sluice_fail(&why, status == SLUICE_OK ? SLUICE_ECLOSED : status, "%s", sentence);
     break_all(mux, &why);
     mux->dirty = true;
     mux->setup.calls->finished(mux->setup.user, status, sentence);
@@ -309,6 +341,9 @@ static void refuse(sluice_mux *mux, sluice_stream *stream, const sluice_error *w
 {
     answer(mux, stream, why->status, why->text);
     stream->known = true;
+    tell_start(mux, stream);
+    mux_note_failure(stream, why->status, why->text);
+    tell_end(mux, stream);
     if (!stream->previous)
         return; /* should bytes of it come, `opened` will know nothing of it */
     (void)mux->setup.carrier.ops->stop(mux->setup.carrier.state, mux_object(stream), (uint64_t)-why->status);
@@ -371,6 +406,7 @@ static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, 
     }
     if (status != SLUICE_OK) {
         stream->writes = stream->reads = false;
+        memcpy(stream->name, want.name, sizeof stream->name);
         refuse(mux, stream, &why);
         sluice_stream_leave(stream);
         return SLUICE_OK;
@@ -502,7 +538,7 @@ static int finish_take(sluice_mux *mux, sluice_error *error)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server closes what is not its own");
     sluice_mailbox_begin(&mux->mailbox);
     mux_send(mux, SLUICE_MESSAGE_FINISHED);
-    end(mux, SLUICE_OK, "");
+    end_in_order(mux);
     return SLUICE_OK;
 }
 
@@ -510,7 +546,7 @@ static int finished_take(sluice_mux *mux, sluice_error *error)
 {
     if (mux->stage != MUX_FINISHING)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server has finished what was not");
-    end(mux, SLUICE_OK, "");
+    end_in_order(mux);
     return SLUICE_OK;
 }
 

@@ -37,6 +37,7 @@ struct sluice_mux {
     sluice_time started, progress_at, due;
     sluice_duration srtt_ns;
     sluice_cargo_statistics statistics;
+    sluice_error failure;         /* of the first stream that failed */
     uint64_t out_bytes, in_bytes; /* acknowledged; arrived */
     bool writes_first;            /* the first stream was for writing */
 };

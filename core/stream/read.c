@@ -152,7 +152,7 @@ static int64_t read_locked(sluice_stream *stream, const struct iovec *buffers, i
         status = found_take(stream, what);
     if (stream->readiness && what != FOUND_BYTES)
         sluice_stream_signal(stream);
-    bool judged = stream->judged && !was_judged;
+    bool judged = stream->judged && !was_judged && !(stream->verdict_waits && stream->verdict == SLUICE_OK);
     pthread_mutex_unlock(&stream->lock);
     if (judged)
         sluice_stream_ask(stream, SLUICE_STREAM_TOOK | SLUICE_STREAM_JUDGED);

@@ -77,7 +77,7 @@ void sluice_stream_session_stage(sluice_stream_session *session, sluice_stream_s
     pthread_mutex_lock(&session->lock);
     if (session->stage < stage) {
         session->stage = stage;
-        if (why)
+        if (why && !session->in_order)
             session->why = *why;
         pthread_cond_broadcast(&session->changed);
         if (session->ready_fd >= 0)

@@ -114,6 +114,8 @@ void sluice_stream_break(sluice_stream *stream, bool out, bool in, const sluice_
         stream->out_error = *why;
     if (in && stream->in_error.status == SLUICE_OK && !stream->judged)
         stream->in_error = *why;
+    if (stream->broken)
+        stream->broken(stream->broken_user, out, in, why);
 }
 
 bool sluice_stream_is_readable(const sluice_stream *stream)

@@ -46,6 +46,7 @@ struct sluice_stream_session {
     pthread_cond_t changed;
     sluice_stream_stage stage;
     sluice_error why;  /* of OVER; status OK: it was closed in good order */
+    bool in_order;     /* and that is how the mux ended it, whatever became of its streams */
     uint64_t next_id;  /* client: of the next stream */
     uint64_t open;     /* client: streams that the mux has, or is about to get */
     sluice_stream *asking, **asking_tail; /* streams that want something */
@@ -161,12 +162,17 @@ struct sluice_stream {
     uint64_t end_bytes;                 /* of the fifo, skipped bytes not counted */
     sluice_digest end_digest;
     int verdict;                        /* of judged */
+    bool verdict_waits;                 /* a good one is told by whoever has something to do before */
     uint64_t announced_peer;
     sluice_stream_gaps gaps;
     uint64_t skipped_bytes;             /* known; passed over by the program: */
     uint64_t passed_bytes;
     uint64_t gap_from, gap_to;          /* told last */
     sluice_error in_error, in_last;
+
+    /* Told that a direction is broken, with the lock held; must not block.  NULL: nobody.  Guarded by the lock. */
+    void (*broken)(void *user, bool out, bool in, const sluice_error *why);
+    void *broken_user;
 
     /* ---- the mux's own ---- */
     sluice_stream *next_in_bucket, *next_touched, *next, **previous;
@@ -201,11 +207,13 @@ void sluice_stream_ask(sluice_stream *stream, unsigned what);
 void sluice_stream_ask_locked(sluice_stream *stream, unsigned what);
 /* With the lock held: who waits, or polls, sees what has become of it. */
 void sluice_stream_signal(sluice_stream *stream);
-/* With the lock held: the error of a direction that stays, unless there is one. */
+/* With the lock held: the error of a direction that stays, unless there is one.  Whoever watches is told in any case. */
 void sluice_stream_break(sluice_stream *stream, bool out, bool in, const sluice_error *why);
 
 /* The program wants no more of a direction, or both (SLUICE_STREAM_ABORT_*): the peer is told.  Any thread. */
 void sluice_stream_give_up(sluice_stream *stream, unsigned what, int status, const char *sentence);
+/* Where the verdict waits: the end was read and found right, and now this has become of it (SLUICE_OK: all is well). */
+void sluice_stream_conclude(sluice_stream *stream, int status, const char *sentence);
 /* sluice_stream_verify, whether the stream blocks or not. */
 int sluice_stream_verify_until(sluice_stream *stream, bool blocking, sluice_time until);
 

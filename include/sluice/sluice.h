@@ -51,9 +51,11 @@ SLUICE_API int sluice_config_print(sluice *instance, void (*write)(void *user, c
 /* The sample: every section, every key with its default, commented out, with help. */
 SLUICE_API int sluice_config_sample(sluice *instance, void (*write)(void *user, const char *text, size_t bytes),
                                     void *user, sluice_error *error);
-/* Names of the [session NAME] sections, in the file's order; NULL after the last.  The same of [ticket NAME]. */
+/* Names of the [session NAME] sections, in the file's order; NULL after the last.  The same of [ticket NAME] and
+ * [stream NAME]. */
 SLUICE_API const char *sluice_config_session(const sluice *instance, size_t index);
 SLUICE_API const char *sluice_config_ticket(const sluice *instance, size_t index);
+SLUICE_API const char *sluice_config_stream(const sluice *instance, size_t index);
 
 /* What is installed, all directories, sorted by kind and name; one call per plugin file.  usable false: sentence says
  * why it is refused, and descriptor is NULL if it could not be read. */
@@ -68,27 +70,30 @@ SLUICE_API int sluice_plugin_list(sluice *instance, void (*each)(void *user, con
                                   void *user, sluice_error *error);
 SLUICE_API const char *sluice_kind_name(sluice_kind kind);
 
-/* ---- settings: the long options of copy and serve, and a server's tickets, as typed values ---- */
+/* ---- settings: the long options of copy and serve, and a server's tickets and streams, as typed values ---- */
 
 typedef struct sluice_settings sluice_settings;
 
 typedef enum sluice_settings_table {
     SLUICE_SETTINGS_TRANSFER,
     SLUICE_SETTINGS_SERVE,
-    SLUICE_SETTINGS_TICKET
+    SLUICE_SETTINGS_TICKET,
+    SLUICE_SETTINGS_STREAM
 } sluice_settings_table;
 
 /* The option table behind a section: the runner makes its command line from it, the manual page its list. */
 SLUICE_API const sluice_option *sluice_settings_options(sluice_settings_table table, size_t *count);
 
-/* A copy of the configuration's [transfer] ([serve]) section; name: overridden by that [session NAME].  Of TICKET: of
- * that [ticket NAME]. */
+/* A copy of the configuration's [transfer] ([serve]) section; name: overridden by that [session NAME].  Of TICKET
+ * and STREAM: of that [ticket NAME] or [stream NAME]. */
 SLUICE_API int sluice_settings_new(sluice *instance, sluice_settings_table table, const char *name,
                                    sluice_settings **out, sluice_error *error);
 SLUICE_API void sluice_settings_free(sluice_settings *settings);
 SLUICE_API int sluice_settings_set(sluice_settings *settings, const char *key, const char *value, sluice_error *error);
 /* The value as text, valid until the settings change; NULL: unknown key or not set.  Secrets as "(secret)". */
 SLUICE_API const char *sluice_settings_get(const sluice_settings *settings, const char *key);
+/* The value in the unit of its type: nanoseconds, bytes, bits per second, 0 or 1.  False: unknown key, or no number. */
+SLUICE_API bool sluice_settings_number(const sluice_settings *settings, const char *key, uint64_t *out);
 
 /* ---- transfers ---- */
 

@@ -68,6 +68,8 @@ typedef struct sluice_stream_request {
 typedef struct sluice_stream_listen_order {
     uint32_t size;
     const sluice_settings *settings; /* of table SERVE; borrowed for the call.  With a root, files are served as well */
+    bool sections; /* streams are those of [stream NAME] sections: where there are none, a root is as needed as by
+                    * sluice_server_start */
     /* Decides what becomes of a stream that a client asks for: SLUICE_OK has it accepted, with *stream_user as its user
      * pointer; any other status refuses it, and error's sentence is what the client's program is told.  NULL: all are
      * accepted. */
@@ -97,6 +99,7 @@ typedef struct sluice_stream_connect_order {
     uint32_t size;
     const sluice_settings *settings; /* of table TRANSFER; borrowed for the call */
     const char *address;             /* sluice://host[:port], or host[:port]; NULL or "": the ticket's */
+    const char *name;                /* for events; NULL: the NAME in the address */
     bool background;                 /* return at once: sluice_stream_session_ready tells when it stands */
     void (*event)(void *user, const sluice_event *event); /* as of transfers; NULL: none */
     void *user;
@@ -214,6 +217,23 @@ typedef struct sluice_stream_statistics {
     uint64_t window_bytes;    /* what may wait here to be read */
 } sluice_stream_statistics;
 SLUICE_API void sluice_stream_statistics_get(sluice_stream *stream, sluice_stream_statistics *out);
+
+/* ---- from a source, into a sink ---- */
+
+/* Both return when all is done, one way or the other; they make the stream block, and its time-outs hold.  The stream is
+ * still the caller's to close.  place: "-" for standard input or output (plugin stdio), KIND:ARGUMENT of a source or sink
+ * plugin, or a path (plugin file); relative to the process.  It must come to exactly one object that holds bytes.  A
+ * plugin that waits is woken when the stream fails. */
+
+/* Reads the source to its end, in order, then finishes and verifies the stream.  A source that fails gives the stream up with
+ * its sentence, which the peer's program is told. */
+SLUICE_API int sluice_stream_pour(sluice *instance, const char *source, sluice_stream *stream, sluice_error *error);
+/* Reads the stream to its end and writes it into the sink, which gives it its name only when the end was verified; the peer's
+ * program is told of a good end after that.  A sink that fails gives the stream up with its sentence.  What a live stream
+ * has skipped is left out, counted in the stream's statistics, and told in the log. */
+SLUICE_API int sluice_stream_fill(sluice *instance, sluice_stream *stream, const char *sink, sluice_error *error);
+/* Whether the words name a place at all: SLUICE_OK, SLUICE_EUSAGE, SLUICE_EPLUGIN.  Nothing of it is touched. */
+SLUICE_API int sluice_stream_place_check(sluice *instance, sluice_kind kind, const char *place, sluice_error *error);
 
 #ifdef __cplusplus
 }

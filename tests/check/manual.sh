@@ -32,10 +32,18 @@ explained() {
     section "$1" | awk 'tag { print } { tag = $0 == ".TP" }' | grep -oE -- '--[a-z][a-z-]*'
 }
 
+# Without the list of what a subcommand takes with --listen.
+client_helped() { "$SLUICE" "$1" --help | sed '/^With --listen/,$d' | grep -oE '^ +(-[a-z0], )?--[a-z][a-z-]*' | grep -oE -- '--[a-z].*'; }
 helped() { "$SLUICE" "$1" --help | grep -oE '^ +(-[a-z0], )?--[a-z][a-z-]*' | grep -oE -- '--[a-z].*'; }
 
 agree copy "$(helped copy)" "$(explained "OPTIONS OF COPY AND RUN")"
-agree run "$(helped run; echo --config)" "$(explained "OPTIONS OF COPY AND RUN")"
+agree run "$(helped run | grep -Ev -- '--(deadline|gather)$'; echo --config)" "$(explained "OPTIONS OF COPY AND RUN")"
+# What they take with --listen is told in the section of serve.
+agree "send and recv" "$(client_helped send; client_helped recv)" "$(explained "OPTIONS OF SEND AND RECV")"
+for command in send recv; do
+    extra=$(helped "$command" | grep -vxFe "$(explained "OPTIONS OF SERVE"; explained "OPTIONS OF SEND AND RECV")")
+    [ -z "$extra" ] || complain "$command --listen: $extra is told nowhere"
+done
 agree doctor "$(helped doctor)" "$(explained "OPTIONS OF DOCTOR")"
 agree serve "$(helped serve)" "$(explained "OPTIONS OF SERVE")"
 agree "check and plugins" "$(helped check; helped plugins; echo --help)" \
@@ -46,7 +54,7 @@ refused() {
     "$SLUICE" "$1" "$2" --help 2>&1 </dev/null | grep -q "unknown option"
 }
 
-for command in copy run serve doctor check plugins; do
+for command in copy send recv run serve doctor check plugins; do
     for option in $(helped "$command"); do
         refused "$command" "$option" && complain "$command does not accept $option"
     done
@@ -54,7 +62,7 @@ done
 # What the text mentions: some subcommand accepts it.
 for option in $( (plain "$commands"; plain "$keys") | grep -oE -- '--[a-z][a-z-]*[a-z]' | sort -u); do
     case $option in --no | --version) continue ;; esac
-    for command in copy serve check plugins; do
+    for command in copy send recv serve check plugins; do
         refused "$command" "$option" || continue 2
     done
     complain "the manual names $option, which no subcommand accepts"

@@ -250,6 +250,8 @@ static void call_event(void *user, const sluice_transport_event *event)
         endpoint->closed = true;
         endpoint->closed_status = event->status;
         endpoint->closed_code = event->code;
+        if (endpoint->setup.cargo)
+            endpoint->setup.cargo->closed(endpoint->setup.cargo->subject, event->status, event->reason);
         break;
     default:
         break;
@@ -565,6 +567,8 @@ static void endpoint_init(sim_endpoint *endpoint, sim *simulation, const sim_end
                                .ops = setup->transport->ops,
                                .calls = calls_made(),
                                .owed_at = simulation->now};
+    if (setup->cargo)
+        setup->cargo->calls(&endpoint->calls);
     defaults(&endpoint->setup);
     endpoint->random = sim_random_make(simulation->seed, 100u + (uint64_t)setup->role);
     endpoint->host = (sluice_host){.size = sizeof(sluice_host),

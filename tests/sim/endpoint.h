@@ -35,6 +35,15 @@ typedef struct sim_object_setup {
     bool refused;                 /* the receiver's `opened` refuses it */
 } sim_object_setup;
 
+typedef struct sim_endpoint sim_endpoint;
+
+/* What an endpoint may have in the place of objects of its own: whoever knows more of them. */
+typedef struct sim_cargo {
+    void *subject;
+    void (*calls)(sluice_transport_calls *calls); /* sets those about objects; their user is the endpoint */
+    void (*closed)(void *subject, int status, const char *reason);
+} sim_cargo;
+
 typedef struct sim_endpoint_setup {
     sluice_role role;
     const sluice_plugin *transport, *congestion;
@@ -44,6 +53,7 @@ typedef struct sim_endpoint_setup {
     sim_channel *channel;            /* of an endpoint that begins on one */
     const sim_object_setup *objects; /* borrowed */
     size_t object_count;
+    const sim_cargo *cargo;          /* in their place; NULL: none */
     uint64_t receive_bytes, ordered_bytes, packets_per_phase, in_flight_most;
     sluice_duration timeout;
     uint32_t datagram_most, datagram_least;
@@ -68,8 +78,6 @@ typedef struct sim_object {
     bool opened, ended, aborted, stopped_here; /* at the receiver */
     bool stalled;
 } sim_object;
-
-typedef struct sim_endpoint sim_endpoint;
 
 /* Where there are several addresses: gives a packet that leaves its addresses, finds the path that one came from, and
  * learns that a path was adopted. */

@@ -46,6 +46,32 @@ wants 1 'no right to read' "$SLUICE" copy --ticket-file "$room/agency.ticket" "$
 wants 0 '' "$SLUICE" copy --ticket-file "$room/branch.ticket" "$(url paper)" "$room/mirror/"
 [ -e "$room/mirror/paper" ] || fail "the branch office fetched nothing"
 wants 4 'does not know' copy "$(url paper)" "$room/mirror/"
+
+# The streams of stream-server.ini go to and fro by commands; its camera is a named pipe.
+end_server TERM
+port=
+mkfifo "$room/lens"
+echo picture >"$room/picture"
+start_server "$room/root" --config "$conf/stream-server.ini" --set "ticket.collector.ticket-file=$room/collector.ticket" \
+    --set "stream.database.source=command:echo shop" --set "stream.log.sink=command:cat >>'$room/log'" \
+    --set "stream.camera.source=stdio:$room/lens"
+set --
+for session in fetch-database deliver-log; do
+    set -- "$@" --set "session.$session.ticket-file=$room/collector.ticket"
+done
+wants 0 '' timeout 60 "$SLUICE" run "$conf/stream-server.ini" fetch-database "$@" --set transfer.report= \
+    --set "session.fetch-database.source=$(url)" --set "session.fetch-database.destination=command:cat >'$room/fetched'"
+[ "$(cat "$room/fetched")" = shop ] || fail "fetch-database fetched '$(cat "$room/fetched")'"
+for _ in 1 2; do
+    wants 0 '' timeout 60 "$SLUICE" run "$conf/stream-server.ini" deliver-log "$@" --set transfer.report= \
+        --set "session.deliver-log.source=command:echo line" --set "session.deliver-log.destination=$(url)"
+done
+[ "$(cat "$room/log")" = $'line\nline' ] || fail "deliver-log delivered '$(cat "$room/log")'"
+cat "$room/picture" >"$room/lens" &
+wants 0 '' timeout 60 "$SLUICE" recv --ticket-file "$room/collector.ticket" "$(url camera)"
+cmp -s "$room/picture" "$room/stdout" || fail "the camera gave '$(cat "$room/stdout")'"
+wants 1 'takes no stream called database; it takes: log' timeout 60 "$SLUICE" send \
+    --ticket-file "$room/collector.ticket" "$(url database)" </dev/null
 wants 2 'nosuch' "$SLUICE" run "$conf/sessions.ini" nosuch
 end_server TERM
 

@@ -68,9 +68,69 @@ static void test_zeroes(void)
     CU_ASSERT(sluice_digest_equal(&a, &b));
 }
 
+/* SHA-256 of a million times "a" (FIPS 180-4 examples), and of the 448-bit message; pieces do not matter. */
+static void test_stream_published(void)
+{
+    static const char message[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    char letters[1000];
+    sluice_digest_stream *stream;
+    sluice_digest digest;
+    memset(letters, 'a', sizeof(letters));
+    CU_ASSERT_EQUAL_FATAL(sluice_digest_stream_new(SLUICE_CHECKSUM_SHA_256, &stream), SLUICE_OK);
+    for (int i = 0; i < 1000; i++)
+        sluice_digest_stream_update(stream, letters, sizeof(letters));
+    CU_ASSERT_EQUAL(sluice_digest_stream_final(stream, &digest), SLUICE_OK);
+    expect(SLUICE_CHECKSUM_SHA_256, &digest, "sha-256:cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    sluice_digest_stream_free(stream);
+    CU_ASSERT_EQUAL_FATAL(sluice_digest_stream_new(SLUICE_CHECKSUM_SHA_256, &stream), SLUICE_OK);
+    sluice_digest_stream_update(stream, message, 3);
+    sluice_digest_stream_update(stream, message + 3, 0);
+    sluice_digest_stream_update(stream, message + 3, sizeof(message) - 4);
+    CU_ASSERT_EQUAL(sluice_digest_stream_final(stream, &digest), SLUICE_OK);
+    expect(SLUICE_CHECKSUM_SHA_256, &digest, "sha-256:248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    sluice_digest_stream_free(stream);
+    CU_ASSERT_EQUAL_FATAL(sluice_digest_stream_new(SLUICE_CHECKSUM_XXH3_128, &stream), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_digest_stream_final(stream, &digest), SLUICE_OK);
+    expect(SLUICE_CHECKSUM_XXH3_128, &digest, "xxh3-128:99aa06d3014798d86001c324468d497f");
+    sluice_digest_stream_free(stream);
+    sluice_digest_stream_free(NULL);
+}
+
+/* A row of bytes in random pieces has the digest of all of it at once. */
+static void test_stream_pieces(void)
+{
+    enum { BYTES = 300000 };
+    static const sluice_checksum algorithms[] = {SLUICE_CHECKSUM_XXH3_128, SLUICE_CHECKSUM_SHA_256, SLUICE_CHECKSUM_NONE};
+    uint8_t *bytes = malloc(BYTES);
+    unsigned seed = 1;
+    for (size_t i = 0; i < BYTES; i++)
+        bytes[i] = (uint8_t)rand_r(&seed);
+    for (int i = 0; i < 60; i++) {
+        sluice_checksum algorithm = algorithms[i % 3];
+        size_t count = i < 6 ? (size_t)i : (size_t)(rand_r(&seed) % BYTES), at = 0;
+        sluice_digest_stream *stream;
+        sluice_digest whole = {{0}}, pieces;
+        CU_ASSERT_EQUAL_FATAL(sluice_digest_stream_new(algorithm, &stream), SLUICE_OK);
+        while (at < count) {
+            size_t piece = (size_t)(rand_r(&seed) % 3000);
+            piece = count - at < piece ? count - at : piece;
+            sluice_digest_stream_update(stream, bytes + at, piece);
+            at += piece;
+        }
+        CU_ASSERT_EQUAL(sluice_digest_stream_final(stream, &pieces), SLUICE_OK);
+        if (algorithm != SLUICE_CHECKSUM_NONE)
+            CU_ASSERT_EQUAL(sluice_digest_chunk(algorithm, bytes, count, &whole), SLUICE_OK);
+        CU_ASSERT(sluice_digest_equal(&whole, &pieces));
+        sluice_digest_stream_free(stream);
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {{"published", test_published},
+                                        {"streams, published", test_stream_published},
+                                        {"streams in pieces", test_stream_pieces},
                                         {"file", test_file},
                                         {"seeded", test_seeded},
                                         {"zeroes", test_zeroes},

@@ -318,6 +318,7 @@ static void test_trickle(void)
         CU_ASSERT(fixture_identical(f));
         CU_ASSERT_EQUAL(f->source_interrupts, 1);
         CU_ASSERT_EQUAL(f->sink_interrupts, 1);
+        CU_ASSERT_EQUAL(receiver->widened, f->receive_bytes);
         fixture_end(f);
         items_free(items, 1);
     }

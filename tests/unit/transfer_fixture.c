@@ -332,6 +332,13 @@ static void carrier_consumed(void *state, uint64_t bytes)
     s->unconsumed -= bytes;
 }
 
+static void carrier_widen(void *state, sluice_object_id id, uint64_t bytes)
+{
+    side *s = state;
+    CU_ASSERT(object_find(s->peer, id) && object_find(s->peer, id)->flags & SLUICE_OBJECT_ORDERED);
+    s->widened += bytes;
+}
+
 static void carrier_consumed_ordered(void *state, sluice_object_id id, uint64_t bytes)
 {
     (void)state;
@@ -354,7 +361,7 @@ static int carrier_stop(void *state, sluice_object_id id, uint64_t code)
 static const sluice_transport_ops carrier_ops = {
     .open = carrier_open, .offer = carrier_offer, .finish = carrier_finish, .ready = carrier_ready,
     .abort = carrier_abort, .consumed = carrier_consumed, .consumed_ordered = carrier_consumed_ordered,
-    .stop = carrier_stop};
+    .widen = carrier_widen, .stop = carrier_stop};
 
 static void range_remove(block_range *list, size_t *count, size_t at)
 {

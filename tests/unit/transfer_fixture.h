@@ -63,6 +63,7 @@ typedef struct side {
     size_t delivered_count, delivered_capacity;
     uint64_t unconsumed;         /* delivered to this side, unordered, not consumed */
     uint64_t fetched_bytes;      /* of entries' objects */
+    uint64_t widened;            /* windows of the peer's objects */
     int status;                  /* of finished */
     bool finished;
     char sentence[1024];
