@@ -76,8 +76,8 @@ expect 1 "pushed: " ./stream_file "$address" ../lines.txt
 
 # The runner at the other end.
 ticket=$(sed -n 's/^port .*, ticket //p' "$stage/server.log")
-expect 0 "" "$runner" send --ticket-file "$ticket" "sluice://$address/shell.bin" <"$stage/data"
-[ "$("$runner" recv --ticket-file "$ticket" "sluice://$address/shell.bin" | hash_of)" = "$wanted" ] ||
+expect 0 "" "$runner" send --quiet --ticket-file "$ticket" "sluice://$address/shell.bin" <"$stage/data"
+[ "$("$runner" recv --quiet --ticket-file "$ticket" "sluice://$address/shell.bin" | hash_of)" = "$wanted" ] ||
     complain "what the shell has sent is not what it gets"
 
 # Drained: the stream that is under way ends as if nothing were, new sessions do not begin.
