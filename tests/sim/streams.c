@@ -871,7 +871,9 @@ static void run(sim_streams *all)
     for (int side = 0; side < 2; side++) {
         const sim_quay *quay = &all->quays[side];
 
-        if (!quay->finished || quay->status != SLUICE_OK)
+        /* A session in good order is told as well as its streams are. */
+        if (!quay->finished || (quay->status == SLUICE_OK) != (quay->items_failed == 0) ||
+            (quay->status == SLUICE_EPARTIAL) != (quay->items_failed > 0 && quay->items_done > 0))
             sim_fail(&all->simulation, "%s: the session ends with %s: %s", side ? "server" : "client",
                      sluice_status_name(quay->status), quay->sentence);
         if (quay->items_begun != quay->items_done + quay->items_failed)
