@@ -35,6 +35,7 @@ struct sluice_mux {
     sluice_stream *touched;              /* whose waiting threads may have something new */
     uint64_t next_id;                    /* server: of the next OPEN */
     uint64_t early;                      /* streams whose bytes have come, and no OPEN */
+    uint64_t resting;                    /* that are over, and that the program has not let go of */
     uint64_t turned_away[MUX_AHEAD_MOST / 64]; /* bits, by id: bytes of it came too early and found no room */
     size_t timed;                        /* streams that gather, or are live */
     sluice_time started, progress_at, due;
