@@ -172,6 +172,12 @@ sluice_wire_writer *mux_message(sluice_mux *mux, const sluice_stream *stream)
     return body;
 }
 
+int mux_get_status(sluice_wire_reader *body, char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1])
+{
+    int status = sluice_message_get_status(body, sentence, SLUICE_MESSAGE_SENTENCE_MAX + 1);
+    return status == SLUICE_EAGAIN || status == SLUICE_EPENDING || status == SLUICE_ESKIPPED ? SLUICE_EFAILED : status;
+}
+
 /* ---- the end ---- */
 
 static void end(sluice_mux *mux, int status, const char *sentence)
@@ -425,7 +431,7 @@ static int answer_take(sluice_mux *mux, sluice_stream *stream, sluice_wire_reade
 {
     sluice_error why = {0};
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
-    int status = sluice_message_get_status(body, sentence, sizeof sentence);
+    int status = mux_get_status(body, sentence);
     if (body->bad || !mux->session->client)
         return malformed(error, "answer");
     if (status == SLUICE_OK)
@@ -442,7 +448,7 @@ static int abort_take(sluice_mux *mux, sluice_stream *stream, sluice_wire_reader
     sluice_error why = {0};
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
     uint64_t what = sluice_wire_get_number(body);
-    int status = sluice_message_get_status(body, sentence, sizeof sentence);
+    int status = mux_get_status(body, sentence);
     if (body->bad)
         return malformed(error, "abort");
     sluice_fail(&why, status == SLUICE_OK ? SLUICE_ECLOSED : status, "%s", sentence);
@@ -520,7 +526,7 @@ static void ending_take(sluice_mux *mux, uint64_t type, sluice_wire_reader *body
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1] = "cancelled by the peer";
     int status = SLUICE_ECANCELLED;
     if (type != SLUICE_MESSAGE_CANCEL)
-        status = sluice_message_get_status(body, sentence, sizeof sentence);
+        status = mux_get_status(body, sentence);
     if (status == SLUICE_OK)
         status = SLUICE_EFAILED;
     mux->peer_ended = true;

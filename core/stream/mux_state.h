@@ -72,6 +72,8 @@ void mux_touch(sluice_mux *mux, sluice_stream *stream);
 /* Messages.  What hinders them ends the session. */
 sluice_wire_writer *mux_message(sluice_mux *mux, const sluice_stream *stream);
 void mux_send(sluice_mux *mux, sluice_message type);
+/* Why the peer has ended something.  Never a status that a call may return without anything being over. */
+int mux_get_status(sluice_wire_reader *body, char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1]);
 /* Ends the session: the peer is told. */
 void mux_fail(sluice_mux *mux, int status, const char *sentence);
 /* The first failure of a stream, for what is told of it at its end. */
