@@ -4,32 +4,30 @@
  *
  *     stream_server LISTEN DIRECTORY [KEY=VALUE...]        stream_server 127.0.0.1:0 /srv/streams memory=16Mi
  *
- * What a client pushes as NAME is stored in DIRECTORY; one that pulls NAME gets that file, or, of "time", the time; what
- * comes on "echo" goes back.  After SIGTERM it takes no new sessions, and ends when the last is over.
+ * What a client pushes as NAME is stored in DIRECTORY; one that pulls NAME gets that file, or of "time" the time; what comes
+ * on "echo" goes back.  After SIGTERM it takes no new sessions, and ends when the last is over.
  */
-#define _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
 #include "begin.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
-static int directory;
+static sluice *library;
+static const char *directory;
 static sluice_stream_listener *listener;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards running */
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 static int running; /* threads that serve a stream */
 
 /* The error of a stream stays, so a loop that moves bytes may just stop: this has the sentence. */
-static bool end(sluice_stream *stream)
+static void end(sluice_stream *stream)
 {
     sluice_error error = {0};
-    int status = sluice_stream_close(stream, &error);
-    if (status != SLUICE_OK)
+    if (sluice_stream_close(stream, &error) != SLUICE_OK)
         fprintf(stderr, "%s\n", error.text);
-    return status == SLUICE_OK;
 }
 
 static void send_time(sluice_stream *stream)
@@ -51,45 +49,31 @@ static void echo(sluice_stream *stream)
     end(stream);
 }
 
-static void send_file(sluice_stream *stream)
+/* Where the file lies: requested has looked at the name. */
+static void place_of(const sluice_stream *stream, char *out, size_t size)
 {
-    char bytes[65536];
-    ssize_t got;
-    int fd = openat(directory, sluice_stream_name(stream), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
-        sluice_stream_abort(stream, SLUICE_ENOENT, "there is no such file here");
-        return;
-    }
-    while ((got = read(fd, bytes, sizeof bytes)) > 0)
-        if (sluice_stream_write(stream, bytes, (size_t)got) != got)
-            break;
-    close(fd);
-    if (got < 0)
-        sluice_stream_abort(stream, SLUICE_EIO, "the file cannot be read");
-    else
-        end(stream);
+    snprintf(out, size, "%s/%s", directory, sluice_stream_name(stream));
 }
 
-/* Until its verified end the file has a name that no client can ask for. */
+static void send_file(sluice_stream *stream)
+{
+    char place[4096];
+    place_of(stream, place, sizeof place);
+    if (access(place, R_OK) == 0) {
+        sluice_stream_pour(library, place, stream, NULL);
+        end(stream);
+    } else { /* the client need not know where the files lie */
+        sluice_stream_abort(stream, SLUICE_ENOENT, "there is no such file here");
+    }
+}
+
+/* The client's close returns 0 when the file has its name: not before all of it is there, and verified. */
 static void store_file(sluice_stream *stream)
 {
-    char bytes[65536], name[SLUICE_STREAM_NAME_MAX + 1], part[SLUICE_STREAM_NAME_MAX + 8];
-    int64_t got;
-    snprintf(name, sizeof name, "%s", sluice_stream_name(stream));
-    snprintf(part, sizeof part, ".%s.part", name);
-    int fd = openat(directory, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        sluice_stream_abort(stream, SLUICE_EBUSY, "the file cannot be made, or another client stores it now");
-        return;
-    }
-    while ((got = sluice_stream_read(stream, bytes, sizeof bytes)) > 0)
-        if (write(fd, bytes, (size_t)got) != got)
-            break;
-    close(fd);
-    if (got > 0)
-        sluice_stream_abort(stream, SLUICE_ENOSPACE, "the file cannot be written");
-    if (got > 0 || !end(stream) || renameat(directory, part, directory, name) != 0)
-        unlinkat(directory, part, 0);
+    char place[4096];
+    place_of(stream, place, sizeof place);
+    sluice_stream_fill(library, stream, place, NULL);
+    end(stream);
 }
 
 static const struct kind {
@@ -156,15 +140,15 @@ static void on_signal(int number)
 
 int main(int argc, char **argv)
 {
-    sluice *library;
     sluice_settings *settings;
     sluice_stream *stream;
     sluice_error error = {0};
     int status;
-    if (argc < 3 || (directory = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+    if (argc < 3) {
         fprintf(stderr, "usage: stream_server LISTEN DIRECTORY [KEY=VALUE...]\n");
         return 2;
     }
+    directory = argv[2];
     begin(SLUICE_SETTINGS_SERVE, argv + 3, &library, &settings);
     listener = listen_on(library, settings, argv[1], requested);
     sluice_settings_free(settings);

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The manual pages and the program say the same: every long option that a subcommand accepts stands in sluice(1) and
-# every key of the INI file in sluice.ini(5), and nothing stands there that is not accepted.
+# every key of the INI file in sluice.ini(5), and nothing stands there that is not accepted.  The same of the functions of
+# sluice/stream.h and sluice_stream(3).
 failures=0
 commands=$TOP_BUILDDIR/doc/sluice.1
 keys=$TOP_BUILDDIR/doc/sluice.ini.5
+streams=$TOP_SRCDIR/doc/sluice_stream.3
 
 complain() {
     echo "FAILED: $*" >&2
@@ -84,10 +86,28 @@ page=$(plain "$keys" | awk '
 empty=$("$SLUICE" plugins | awk -F'[/ ]' '/^[a-z]+\// { print "[" $1 " " $2 "]" }')
 agree "keys" "$(echo "$sample"; echo "$empty")" "$page"
 
+# ---- sluice_stream(3) ----
+
+# Functions as declared, one a line, with single blanks.
+declared=$(tr '\n' ' ' <"$TOP_SRCDIR/include/sluice/stream.h" | sed 's#/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/##g' |
+    grep -oE 'SLUICE_API [^;]*;' | sed -e 's/^SLUICE_API //' -e 's/  */ /g')
+agree "functions of stream.h" "$declared" "$(plain "$streams" | grep -E '^[A-Za-z].*\);$')"
+agree "functions that sluice_stream(3) explains" "$(grep -oE 'sluice_stream_[a-z_]*\(' <<<"$declared" | tr -d '(')" \
+    "$(sed -n 's/^\.BR \(sluice_stream_[a-z_]*\) ()$/\1/p' "$streams")"
+# Fields of its structs, and whatever is named in capitals.
+for field in $(sed -n -e 's/^    \(const \)\?[a-z0-9_]* \**\([a-z_]*\);.*/\2/p' "$TOP_SRCDIR/include/sluice/stream.h"); do
+    plain "$streams" | grep -qw -- "$field" || complain "sluice_stream(3) does not name the field $field"
+done
+for word in $(grep -oE 'SLUICE_[A-Z_]*[A-Z]' "$streams" | sort -u); do
+    case $word in SLUICE_STREAM) continue ;; esac
+    # Statuses stand in their table without the beginning.
+    grep -qrwE "$word|X\(${word#SLUICE_}" "$TOP_SRCDIR/include/sluice/" || complain "sluice_stream(3) names $word, which nobody declares"
+done
+
 # ---- form ----
 
 if command -v groff >/dev/null; then
-    for page in "$commands" "$keys"; do
+    for page in "$commands" "$keys" "$streams"; do
         said=$(groff -ww -man -z "$page" 2>&1)
         [ -z "$said" ] || complain "$page: $said"
     done

@@ -297,12 +297,13 @@ static void calls_that_do_not_wait(void)
 
 static void calls_that_wait_for_so_long(void)
 {
+    static const char *const small[] = {"memory", "4Mi", NULL}; /* so that 4 MiB do not fit */
     pier at;
     char byte;
     uint8_t *bytes = malloc(4 << 20);
     sluice_stream *client, *server;
     sluice_error error = {0};
-    pier_begin(&at, &plain);
+    pier_begin(&at, &(pier_setup){.transfer = small});
     pier_pair(&at, "patient", SLUICE_STREAM_PUSH, &client, &server);
     sluice_stream_timeouts(server, SHORT, SHORT);
     sluice_stream_timeouts(client, SHORT, SHORT);
