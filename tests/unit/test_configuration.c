@@ -410,7 +410,7 @@ static void tickets_are_sections(void)
 static void streams_are_sections(void)
 {
     static const char text[] = "[serve]\ngather = 2ms\n"
-                               "[stream dump]\nsource = /var/dump\n"
+                               "[stream dump]\nsource = later:dump\n"
                                "[session s]\nstream = dump\nsource = sluice://h\ndestination = /tmp/d\ndeadline = 1.5 s\n";
     sluice *library = open_library();
     sluice_settings *settings = NULL;
@@ -420,7 +420,7 @@ static void streams_are_sections(void)
     CU_ASSERT_STRING_EQUAL(sluice_config_stream(library, 0), "dump");
     CU_ASSERT_PTR_NULL(sluice_config_stream(library, 1));
     CU_ASSERT_EQUAL_FATAL(sluice_settings_new(library, SLUICE_SETTINGS_STREAM, "dump", &settings, NULL), SLUICE_OK);
-    CU_ASSERT_STRING_EQUAL(sluice_settings_stream(settings)->source, "/var/dump");
+    CU_ASSERT_STRING_EQUAL(sluice_settings_stream(settings)->source, "later:dump");
     CU_ASSERT_PTR_NULL(sluice_settings_stream(settings)->sink);
     sluice_settings_free(settings);
     CU_ASSERT_EQUAL(sluice_settings_new(library, SLUICE_SETTINGS_STREAM, "dumb", &settings, &error), SLUICE_ECONFIG);
