@@ -98,7 +98,9 @@ static void on_wake(void *user, unsigned directions)
     transfer->cancelled = true;
     if (transfer->session)
         sluice_session_cancel(transfer->session, SLUICE_EINTERRUPTED,
-                              "interrupted; what arrived is kept, run the same command again to go on");
+                              transfer->maker.make
+                                  ? "interrupted"
+                                  : "interrupted; what arrived is kept, run the same command again to go on");
     else
         sluice_client_end_without_session(transfer, SLUICE_EINTERRUPTED, "interrupted");
 }

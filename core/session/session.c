@@ -139,21 +139,17 @@ static void closed_sentence(const sluice_session *session, const sluice_transpor
     switch (event->status) {
     case SLUICE_ETIMEOUT:
         sluice_fail(out, event->status,
-                    "%s: nothing came from the peer for too long; what arrived is kept, run the same command again to "
-                    "go on",
-                    session->peer);
+                    "%s: nothing came from the peer for too long%s", session->peer, sluice_session_comfort(session));
         break;
     case SLUICE_ECANCELLED:
     case SLUICE_EINTERRUPTED:
         sluice_fail(out, SLUICE_ECANCELLED,
-                    "%s: the peer cancelled the transfer; what arrived is kept, run the same command again to go on",
-                    session->peer);
+                    "%s: the peer cancelled the transfer%s", session->peer, sluice_session_comfort(session));
         break;
     case SLUICE_ECLOSED:
     case SLUICE_OK:
-        sluice_fail(out, SLUICE_ECLOSED, "%s: the peer ended the session (%s); what arrived is kept, run the same "
-                                         "command again to go on",
-                    session->peer, event->reason);
+        sluice_fail(out, SLUICE_ECLOSED, "%s: the peer ended the session (%s)%s", session->peer, event->reason,
+                    sluice_session_comfort(session));
         break;
     default:
         sluice_fail(out, event->status, "%s: %s", session->peer, event->reason);

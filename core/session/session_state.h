@@ -63,6 +63,12 @@ struct sluice_session {
     bool ending;         /* ended was posted */
 };
 
+/* Behind a sentence about a bad end: what becomes of what is there, and what to do.  A stream is not taken up again. */
+static inline const char *sluice_session_comfort(const sluice_session *session)
+{
+    return session->both_ways ? "" : "; what arrived is kept, run the same command again to go on";
+}
+
 /* Data flows from here to the peer. */
 bool sluice_session_sending(const sluice_session *session);
 

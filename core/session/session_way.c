@@ -34,7 +34,7 @@ void sluice_session_on_cut(void *user, const sluice_error *why)
         char line[1000];
         session->cut_until = 0;
         session->closed = true;
-        snprintf(line, sizeof line, "%.850s; what arrived is kept, run the same command again to go on", why->text);
+        snprintf(line, sizeof line, "%.850s%s", why->text, sluice_session_comfort(session));
         session->cargo.ops->closed(session->cargo.state, SLUICE_ECLOSED, line, now);
     }
 }
@@ -45,9 +45,8 @@ static void cut_for_too_long(sluice_session *session)
     session->cut_until = 0;
     session->closed = true;
     snprintf(line, sizeof line,
-             "%s: the connection was cut and did not come back within %u s; what arrived is kept, run the same command "
-             "again to go on",
-             session->peer, (unsigned)(session->timeout_ns / SLUICE_SECOND));
+             "%s: the connection was cut and did not come back within %u s%s", session->peer,
+             (unsigned)(session->timeout_ns / SLUICE_SECOND), sluice_session_comfort(session));
     session->cargo.ops->closed(session->cargo.state, SLUICE_ETIMEOUT, line, sluice_loop_now(session->loop));
 }
 

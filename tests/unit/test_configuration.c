@@ -407,6 +407,40 @@ static void tickets_are_sections(void)
     sluice_free(library);
 }
 
+static void streams_are_sections(void)
+{
+    static const char text[] = "[serve]\ngather = 2ms\n"
+                               "[stream dump]\nsource = later:dump\n"
+                               "[session s]\nstream = dump\nsource = sluice://h\ndestination = /tmp/d\ndeadline = 1.5 s\n";
+    sluice *library = open_library();
+    sluice_settings *settings = NULL;
+    sluice_error error = {0};
+    uint64_t number = 7;
+    CU_ASSERT_EQUAL_FATAL(read_text(library, text, NULL, NULL), SLUICE_OK);
+    CU_ASSERT_STRING_EQUAL(sluice_config_stream(library, 0), "dump");
+    CU_ASSERT_PTR_NULL(sluice_config_stream(library, 1));
+    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(library, SLUICE_SETTINGS_STREAM, "dump", &settings, NULL), SLUICE_OK);
+    CU_ASSERT_STRING_EQUAL(sluice_settings_stream(settings)->source, "later:dump");
+    CU_ASSERT_PTR_NULL(sluice_settings_stream(settings)->sink);
+    sluice_settings_free(settings);
+    CU_ASSERT_EQUAL(sluice_settings_new(library, SLUICE_SETTINGS_STREAM, "dumb", &settings, &error), SLUICE_ECONFIG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "no stream 'dumb'; did you mean 'dump'?"));
+    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(library, SLUICE_SETTINGS_TRANSFER, "s", &settings, NULL), SLUICE_OK);
+    CU_ASSERT_STRING_EQUAL(sluice_settings_get(settings, "stream"), "dump");
+    CU_ASSERT(sluice_settings_number(settings, "deadline", &number));
+    CU_ASSERT_EQUAL(number, 1500000000);
+    CU_ASSERT(sluice_settings_number(settings, "memory", &number));
+    CU_ASSERT_EQUAL(number, 64u << 20);
+    CU_ASSERT(!sluice_settings_number(settings, "stream", &number));
+    CU_ASSERT(!sluice_settings_number(settings, "nosuch", &number));
+    sluice_settings_free(settings);
+    CU_ASSERT_EQUAL_FATAL(sluice_settings_new(library, SLUICE_SETTINGS_SERVE, NULL, &settings, NULL), SLUICE_OK);
+    CU_ASSERT(sluice_settings_number(settings, "gather", &number));
+    CU_ASSERT_EQUAL(number, 2000000);
+    sluice_settings_free(settings);
+    sluice_free(library);
+}
+
 static void errors_of_tickets_are_told(void)
 {
     static const char text[] = "[serve]\n"                       /* 1 */
@@ -513,6 +547,7 @@ int main(void)
         {"lists are cut at commas", lists_are_cut_at_commas},
         {"log level comes from the file", log_level_comes_from_the_file},
         {"tickets are sections", tickets_are_sections},
+        {"streams are sections", streams_are_sections},
         {"errors of tickets are told", errors_of_tickets_are_told},
         {"printed tickets read back", printed_tickets_read_back},
         {"plugin options are compared", plugin_options_are_compared},
