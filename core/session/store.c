@@ -79,12 +79,14 @@ void sluice_store_fini(sluice_store *store)
 {
     if (store->source) {
         const sluice_source_ops *ops = store->source->ops;
-        ops->fini(store->source->state);
+        if (ops->fini)
+            ops->fini(store->source->state);
         sluice_instance_free(store->source);
     }
     if (store->sink) {
         const sluice_sink_ops *ops = store->sink->ops;
-        ops->fini(store->sink->state);
+        if (ops->fini)
+            ops->fini(store->sink->state);
         sluice_instance_free(store->sink);
     }
     memset(store, 0, sizeof *store);

@@ -4,7 +4,8 @@
 #include <assert.h>
 
 #define FIRST_PART 8          /* of the limit: first shares */
-#define GROWTH 4              /* a window that is too small by a factor of 600 is right after five round trips */
+#define GROWTH 4              /* at least; a window that is too small by a factor of 1000 is right after three round trips: */
+#define LEAP_PART 4           /* of what is free, which a stream gets that has just shown that it can use more */
 #define GROWTH_ROUNDS 4       /* a share used up within so many round trips is too small */
 #define GROWTH_NS (50 * SLUICE_MS) /* or within this time */
 #define IDLE_NS SLUICE_SECOND /* and so many round trips: then others may have its part */
@@ -25,12 +26,14 @@ static uint64_t pool(const sluice_budget *budget)
     return budget->limit - budget->limit / FIRST_PART;
 }
 
-bool sluice_budget_enter(sluice_budget *budget, sluice_share *share, sluice_time now)
+bool sluice_budget_enter(sluice_budget *budget, sluice_share *share, sluice_time now, bool beyond)
 {
-    if (budget->shares >= sluice_budget_most(budget))
+    bool from_pool = budget->shares >= sluice_budget_most(budget);
+    if (from_pool && (!beyond || pool(budget) - budget->pooled < budget->first))
         return false;
     budget->shares++;
-    *share = (sluice_share){.bytes = budget->first, .grown = now, .last = now};
+    budget->pooled += from_pool ? budget->first : 0;
+    *share = (sluice_share){.bytes = budget->first, .grown = now, .last = now, .from_pool = from_pool};
     return true;
 }
 
@@ -61,11 +64,12 @@ void sluice_budget_leave(sluice_budget *budget, sluice_share *share)
     assert(budget->shares > 0);
     set_busy(budget, share, false);
     resize(budget, share, 0);
+    budget->pooled -= share->from_pool ? budget->first : 0;
     budget->shares--;
 }
 
 /* What it could use. */
-static uint64_t wanted(const sluice_budget *budget, sluice_share *share, uint64_t freed, sluice_time now,
+static uint64_t wanted(const sluice_budget *budget, sluice_share *share, uint64_t freed, uint64_t free_bytes, sluice_time now,
                        sluice_duration rtt_ns)
 {
     sluice_duration quick = GROWTH_ROUNDS * rtt_ns > GROWTH_NS ? GROWTH_ROUNDS * rtt_ns : GROWTH_NS;
@@ -76,7 +80,8 @@ static uint64_t wanted(const sluice_budget *budget, sluice_share *share, uint64_
     share->used = 0;
     share->grown = now;
     uint64_t from = share->bytes > budget->first ? share->bytes : budget->first;
-    return grows ? GROWTH * from : from;
+    uint64_t leap = free_bytes / LEAP_PART > GROWTH * from ? free_bytes / LEAP_PART : GROWTH * from;
+    return grows ? leap : from;
 }
 
 /* An even part for each that is busy, so that a little of the pool stays for one that begins.  What is left of 64 MiB for one
@@ -93,8 +98,9 @@ uint64_t sluice_budget_freed(sluice_budget *budget, sluice_share *share, uint64_
     assert(freed <= share->bytes);
     share->last = now;
     set_busy(budget, share, true);
-    uint64_t want = wanted(budget, share, freed, now, rtt_ns), even = even_part(budget), before = share->bytes - freed;
+    uint64_t even = even_part(budget), before = share->bytes - freed;
     uint64_t free_bytes = pool(budget) - budget->pooled + above_first(budget, share->bytes);
+    uint64_t want = wanted(budget, share, freed, free_bytes, now, rtt_ns);
     want = want < even ? want : even;
     want = want < budget->first + free_bytes ? want : budget->first + free_bytes;
     want = want > before ? want : before;

@@ -85,7 +85,7 @@ static void wait_for_end(sluice_stream_session *session)
 {
     pthread_mutex_lock(&session->lock);
     bool stands = session->stage == SLUICE_STREAM_STANDS;
-    if (stands) {
+    if (stands && !atomic_load(&session->transfer->cancel)) { /* which would come second, and say something else */
         session->close_asked = true;
         sluice_stream_session_wake_locked(session);
     }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define PROGRESS_NS (250 * SLUICE_MS)
-#define AHEAD_MOST 4096 /* ids of streams whose bytes may come before their OPEN */
 
 enum { OPEN_ANNOUNCED = 2, OPEN_DEADLINE = 3 }; /* fields of OPEN; an odd one must be understood */
 
@@ -28,9 +27,10 @@ sluice_stream *mux_find(sluice_mux *mux, uint64_t id)
 bool mux_add(sluice_mux *mux, sluice_stream *stream)
 {
     sluice_time now = mux_now(mux);
-    if (!sluice_budget_enter(&mux->out_budget, &stream->out_share, now))
+    bool server = !mux->session->client; /* early streams are there beside the others */
+    if (!sluice_budget_enter(&mux->out_budget, &stream->out_share, now, server))
         return false;
-    if (!sluice_budget_enter(&mux->in_budget, &stream->in_share, now)) {
+    if (!sluice_budget_enter(&mux->in_budget, &stream->in_share, now, server)) {
         sluice_budget_leave(&mux->out_budget, &stream->out_share);
         return false;
     }
@@ -70,6 +70,17 @@ static void remove_stream(sluice_mux *mux, sluice_stream *stream)
     sluice_budget_leave(&mux->in_budget, &stream->in_share);
     stream_uncount(mux);
     sluice_stream_leave(stream);
+}
+
+/* As of the last look; before the first packets have come back it is worth a look at any time. */
+sluice_duration mux_rtt(sluice_mux *mux)
+{
+    sluice_transport_statistics own = {.size = sizeof own};
+    if (mux->srtt_ns == 0) {
+        mux->setup.carrier.ops->statistics(mux->setup.carrier.state, mux_now(mux), &own);
+        mux->srtt_ns = own.srtt_ns;
+    }
+    return mux->srtt_ns;
 }
 
 void mux_touch(sluice_mux *mux, sluice_stream *stream)
@@ -346,7 +357,8 @@ static void refuse(sluice_mux *mux, sluice_stream *stream, const sluice_error *w
     tell_end(mux, stream);
     if (!stream->previous)
         return; /* should bytes of it come, `opened` will know nothing of it */
-    (void)mux->setup.carrier.ops->stop(mux->setup.carrier.state, mux_object(stream), (uint64_t)-why->status);
+    if (stream->open_in)
+        (void)mux->setup.carrier.ops->stop(mux->setup.carrier.state, mux_object(stream), (uint64_t)-why->status);
     remove_stream(mux, stream);
 }
 
@@ -357,14 +369,23 @@ static int stream_for(sluice_mux *mux, const opening *want, sluice_stream **out)
     if (early) {
         *out = early;
         sluice_stream_use(early);
+        mux->early--;
         return SLUICE_OK;
     }
     return sluice_stream_new(mux->session, want->id, want->name, 0, want->checksum, want->deadline_ns, out);
 }
 
-static int accept_stream(sluice_mux *mux, sluice_stream *stream, const opening *want, void *stream_user)
+/* What it wrote was not taken, and will not come again. */
+static bool turned_away(sluice_mux *mux, uint64_t id)
 {
-    bool early = stream->previous != NULL;
+    uint64_t *word = &mux->turned_away[id % MUX_AHEAD_MOST / 64], bit = UINT64_C(1) << id % 64;
+    bool was = *word & bit;
+    *word &= ~bit;
+    return was;
+}
+
+static int accept_stream(sluice_stream *stream, const opening *want, void *stream_user)
+{
     stream->mode = want->mode;
     stream->writes = want->mode & SLUICE_STREAM_PULL;
     stream->reads = want->mode & SLUICE_STREAM_PUSH;
@@ -373,10 +394,16 @@ static int accept_stream(sluice_mux *mux, sluice_stream *stream, const opening *
     stream->announced_peer = want->announced;
     atomic_store(&stream->user, stream_user);
     memcpy(stream->name, want->name, sizeof stream->name);
-    int status = sluice_stream_digests(stream);
-    if (status == SLUICE_OK && !early && !mux_add(mux, stream))
-        status = SLUICE_ELIMIT;
-    return status;
+    return sluice_stream_digests(stream);
+}
+
+/* Before the program is asked: whether there is a place for it.  Those that came early do not count: word of those that have
+ * made room for them may be on its way. */
+static bool has_place(sluice_mux *mux, sluice_stream *stream)
+{
+    bool early = stream->previous != NULL, away = turned_away(mux, stream->id);
+    uint64_t others = mux->out_budget.shares - mux->early - early;
+    return !away && others < sluice_budget_most(&mux->out_budget) && (early || mux_add(mux, stream));
 }
 
 static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, sluice_error *error)
@@ -397,12 +424,14 @@ static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, 
         return sluice_fail(error, SLUICE_EPROTOCOL, "the client writes to a stream that it only reads");
     }
     mux->next_id++;
-    status = decide(mux, &want, &stream_user, &why);
+    if (!has_place(mux, stream))
+        status = sluice_fail(&why, SLUICE_ELIMIT, "the server has as many streams as it has memory for");
+    else
+        status = decide(mux, &want, &stream_user, &why);
     if (status == SLUICE_OK) {
-        status = accept_stream(mux, stream, &want, stream_user);
+        status = accept_stream(stream, &want, stream_user);
         if (status != SLUICE_OK)
-            sluice_fail(&why, status, "%s", status == SLUICE_ELIMIT ? "the server has as many streams as it has memory for"
-                                                                    : sluice_status_text(status));
+            sluice_fail(&why, status, "%s", sluice_status_text(status));
     }
     if (status != SLUICE_OK) {
         stream->writes = stream->reads = false;
@@ -901,13 +930,20 @@ static void completed(void *cargo, sluice_object_id id)
 static int early_new(sluice_mux *mux, uint64_t id)
 {
     sluice_stream *stream;
-    if (id - mux->next_id >= AHEAD_MOST)
-        return SLUICE_ELIMIT;
+    if (id - mux->next_id >= MUX_AHEAD_MOST) {
+        mux_fail(mux, SLUICE_EPROTOCOL, "the client writes to streams that it has not opened");
+        return SLUICE_EPROTOCOL;
+    }
     int status = sluice_stream_new(mux->session, id, "", 0, SLUICE_CHECKSUM_NONE, 0, &stream);
     if (status != SLUICE_OK)
         return status;
-    if (!mux_add(mux, stream))
+    stream->open_in = true;
+    if (mux_add(mux, stream)) {
+        mux->early++;
+    } else {
         status = SLUICE_ELIMIT;
+        mux->turned_away[id % MUX_AHEAD_MOST / 64] |= UINT64_C(1) << id % 64;
+    }
     sluice_stream_leave(stream);
     return status;
 }
@@ -923,8 +959,10 @@ static int opened(void *cargo, sluice_object_id id, unsigned flags)
     if (id < MUX_FIRST_OBJECT || !(flags & SLUICE_OBJECT_ORDERED))
         return SLUICE_EPROTOCOL;
     sluice_stream *known = mux_find(mux, stream);
-    if (known)
-        return known->reads && !known->in_over ? SLUICE_OK : SLUICE_ECANCELLED;
+    if (known) {
+        known->open_in = known->reads && !known->in_over;
+        return known->open_in ? SLUICE_OK : SLUICE_ECANCELLED;
+    }
     return mux->session->client || stream < mux->next_id ? SLUICE_ECANCELLED : early_new(mux, stream);
 }
 

@@ -32,7 +32,8 @@ void mux_in_end(sluice_mux *mux, sluice_stream *stream, const sluice_error *why)
         pthread_mutex_lock(&stream->lock);
         sluice_stream_break(stream, false, true, why);
         pthread_mutex_unlock(&stream->lock);
-        if (!stream->stop_sent)
+        /* What the peer has not begun yet, `opened` will refuse. */
+        if (!stream->stop_sent && stream->open_in)
             (void)ops(mux)->stop(carrier(mux), mux_object(stream), (uint64_t)-why->status);
         stream->stop_sent = true;
         mux->dirty = true;
@@ -179,7 +180,7 @@ static void give_credit(sluice_mux *mux, sluice_stream *stream)
     if (freed == 0 || stream->in_over)
         return;
     stream->accounted = released;
-    uint64_t grant = sluice_budget_freed(&mux->in_budget, &stream->in_share, freed, mux_now(mux), mux->srtt_ns);
+    uint64_t grant = sluice_budget_freed(&mux->in_budget, &stream->in_share, freed, mux_now(mux), mux_rtt(mux));
     stream->held_back += freed;
     uint64_t consumed = grant < stream->held_back ? grant : stream->held_back;
     stream->held_back -= consumed;

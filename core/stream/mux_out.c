@@ -179,7 +179,7 @@ static void release(sluice_mux *mux, sluice_stream *stream, uint64_t freed)
     if (freed == 0)
         return;
     sluice_fifo_release(&stream->out, stream->floor.at);
-    (void)sluice_budget_freed(&mux->out_budget, &stream->out_share, freed, mux_now(mux), mux->srtt_ns);
+    (void)sluice_budget_freed(&mux->out_budget, &stream->out_share, freed, mux_now(mux), mux_rtt(mux));
     atomic_store(&stream->room_most, stream->out_share.bytes);
     mux_touch(mux, stream);
 }
@@ -232,7 +232,7 @@ static sluice_time live_due(sluice_mux *mux, sluice_stream *stream, sluice_time 
 sluice_time mux_out_due(sluice_mux *mux, sluice_stream *stream, sluice_time now)
 {
     sluice_time when = SLUICE_NEVER;
-    if (stream->out_over)
+    if (stream->out_over || !stream->open_out)
         return when;
     if (now >= stream->gather_due)
         offer(mux, stream, true);

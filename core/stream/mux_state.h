@@ -8,6 +8,7 @@
 
 #define MUX_BUCKETS 256
 #define MUX_FIRST_OBJECT 2 /* 0 is the control stream; 1 is left to files */
+#define MUX_AHEAD_MOST 4096 /* ids of streams whose bytes may come before their OPEN */
 
 enum { MUX_GIVES_UP_WRITING = 1, MUX_GIVES_UP_READING = 2 }; /* ABORT says one of these, or both */
 
@@ -33,6 +34,8 @@ struct sluice_mux {
     sluice_stream *last;                 /* the one looked up last */
     sluice_stream *touched;              /* whose waiting threads may have something new */
     uint64_t next_id;                    /* server: of the next OPEN */
+    uint64_t early;                      /* streams whose bytes have come, and no OPEN */
+    uint64_t turned_away[MUX_AHEAD_MOST / 64]; /* bits, by id: bytes of it came too early and found no room */
     size_t timed;                        /* streams that gather, or are live */
     sluice_time started, progress_at, due;
     sluice_duration srtt_ns;
@@ -54,6 +57,7 @@ static inline bool mux_paused(const sluice_mux *mux)
 {
     return mux->own_pause || mux->peer_pause;
 }
+sluice_duration mux_rtt(sluice_mux *mux);
 static inline sluice_time mux_now(const sluice_mux *mux)
 {
     return mux->setup.now(mux->setup.now_user);

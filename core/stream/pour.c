@@ -105,10 +105,11 @@ static void joint_end(joint *at)
     free(at->bytes);
 }
 
-/* What the peer's program is told: statuses that would speak of its own command line or connection stay here. */
-static int told(int status)
+/* What both programs are told: a status that would speak of the peer's command line or connection says nothing to it. */
+static void settle(sluice_error *why)
 {
-    return sluice_status_exit(status) == 1 ? status : SLUICE_EFAILED;
+    if (sluice_status_exit(why->status) != 1)
+        why->status = SLUICE_EFAILED;
 }
 
 /* ---- the stream's side ---- */
@@ -263,8 +264,9 @@ int sluice_stream_pour(sluice *instance, const char *source, sluice_stream *stre
     if (status == SLUICE_OK)
         status = pour(&at, instance, &why);
     if (status != SLUICE_OK) {
-        (void)is_broken(&at, &why);
-        sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_OUT, told(why.status), why.text);
+        if (!is_broken(&at, &why))
+            settle(&why);
+        sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_OUT, why.status, why.text);
     }
     joint_end(&at);
     guard_end(&guard);
@@ -400,12 +402,12 @@ static void fill_end(joint *at, int status, sluice_error *why)
     pthread_mutex_lock(&stream->lock);
     bool judged = stream->judged && stream->verdict == SLUICE_OK;
     pthread_mutex_unlock(&stream->lock);
-    if (status != SLUICE_OK && is_broken(at, why))
-        status = why->status;
+    if (status != SLUICE_OK && !is_broken(at, why))
+        settle(why);
     if (judged)
-        sluice_stream_conclude(stream, status == SLUICE_OK ? SLUICE_OK : told(status), why->text);
+        sluice_stream_conclude(stream, why->status, why->text);
     else if (status != SLUICE_OK)
-        sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_IN, told(status), why->text);
+        sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_IN, why->status, why->text);
 }
 
 int sluice_stream_fill(sluice *instance, sluice_stream *stream, const char *sink, sluice_error *error)

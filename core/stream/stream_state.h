@@ -176,7 +176,8 @@ struct sluice_stream {
 
     /* ---- the mux's own ---- */
     sluice_stream *next_in_bucket, *next_touched, *next, **previous;
-    bool touched, known, open_out;
+    bool touched, known;
+    bool open_out, open_in; /* the transport has an object of it */
     uint64_t offered;
     sluice_floor floor;
     sluice_share out_share, in_share;

@@ -115,7 +115,8 @@ typedef struct sluice_transport_calls {
      * last deliver. */
     void (*ended)(void *user, sluice_object_id id, uint64_t size);
 
-    /* The peer's object was given up / our object is no longer wanted / bytes [from, to) were skipped by the peer. */
+    /* The peer's object was given up / our object is no longer wanted / bytes [from, to) were skipped by the peer, and of an
+     * ORDERED object will not be delivered though some of them came: it goes on where the peer's skip said. */
     void (*aborted)(void *user, sluice_object_id id, uint64_t code);
     void (*stopped)(void *user, sluice_object_id id, uint64_t code);
     void (*skipped)(void *user, sluice_object_id id, uint64_t from, uint64_t to);

@@ -149,8 +149,8 @@ wants 0 '' push "$(url)" <"$room/ten"
 agrees "$room/ten" "$room/never" "a stream after one that failed"
 wants 1 'no such file' push --source "$room/nowhere" "$(url)"
 mkdir "$room/directory"
-wants 2 'directory.*is no file' push --source "$room/directory" "$(url)"
-wants 2 'several files' push --source 'zero:1k*2' "$(url)"
+wants 1 'directory.*is no file' push --source "$room/directory" "$(url)"
+wants 1 'several files' push --source 'zero:1k*2' "$(url)"
 end_server TERM
 
 # The writer hears of a sink that took everything and then failed.

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST 65536u
+#define FIRST 32768u
 #define LIMIT (64u << 20)
-#define POOL (LIMIT - LIMIT / 4)
+#define POOL (LIMIT - LIMIT / 8)
+#define EVEN(busy) ((uint64_t)POOL * 10 / (10 * (busy) + 1))
 #define RTT (50 * SLUICE_MS)
 #define STREAMS 256
 
@@ -29,7 +30,7 @@ static void house_init(house *all)
 
 static void enter(house *all, size_t i)
 {
-    CU_ASSERT_FATAL(sluice_budget_enter(&all->budget, &all->shares[i], all->now));
+    CU_ASSERT_FATAL(sluice_budget_enter(&all->budget, &all->shares[i], all->now, false));
     all->inside[i] = true;
     all->held[i] = 0;
 }
@@ -114,28 +115,52 @@ static void as_many_as_there_is_room_for(void)
     house all;
     sluice_share more;
     house_init(&all);
-    CU_ASSERT_EQUAL(sluice_budget_most(&all.budget), LIMIT / 4 / FIRST);
+    CU_ASSERT_EQUAL(sluice_budget_most(&all.budget), LIMIT / 8 / FIRST);
     CU_ASSERT_EQUAL(sluice_budget_most(&all.budget), STREAMS);
     for (size_t i = 0; i < STREAMS; i++)
         enter(&all, i);
-    CU_ASSERT_FALSE(sluice_budget_enter(&all.budget, &more, all.now));
+    CU_ASSERT_FALSE(sluice_budget_enter(&all.budget, &more, all.now, false));
     sluice_budget_leave(&all.budget, &all.shares[7]);
-    CU_ASSERT(sluice_budget_enter(&all.budget, &all.shares[7], all.now));
+    CU_ASSERT(sluice_budget_enter(&all.budget, &all.shares[7], all.now, false));
     CU_ASSERT(holds(&all));
 }
 
-/* 64 KiB, 256 KiB, 1, 4 and 16 MiB, and then 5/6 of the pool: five round trips. */
+/* The pool gives first shares as well, to those who may ask for them, while it has some; and gets them back. */
+static void beyond_the_first_shares(void)
+{
+    enum { BEYOND = POOL / FIRST };
+    house all;
+    static sluice_share more[BEYOND + 1];
+    house_init(&all);
+    for (size_t i = 0; i < STREAMS; i++)
+        enter(&all, i);
+    for (size_t i = 0; i < BEYOND; i++)
+        CU_ASSERT(sluice_budget_enter(&all.budget, &more[i], all.now, true));
+    CU_ASSERT_FALSE(sluice_budget_enter(&all.budget, &more[BEYOND], all.now, true));
+    CU_ASSERT_EQUAL(all.budget.pooled, POOL);
+    /* Nothing is left to grow by. */
+    all.held[0] = FIRST;
+    CU_ASSERT(give(&all, 0, FIRST));
+    CU_ASSERT_EQUAL(all.shares[0].bytes, FIRST);
+    for (size_t i = 0; i < BEYOND; i++)
+        sluice_budget_leave(&all.budget, &more[i]);
+    CU_ASSERT_EQUAL(all.budget.pooled, 0);
+    CU_ASSERT(holds(&all));
+}
+
+/* A quarter of the pool, then 10/11 of it: two round trips. */
 static void one_alone(void)
 {
     house all;
     house_init(&all);
     enter(&all, 0);
-    for (int i = 0; i < 5; i++)
-        round_trip(&all);
-    CU_ASSERT_EQUAL(all.shares[0].bytes, POOL / 6 * 5);
+    round_trip(&all);
+    CU_ASSERT(all.shares[0].bytes >= POOL / 4 && all.shares[0].bytes <= POOL / 4 + FIRST);
+    round_trip(&all);
+    CU_ASSERT_EQUAL(all.shares[0].bytes, EVEN(1));
     for (int i = 0; i < 100; i++)
         round_trip(&all);
-    CU_ASSERT_EQUAL(all.shares[0].bytes, POOL / 6 * 5);
+    CU_ASSERT_EQUAL(all.shares[0].bytes, EVEN(1));
 }
 
 /* A share that is used up slowly is large enough as it is. */
@@ -167,7 +192,7 @@ static void even_shares(void)
             enter(&all, i);
         for (int i = 0; i < 10; i++)
             round_trip(&all);
-        uint64_t even = (uint64_t)POOL * 5 / (5 * count + 1);
+        uint64_t even = EVEN(count);
         even = even > FIRST ? even : FIRST;
         for (size_t i = 0; i < count; i++)
             CU_ASSERT(all.shares[i].bytes >= even - even / 100 && all.shares[i].bytes <= even + FIRST);
@@ -198,7 +223,7 @@ static void stuck_ones(void)
     all.held[0] = all.shares[0].bytes;
     for (int i = 0; i < 10; i++)
         round_trip(&all);
-    uint64_t even = (uint64_t)POOL * 5 / (5 * 2 + 1);
+    uint64_t even = EVEN(2);
     CU_ASSERT(all.shares[STREAMS - 1].bytes > even / 2);
 }
 
@@ -207,6 +232,7 @@ int main(void)
     static const CU_TestInfo tests[] = {
         {"histories", histories},
         {"as many as there is room for", as_many_as_there_is_room_for},
+        {"beyond the first shares", beyond_the_first_shares},
         {"one alone", one_alone},
         {"one that does not hurry", one_that_does_not_hurry},
         {"even shares", even_shares},

@@ -499,23 +499,19 @@ int engine_incoming_abort(transport_engine *engine, const engine_frame *frame)
     return status;
 }
 
-/* Hands over what lies before upto and tells of the gaps.  upto may lie beyond the window: a gap takes no memory. */
+/* The byte at the base is missing, so all before upto is passed over: it goes on where the peer said, and not in the middle
+ * of what was given up.  upto may lie beyond the window: a gap takes no memory. */
 static int ordered_skip(transport_engine *engine, engine_in *object, uint64_t upto)
 {
-    engine_range next;
-    int status = SLUICE_OK;
-    while (status == SLUICE_OK && object->base < upto && !(object->state & (ENGINE_IN_STOPPED | ENGINE_IN_DEAD))) {
-        uint64_t from = object->base, to = upto;
-        if (engine_ranges_find(&object->received, from, &next) && next.from < to)
-            to = next.from;
-        give_credit_object(engine, object, to - from);
-        status = base_move(engine, object, to);
-        if (status == SLUICE_OK) {
-            engine->calls.skipped(engine->user, object->id, from, to);
-            status = flush_waiting(engine, object);
-        }
-    }
-    return status;
+    uint64_t from = object->base;
+    if (from >= upto || (object->state & (ENGINE_IN_STOPPED | ENGINE_IN_DEAD)))
+        return SLUICE_OK;
+    give_credit_object(engine, object, upto - from);
+    int status = base_move(engine, object, upto);
+    if (status != SLUICE_OK)
+        return status;
+    engine->calls.skipped(engine->user, object->id, from, upto);
+    return flush_waiting(engine, object);
 }
 
 static int unordered_skip(transport_engine *engine, engine_in *object, uint64_t upto, uint64_t sent, uint64_t offered)
