@@ -323,7 +323,7 @@ static void windows(void)
         CU_ASSERT(sum >= got);
         CU_ASSERT(at.in[0].credit - at.in[0].arrived <= MEMORY);
     }
-    /* 5/6 of three quarters of it. */
+    /* 10/11 of seven eighths of it. */
     sluice_stream_statistics figures = {.size = sizeof figures};
     sluice_stream_statistics_get(at.accepted[0], &figures);
     CU_ASSERT_EQUAL(figures.window_bytes, (uint64_t)MEMORY / 8 * 7 * 10 / 11);
