@@ -62,6 +62,7 @@ int sluice_stream_connect(sluice *instance, const sluice_stream_connect_order *o
         sluice_stream_session_new(true, sluice_settings_transfer(order->settings)->memory, &session, error);
     if (status != SLUICE_OK)
         return status;
+    session->library = instance;
     status = prepare(session, order, error);
     if (status == SLUICE_OK)
         status = start(instance, order, session, error);

@@ -18,6 +18,7 @@ typedef struct waiting {
 } waiting;
 
 struct sluice_stream_listener {
+    sluice *library;
     sluice_stream_listen_order order;
     sluice_stream_host host;
     sluice_server *server;
@@ -120,6 +121,7 @@ static int on_requested(void *user, const sluice_stream_request *request, void *
 static int session_fill(const sluice_stream_listener *listener, const sluice_stream_visitor *visitor,
                         sluice_stream_session *session, sluice_error *error)
 {
+    session->library = listener->library;
     session->may_read = visitor->may_read;
     session->may_write = visitor->may_write;
     snprintf(session->peer, sizeof session->peer, "%s", visitor->peer);
@@ -184,6 +186,7 @@ int sluice_stream_listen(sluice *instance, const sluice_stream_listen_order *ord
     sluice_stream_listener *listener = calloc(1, sizeof *listener);
     if (!listener)
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a server of streams");
+    listener->library = instance;
     listener->order = *order;
     listener->host = (sluice_stream_host){.welcome = on_welcome, .user = listener, .sections = order->sections};
     listener->last = &listener->first;

@@ -702,6 +702,7 @@ static void rate_tell(sluice_mux *mux)
     bool asked = session->rate_asked;
     sluice_rate target = session->target_bps, minimum = session->minimum_bps;
     memcpy(policy, session->policy, sizeof policy);
+    session->policy[0] = '\0'; /* a later rate is not to name it again */
     session->rate_asked = false;
     pthread_mutex_unlock(&session->lock);
     if (asked)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session.c - a session of streams as the program sees it, at either side. */
 #include "base/clock.h"
+#include "plugin/library.h"
 #include "plugin/settings.h"
 #include "stream/moorage.h"
 #include "stream/patience.h"
@@ -126,6 +127,15 @@ int sluice_stream_session_fd(sluice_stream_session *session, sluice_error *error
 
 /* ---- what the program wants of it ---- */
 
+static int check_control(sluice_stream_session *session, const char *name, sluice_error *error)
+{
+    sluice_module *module;
+    int status = sluice_registry_load(session->library->registry, SLUICE_CONGESTION, name, &module, error);
+    if (status == SLUICE_OK)
+        sluice_registry_release(session->library->registry, module);
+    return status;
+}
+
 static int rate_ask(sluice_stream_session *session, const char *key, const char *value, sluice_error *error)
 {
     sluice_error why = {0};
@@ -133,12 +143,14 @@ static int rate_ask(sluice_stream_session *session, const char *key, const char 
     if (strcmp(key, "rate") != 0 && strcmp(key, "min-rate") != 0 && strcmp(key, "policy") != 0 &&
         strcmp(key, "congestion") != 0)
         return sluice_fail(error, SLUICE_EUSAGE, "%s cannot be changed while a session runs", key);
-    int status = sluice_settings_set(session->settings, key, value, &why);
+    bool named = strcmp(key, "policy") == 0 || strcmp(key, "congestion") == 0;
+    int status = named && value[0] != '\0' ? check_control(session, value, &why) : SLUICE_OK;
+    if (status == SLUICE_OK)
+        status = sluice_settings_set(session->settings, key, value, &why);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "%s", why.text);
     session->target_bps = options->rate;
     session->minimum_bps = options->min_rate;
-    bool named = strcmp(key, "policy") == 0 || strcmp(key, "congestion") == 0;
     if (named) /* else it stays what was agreed upon */
         snprintf(session->policy, sizeof session->policy, "%s", sluice_settings_congestion(session->settings));
     session->rate_asked = true;

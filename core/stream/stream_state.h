@@ -61,6 +61,7 @@ struct sluice_stream_session {
     char figure_words[4][64]; /* what the figures' strings point to */
     int ready_fd;      /* an eventfd, once it was asked for; -1 */
 
+    sluice *library;
     sluice_transfer *transfer;         /* client: owns the loop */
     sluice_settings *settings;         /* client: what set checks its values with */
 };

@@ -146,6 +146,20 @@ static int last_filled(const struct iovec *buffers, int count)
     return count - 1;
 }
 
+/* The reader of a live stream goes on at the start of a write: a part of one is of no use to it, unless there can never be
+ * room for more.  With the lock held. */
+static int check_whole(sluice_stream *stream, const struct iovec *buffers, int count)
+{
+    uint64_t total = 0;
+    if (!stream->deadline_ns || stream->blocking)
+        return SLUICE_OK;
+    for (int i = 0; i < count; i++)
+        total += buffers[i].iov_len;
+    return total > room(stream) && total <= atomic_load(&stream->room_most)
+               ? fail(stream, SLUICE_EAGAIN, "no room for all of it: what was written waits for the peer")
+               : SLUICE_OK;
+}
+
 int64_t sluice_stream_writev(sluice_stream *stream, const struct iovec *buffers, int count)
 {
     size_t done = 0;
@@ -153,6 +167,8 @@ int64_t sluice_stream_writev(sluice_stream *stream, const struct iovec *buffers,
     pthread_mutex_lock(&stream->lock);
     sluice_time until = sluice_patience_until(stream->write_ns);
     int status = count < 0 ? fail(stream, SLUICE_EINVAL, "fewer than no buffers") : check_open(stream);
+    if (status == SLUICE_OK)
+        status = check_whole(stream, buffers, count);
     pthread_mutex_unlock(&stream->lock);
     int last = last_filled(buffers, count);
     for (int i = 0; i <= last && status == SLUICE_OK; i++)

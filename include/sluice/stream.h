@@ -175,7 +175,7 @@ SLUICE_API void sluice_stream_gather(sluice_stream *stream, sluice_duration gath
 SLUICE_API int64_t sluice_stream_read(sluice_stream *stream, void *bytes, size_t count);
 SLUICE_API int64_t sluice_stream_readv(sluice_stream *stream, const struct iovec *buffers, int count);
 /* As write(2): blocking, all of it, or less when time ran out or the stream ended in between; else as much as there is room
- * for. */
+ * for, of a live stream all of it or nothing. */
 SLUICE_API int64_t sluice_stream_write(sluice_stream *stream, const void *bytes, size_t count);
 SLUICE_API int64_t sluice_stream_writev(sluice_stream *stream, const struct iovec *buffers, int count);
 /* Waits until the peer's program has read everything written so far (or was told that it was skipped). */

@@ -14,7 +14,7 @@ listing() {
 mkdir "$stage/streams" "$stage/bin"
 cd "$stage/streams" || exit 99
 listing c | awk '$1 == "/*" && $2 ~ /^[a-z_]+\.c$/ && $3 == "-" { file = $2 } { print > file }'
-for file in first_server.c first_client.c with_libevent.c as_file.c frame.c frames.c rates.c store.c; do
+for file in first_server.c first_client.c with_libevent.c as_file.c frames.c rates.c store.c; do
     [ -s "$file" ] || complain "the page has no listing $file"
 done
 [ "$(grep -c '^```c$' "$page")" = "$(find . -name '*.c' | wc -l)" ] || complain "a listing of the page names no file"

@@ -394,6 +394,8 @@ static void rates(void)
         CU_ASSERT_EQUAL(sluice_stream_session_set(at.session, "cipher", "none", &error), SLUICE_EUSAGE);
         CU_ASSERT_NOT_EQUAL(sluice_stream_session_set(at.session, "rate", "fast", &error), SLUICE_OK);
         CU_ASSERT_NOT_EQUAL(sluice_stream_session_set(at.session, "nonsense", "1", &error), SLUICE_OK);
+        /* What is not there is refused, and does not come in the way of what follows. */
+        CU_ASSERT_EQUAL(sluice_stream_session_set(at.session, "congestion", "nowhere", &error), SLUICE_EPLUGIN);
         pier_pair(&at, "rate", side ? SLUICE_STREAM_PULL : SLUICE_STREAM_PUSH, &client, &server);
         feeder job = {.stream = side ? server : client};
         sluice_stream *reader = side ? client : server;
