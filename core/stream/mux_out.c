@@ -178,9 +178,10 @@ static void release(sluice_mux *mux, sluice_stream *stream, uint64_t freed)
 {
     if (freed == 0)
         return;
-    sluice_fifo_release(&stream->out, stream->floor.at);
     (void)sluice_budget_freed(&mux->out_budget, &stream->out_share, freed, mux_now(mux), mux_rtt(mux));
+    /* A share that shrinks does so before there is room: see write.c. */
     atomic_store(&stream->room_most, stream->out_share.bytes);
+    sluice_fifo_release(&stream->out, stream->floor.at);
     mux_touch(mux, stream);
 }
 

@@ -37,7 +37,8 @@ static int check_open(sluice_stream *stream)
 
 static uint64_t room(const sluice_stream *stream)
 {
-    uint64_t most = atomic_load(&stream->room_most), held = stream->out.written - sluice_fifo_released(&stream->out);
+    /* Whoever sees what was released sees the share of then, or of later. */
+    uint64_t held = stream->out.written - sluice_fifo_released(&stream->out), most = atomic_load(&stream->room_most);
     return held < most ? most - held : 0;
 }
 
