@@ -68,6 +68,13 @@ void sluice_budget_leave(sluice_budget *budget, sluice_share *share)
     budget->shares--;
 }
 
+void sluice_budget_rest(sluice_budget *budget, sluice_share *share, uint64_t held)
+{
+    set_busy(budget, share, false);
+    if (held < share->bytes)
+        resize(budget, share, held);
+}
+
 /* What it could use. */
 static uint64_t wanted(const sluice_budget *budget, sluice_share *share, uint64_t freed, uint64_t free_bytes, sluice_time now,
                        sluice_duration rtt_ns)

@@ -32,6 +32,8 @@ void sluice_budget_init(sluice_budget *budget, uint64_t limit, uint64_t first);
 /* False: there is no first share left.  beyond: then the pool gives one while it has some. */
 bool sluice_budget_enter(sluice_budget *budget, sluice_share *share, sluice_time now, bool beyond);
 void sluice_budget_leave(sluice_budget *budget, sluice_share *share);
+/* Nothing will come any more: only what is held is left of the share, and its place. */
+void sluice_budget_rest(sluice_budget *budget, sluice_share *share, uint64_t held);
 /* `freed` of the share's bytes are not held any more: returns how many may be held anew, fewer or more than those.  rtt_ns:
  * how long it takes until something comes of it. */
 uint64_t sluice_budget_freed(sluice_budget *budget, sluice_share *share, uint64_t freed, sluice_time now,

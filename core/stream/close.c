@@ -68,6 +68,7 @@ int sluice_stream_close(sluice_stream *stream, sluice_error *error)
     int status = stream->writes ? close_out(stream, error) : SLUICE_OK;
     if (status == SLUICE_OK && in_status != SLUICE_OK)
         status = sluice_fail(error, in_status, "%s", in_error.text);
+    sluice_stream_ask(stream, SLUICE_STREAM_CLOSED);
     sluice_stream_leave(stream);
     return status;
 }
@@ -78,5 +79,6 @@ void sluice_stream_abort(sluice_stream *stream, int status, const char *sentence
         return;
     sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_OUT | SLUICE_STREAM_ABORT_IN,
                           status == SLUICE_OK ? SLUICE_ECANCELLED : status, sentence ? sentence : "given up");
+    sluice_stream_ask(stream, SLUICE_STREAM_CLOSED);
     sluice_stream_leave(stream);
 }

@@ -66,6 +66,7 @@ static void remove_stream(sluice_mux *mux, sluice_stream *stream)
     stream->previous = NULL;
     if (mux->last == stream)
         mux->last = NULL;
+    mux->resting -= stream->resting;
     sluice_budget_leave(&mux->out_budget, &stream->out_share);
     sluice_budget_leave(&mux->in_budget, &stream->in_share);
     stream_uncount(mux);
@@ -124,6 +125,7 @@ static void tell_end(sluice_mux *mux, sluice_stream *stream)
     };
     if (!stream->told_start)
         return;
+    stream->told_start = false;
     if (good && !stream->deadline_ns)
         sluice_digest_text(stream->checksum, stream->writes ? &stream->out_digest_final : &stream->end_digest, digest);
     item.digest = digest[0] ? digest : NULL;
@@ -134,13 +136,26 @@ static void tell_end(sluice_mux *mux, sluice_stream *stream)
     mux->setup.calls->item(mux->setup.user, &item);
 }
 
+static uint64_t held(const sluice_fifo *fifo)
+{
+    return sluice_fifo_published(fifo) - sluice_fifo_released(fifo);
+}
+
+/* It keeps its place, and what it holds, until the program lets go of it. */
 static void end_if_over(sluice_mux *mux, sluice_stream *stream)
 {
     bool over = (!stream->writes || stream->out_over) && (!stream->reads || stream->in_over);
     if (!over || !stream->previous || !stream->known)
         return;
     tell_end(mux, stream);
-    remove_stream(mux, stream);
+    if (stream->closed) {
+        remove_stream(mux, stream);
+        return;
+    }
+    mux->resting += !stream->resting;
+    stream->resting = true;
+    sluice_budget_rest(&mux->out_budget, &stream->out_share, held(&stream->out));
+    sluice_budget_rest(&mux->in_budget, &stream->in_share, held(&stream->in));
 }
 
 static void break_stream(sluice_mux *mux, sluice_stream *stream, const sluice_error *why)
@@ -156,10 +171,8 @@ static void break_all(sluice_mux *mux, const sluice_error *why)
     while (mux->streams) {
         sluice_stream *stream = mux->streams;
         break_stream(mux, stream, why);
-        if (!stream->writes && !stream->reads) /* it never got its OPEN */
-            remove_stream(mux, stream);
-        else
-            end_if_over(mux, stream);
+        tell_end(mux, stream); /* of one that never got its OPEN there is nothing to tell */
+        remove_stream(mux, stream);
     }
 }
 
@@ -170,6 +183,12 @@ sluice_wire_writer *mux_message(sluice_mux *mux, const sluice_stream *stream)
     sluice_wire_writer *body = sluice_mailbox_begin(&mux->mailbox);
     sluice_wire_put_number(body, stream->id);
     return body;
+}
+
+int mux_get_status(sluice_wire_reader *body, char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1])
+{
+    int status = sluice_message_get_status(body, sentence, SLUICE_MESSAGE_SENTENCE_MAX + 1);
+    return status == SLUICE_EAGAIN || status == SLUICE_EPENDING || status == SLUICE_ESKIPPED ? SLUICE_EFAILED : status;
 }
 
 /* ---- the end ---- */
@@ -398,12 +417,13 @@ static int accept_stream(sluice_stream *stream, const opening *want, void *strea
 }
 
 /* Before the program is asked: whether there is a place for it.  Those that came early do not count: word of those that have
- * made room for them may be on its way. */
+ * made room for them may be on its way.  Nor do those that are over, unless there are as many again. */
 static bool has_place(sluice_mux *mux, sluice_stream *stream)
 {
     bool early = stream->previous != NULL, away = turned_away(mux, stream->id);
-    uint64_t others = mux->out_budget.shares - mux->early - early;
-    return !away && others < sluice_budget_most(&mux->out_budget) && (early || mux_add(mux, stream));
+    uint64_t others = mux->out_budget.shares - mux->early - mux->resting - early;
+    uint64_t most = sluice_budget_most(&mux->out_budget);
+    return !away && others < most && mux->resting < most && (early || mux_add(mux, stream));
 }
 
 static int opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, sluice_error *error)
@@ -458,7 +478,7 @@ static int answer_take(sluice_mux *mux, sluice_stream *stream, sluice_wire_reade
 {
     sluice_error why = {0};
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
-    int status = sluice_message_get_status(body, sentence, sizeof sentence);
+    int status = mux_get_status(body, sentence);
     if (body->bad || !mux->session->client)
         return malformed(error, "answer");
     if (status == SLUICE_OK)
@@ -475,7 +495,7 @@ static int abort_take(sluice_mux *mux, sluice_stream *stream, sluice_wire_reader
     sluice_error why = {0};
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
     uint64_t what = sluice_wire_get_number(body);
-    int status = sluice_message_get_status(body, sentence, sizeof sentence);
+    int status = mux_get_status(body, sentence);
     if (body->bad)
         return malformed(error, "abort");
     sluice_fail(&why, status == SLUICE_OK ? SLUICE_ECLOSED : status, "%s", sentence);
@@ -553,7 +573,7 @@ static void ending_take(sluice_mux *mux, uint64_t type, sluice_wire_reader *body
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1] = "cancelled by the peer";
     int status = SLUICE_ECANCELLED;
     if (type != SLUICE_MESSAGE_CANCEL)
-        status = sluice_message_get_status(body, sentence, sizeof sentence);
+        status = mux_get_status(body, sentence);
     if (status == SLUICE_OK)
         status = SLUICE_EFAILED;
     mux->peer_ended = true;
@@ -651,6 +671,7 @@ static void stream_asked(sluice_mux *mux, sluice_stream *stream)
         introduce(mux, stream);
     if (!stream->previous)
         return;
+    stream->closed = stream->closed || (asks & SLUICE_STREAM_CLOSED);
     mux_out_asked(mux, stream, asks);
     mux_in_asked(mux, stream, asks);
     end_if_over(mux, stream);

@@ -150,6 +150,7 @@ int mux_in_ending(sluice_mux *mux, sluice_stream *stream, sluice_wire_reader *bo
 static void tell_taken(sluice_mux *mux, sluice_stream *stream)
 {
     uint64_t target = atomic_load(&stream->flush_target);
+    atomic_thread_fence(memory_order_seq_cst); /* see read.c */
     pthread_mutex_lock(&stream->lock);
     uint64_t position = sluice_fifo_released(&stream->in) + stream->passed_bytes;
     pthread_mutex_unlock(&stream->lock);

@@ -311,7 +311,7 @@ int mux_out_done(sluice_mux *mux, sluice_stream *stream, sluice_wire_reader *bod
 {
     sluice_error why = {0};
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
-    int status = sluice_message_get_status(body, sentence, sizeof sentence);
+    int status = mux_get_status(body, sentence);
     if (body->bad || (status == SLUICE_OK && !stream->end_sent))
         return sluice_fail(error, SLUICE_EPROTOCOL, "the peer has read a stream to its end that has none");
     if (status != SLUICE_OK) {

@@ -35,6 +35,7 @@ struct sluice_mux {
     sluice_stream *touched;              /* whose waiting threads may have something new */
     uint64_t next_id;                    /* server: of the next OPEN */
     uint64_t early;                      /* streams whose bytes have come, and no OPEN */
+    uint64_t resting;                    /* that are over, and that the program has not let go of */
     uint64_t turned_away[MUX_AHEAD_MOST / 64]; /* bits, by id: bytes of it came too early and found no room */
     size_t timed;                        /* streams that gather, or are live */
     sluice_time started, progress_at, due;
@@ -73,6 +74,8 @@ void mux_touch(sluice_mux *mux, sluice_stream *stream);
 /* Messages.  What hinders them ends the session. */
 sluice_wire_writer *mux_message(sluice_mux *mux, const sluice_stream *stream);
 void mux_send(sluice_mux *mux, sluice_message type);
+/* Why the peer has ended something.  Never a status that a call may return without anything being over. */
+int mux_get_status(sluice_wire_reader *body, char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1]);
 /* Ends the session: the peer is told. */
 void mux_fail(sluice_mux *mux, int status, const char *sentence);
 /* The first failure of a stream, for what is told of it at its end. */

@@ -97,6 +97,8 @@ static int found_take(sluice_stream *stream, found what)
 static void tell_taken(sluice_stream *stream)
 {
     uint64_t released = sluice_fifo_released(&stream->in), part = atomic_load(&stream->window) / CREDIT_PART;
+    /* Either this side sees what the peer has just asked, or the mux, which has the same fence, sees what was released. */
+    atomic_thread_fence(memory_order_seq_cst);
     uint64_t target = atomic_load(&stream->flush_target);
     part = part < CREDIT_MOST ? part : CREDIT_MOST;
     if (released - atomic_load(&stream->took_told) < part && target == 0)

@@ -121,10 +121,11 @@ void sluice_stream_break(sluice_stream *stream, bool out, bool in, const sluice_
 bool sluice_stream_is_readable(const sluice_stream *stream)
 {
     uint64_t released = sluice_fifo_released(&stream->in);
+    bool gap = stream->gaps.first < stream->gaps.count && stream->gaps.items[stream->gaps.first].before == released;
     if (!stream->reads)
         return false;
-    return stream->in_error.status != SLUICE_OK || sluice_fifo_published(&stream->in) > released ||
-           stream->gaps.first < stream->gaps.count || (stream->ended && released >= stream->end_bytes);
+    return stream->in_error.status != SLUICE_OK || sluice_fifo_published(&stream->in) > released || gap ||
+           (stream->ended && released >= stream->end_bytes);
 }
 
 bool sluice_stream_is_writable(const sluice_stream *stream)

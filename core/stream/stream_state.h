@@ -176,7 +176,7 @@ struct sluice_stream {
 
     /* ---- the mux's own ---- */
     sluice_stream *next_in_bucket, *next_touched, *next, **previous;
-    bool touched, known;
+    bool touched, known, resting;
     bool open_out, open_in; /* the transport has an object of it */
     uint64_t offered;
     sluice_floor floor;

@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# doc/examples, built by their own Makefile against what is installed, do what their first lines say.
+# The examples, built as they are installed, by their own Makefile, do what their first lines say.
 . "$TOP_SRCDIR/tests/outoftree/stage.sh"
 trap 'kill -KILL $(jobs -p) 2>/dev/null; chmod -R u+w "$stage"; rm -rf "$stage"' EXIT
 export XDG_STATE_HOME="$stage/state"
 
-cp -r "$TOP_SRCDIR/doc/examples" "$stage/examples"
+installed=$(find "$stage/root" -name stream_server.c)
+cp -r "${installed%/stream_server.c}" "$stage/examples"
 chmod -R u+w "$stage/examples"
+for file in "$TOP_SRCDIR"/doc/examples/*; do
+    [ -e "$stage/examples/${file##*/}" ] || complain "${file##*/} was not installed"
+done
 MAKEFLAGS='' ${MAKE:-make} -s -C "$stage/examples" CC="${CC:-cc} $SANITIZER_CFLAGS" \
     CFLAGS="-std=c17 -Wall -Wextra -Werror" >"$stage/built" 2>&1 || {
     cat "$stage/built" >&2

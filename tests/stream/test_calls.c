@@ -362,6 +362,7 @@ static int decide(void *user, const sluice_stream_request *request, void **strea
     return door->sentence ? sluice_fail(error, door->status, "%s", door->sentence) : door->status;
 }
 
+/* What only means to wait or to go on is no reason: that is a plain failure. */
 static void refused_with(pier *at, doorman *door, int status, const char *sentence)
 {
     char byte;
@@ -369,6 +370,7 @@ static void refused_with(pier *at, doorman *door, int status, const char *senten
     door->status = status;
     door->sentence = sentence;
     const char *said = sentence ? sentence : sluice_status_text(status);
+    status = status == SLUICE_EAGAIN || status == SLUICE_EPENDING || status == SLUICE_ESKIPPED ? SLUICE_EFAILED : status;
     sluice_stream *stream = pier_open(at->session, "no entry", SLUICE_STREAM_BOTH);
     CU_ASSERT_EQUAL(sluice_stream_write(stream, "in vain", 7), 7);
     CU_ASSERT_EQUAL(sluice_stream_read(stream, &byte, 1), status);
@@ -391,7 +393,7 @@ static void streams_that_are_refused(void)
         {SLUICE_EACCESS, "not for you"},      {SLUICE_ENOENT, NULL},          {SLUICE_EPROTOCOL, "not so"},
         {SLUICE_ELIMIT, "full, come later"},  {SLUICE_ECLOSED, "closed"},     {SLUICE_EDIGEST, "odd, but said"},
         {SLUICE_ETIMEOUT, "too late"},        {SLUICE_EAGAIN, "not yet"},     {SLUICE_EINVAL, NULL},
-        {SLUICE_ESKIPPED, "left out"},
+        {SLUICE_ESKIPPED, "left out"},        {SLUICE_EPENDING, "in a while"},
     };
     pier at;
     doorman door = {0};

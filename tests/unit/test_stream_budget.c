@@ -148,6 +148,33 @@ static void beyond_the_first_shares(void)
     CU_ASSERT(holds(&all));
 }
 
+/* Of one that is over only what it holds is left, and its place. */
+static void one_that_rests(void)
+{
+    house all;
+    house_init(&all);
+    enter(&all, 0);
+    enter(&all, 1);
+    for (int i = 0; i < 10; i++)
+        round_trip(&all);
+    sluice_budget_rest(&all.budget, &all.shares[0], 1000);
+    CU_ASSERT_EQUAL(all.shares[0].bytes, 1000);
+    CU_ASSERT_EQUAL(all.budget.shares, 2);
+    sluice_budget_rest(&all.budget, &all.shares[0], 5000);
+    CU_ASSERT_EQUAL(all.shares[0].bytes, 1000);
+    all.held[1] = all.shares[1].bytes;
+    for (int i = 0; i < 10; i++) {
+        all.now += RTT;
+        CU_ASSERT(give(&all, 1, all.held[1]));
+        all.held[1] = all.shares[1].bytes;
+    }
+    CU_ASSERT_EQUAL(all.shares[1].bytes, EVEN(1));
+    sluice_budget_leave(&all.budget, &all.shares[0]);
+    sluice_budget_leave(&all.budget, &all.shares[1]);
+    CU_ASSERT_EQUAL(all.budget.pooled, 0);
+    CU_ASSERT_EQUAL(all.budget.busy, 0);
+}
+
 /* A quarter of the pool, then 10/11 of it: two round trips. */
 static void one_alone(void)
 {
@@ -233,6 +260,7 @@ int main(void)
         {"histories", histories},
         {"as many as there is room for", as_many_as_there_is_room_for},
         {"beyond the first shares", beyond_the_first_shares},
+        {"one that rests", one_that_rests},
         {"one alone", one_alone},
         {"one that does not hurry", one_that_does_not_hurry},
         {"even shares", even_shares},

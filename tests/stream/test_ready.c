@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a stream's descriptor shows is what calls would do, after each step of many a history; and what passes between the
+ * program's threads and the loop's is neither lost nor more than it may be.
+ */
+#include "stream/dock.h"
+#include "session/message.h"
+#include "unit/suite.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define MEMORY (4u << 20)
+
+static uint8_t bytes[200000];
+
+/* ---- histories ---- */
+
+static short shown(sluice_stream *stream)
+{
+    sluice_error error = {0};
+    struct pollfd fd = {.fd = sluice_stream_fd(stream, &error), .events = POLLIN | POLLOUT};
+    CU_ASSERT_FATAL(fd.fd >= 0);
+    CU_ASSERT(poll(&fd, 1, 0) >= 0);
+    return fd.revents & (POLLIN | POLLOUT);
+}
+
+typedef struct history {
+    dock dock;
+    sluice_stream *stream;
+    bool client, finished, end_said, over;
+    uint64_t said; /* bytes delivered and skipped */
+    unsigned seed;
+} history;
+
+static uint64_t below(history *all, uint64_t limit)
+{
+    return (uint64_t)rand_r(&all->seed) % limit;
+}
+
+/* What is shown holds.  When the loop has nothing left to do, what is not shown does not. */
+static bool agrees(bool shown, bool found, bool settled)
+{
+    return settled ? shown == found : !shown || found;
+}
+
+static bool settle(history *all)
+{
+    bool settles = below(all, 2);
+    if (settles)
+        dock_pump(&all->dock);
+    return settles;
+}
+
+/* Reading changes what is shown, so it is looked at before; a byte at a time, that it changes often. */
+static bool reading_agrees(history *all)
+{
+    bool settled = settle(all);
+    short before = shown(all->stream);
+    int64_t got = sluice_stream_read(all->stream, bytes, 1 + below(all, 3) * below(all, 50000));
+    return agrees(before & POLLIN, got != SLUICE_EAGAIN, settled);
+}
+
+static bool writing_agrees(history *all)
+{
+    bool settled = settle(all);
+    short before = shown(all->stream);
+    int64_t put = all->finished ? sluice_stream_verify(all->stream)
+                                : sluice_stream_write(all->stream, bytes, 1 + below(all, 3) * below(all, 50000));
+    return agrees(before & POLLOUT, put != SLUICE_EAGAIN, settled);
+}
+
+static void peer_step(history *all)
+{
+    switch (below(all, 12)) {
+    case 0:
+    case 1:
+    case 2:
+        all->said += all->end_said ? 0 : dock_deliver(&all->dock, 0, bytes, 1 + below(all, 30000));
+        break;
+    case 3:
+    case 4:
+    case 5:
+        dock_ack(&all->dock, 0, 1 + below(all, 60000));
+        break;
+    case 6:
+        if (!all->end_said && all->stream->deadline_ns) {
+            uint64_t count = below(all, 2000);
+            dock_skipped(&all->dock, 0, count);
+            all->said = all->dock.in[0].arrived;
+        }
+        break;
+    case 7:
+        if (below(all, 10) == 0 && !all->end_said) {
+            dock_say_number(&all->dock, SLUICE_MESSAGE_STREAM_END, 0, all->dock.in[0].arrived);
+            all->end_said = true;
+        }
+        break;
+    case 8:
+        if (below(all, 10) == 0 && all->dock.out[0].finished && all->dock.out[0].acked == all->dock.out[0].size) {
+            sluice_wire_writer *body = dock_begin();
+            sluice_wire_put_number(body, 0);
+            sluice_message_put_status(body, below(all, 4) ? SLUICE_OK : SLUICE_EDIGEST, "");
+            dock_say(&all->dock, SLUICE_MESSAGE_STREAM_DONE);
+        }
+        break;
+    case 9:
+        if (below(all, 60) == 0) {
+            sluice_wire_writer *body = dock_begin();
+            sluice_wire_put_number(body, 0);
+            sluice_wire_put_number(body, 1 + below(all, 3));
+            sluice_message_put_status(body, SLUICE_EFAILED, "a whim");
+            dock_say(&all->dock, SLUICE_MESSAGE_STREAM_ABORT);
+        }
+        break;
+    default:
+        dock_pump(&all->dock);
+        all->dock.now += below(all, 5) * SLUICE_MS;
+    }
+}
+
+static bool history_run(unsigned seed)
+{
+    history all = {.seed = seed};
+    bool good = true;
+    sluice_error error = {0};
+    sluice_duration deadline = below(&all, 2) ? 0 : 10 * SLUICE_SECOND;
+    all.client = below(&all, 2);
+    dock_init(&all.dock, all.client, MEMORY);
+    if (all.client) {
+        sluice_stream_order order = {.size = sizeof order, .mode = SLUICE_STREAM_BOTH, .deadline_ns = deadline};
+        all.dock.session->checksum = SLUICE_CHECKSUM_NONE;
+        CU_ASSERT_EQUAL_FATAL(sluice_stream_open(all.dock.session, &order, &all.stream, &error), SLUICE_OK);
+        sluice_stream_blocking(all.stream, false);
+        dock_pump(&all.dock);
+    } else {
+        dock_say_open(&all.dock, 0, SLUICE_STREAM_BOTH, "", deadline);
+        all.stream = all.dock.accepted[0];
+    }
+    for (int step = 0; step < 600 && good; step++) {
+        if (below(&all, 3))
+            peer_step(&all);
+        else if (below(&all, 300) == 0)
+            all.finished = sluice_stream_finish(all.stream) == SLUICE_OK || all.finished;
+        else
+            good = below(&all, 2) ? reading_agrees(&all) : writing_agrees(&all);
+        good = good && !all.dock.broken;
+    }
+    if (all.client)
+        sluice_stream_abort(all.stream, SLUICE_ECANCELLED, "seen");
+    dock_fini(&all.dock);
+    return good;
+}
+
+static void histories(void)
+{
+    for (unsigned seed = 1; seed <= 2000; seed++)
+        if (!history_run(seed)) {
+            fprintf(stderr, "history %u\n", seed);
+            CU_FAIL("what is shown is not what calls do");
+            return;
+        }
+    CU_PASS("all histories");
+}
+
+/* ---- edges ---- */
+
+static int edges(int epoll)
+{
+    struct epoll_event event = {0};
+    int count = epoll_wait(epoll, &event, 1, 0);
+    return count > 0 ? (int)event.events : 0;
+}
+
+/* Each time that reading becomes possible, and writing, there is an edge. */
+static void edge_after_edge(void)
+{
+    dock at;
+    sluice_error error = {0};
+    int epoll = epoll_create1(0);
+    dock_init(&at, false, MEMORY);
+    dock_say_open(&at, 0, SLUICE_STREAM_BOTH, "", 0);
+    dock_pump(&at);
+    sluice_stream *stream = at.accepted[0];
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
+    CU_ASSERT_EQUAL(epoll_ctl(epoll, EPOLL_CTL_ADD, sluice_stream_fd(stream, &error), &event), 0);
+    CU_ASSERT(edges(epoll) & EPOLLOUT);
+    for (int i = 0; i < 50; i++) {
+        CU_ASSERT_EQUAL(edges(epoll) & EPOLLIN, 0);
+        dock_deliver(&at, 0, bytes, 10);
+        dock_pump(&at);
+        CU_ASSERT(edges(epoll) & EPOLLIN);
+        CU_ASSERT_EQUAL(sluice_stream_read(stream, bytes, sizeof bytes), 10);
+        CU_ASSERT_EQUAL(sluice_stream_read(stream, bytes, 1), SLUICE_EAGAIN);
+        while (sluice_stream_write(stream, bytes, sizeof bytes) > 0)
+            continue;
+        dock_pump(&at);
+        edges(epoll);
+        CU_ASSERT_EQUAL(edges(epoll), 0);
+        CU_ASSERT(dock_ack(&at, 0, 1) == 1);
+        dock_pump(&at);
+        CU_ASSERT(edges(epoll) & EPOLLOUT);
+    }
+    close(epoll);
+    dock_fini(&at);
+}
+
+/* ---- two threads ---- */
+
+typedef struct pair {
+    dock dock;
+    sluice_stream *streams[2];
+    atomic_bool stop;
+    atomic_uint_fast64_t read;
+    unsigned seed;
+} pair;
+
+static void *keep_reading(void *user)
+{
+    pair *all = user;
+    uint8_t byte;
+    while (!atomic_load(&all->stop)) {
+        if (sluice_stream_read(all->streams[0], &byte, 1) == 1)
+            atomic_fetch_add(&all->read, 1);
+    }
+    return NULL;
+}
+
+/* The peer wants to know when a byte was read, at the very moment when it is: it is told. */
+static void word_of_what_was_read(void)
+{
+    enum { ROUNDS = 60000 };
+    pair all = {.seed = 1};
+    pthread_t reader;
+    sluice_wire_reader body;
+    uint64_t lost = 0;
+    dock_init(&all.dock, false, MEMORY);
+    dock_say_open(&all.dock, 0, SLUICE_STREAM_PUSH, "", 0);
+    all.streams[0] = all.dock.accepted[0];
+    pthread_create(&reader, NULL, keep_reading, &all);
+    for (uint64_t i = 1; i <= ROUNDS && lost == 0; i++) {
+        dock_deliver(&all.dock, 0, bytes, 1);
+        dock_pump(&all.dock);
+        for (unsigned spin = (unsigned)rand_r(&all.seed) % 300; spin > 0; spin--)
+            __asm__ volatile("" ::: "memory");
+        dock_say_number(&all.dock, SLUICE_MESSAGE_STREAM_FLUSH, 0, i);
+        while (atomic_load(&all.read) < i) /* the reader never waits */
+            sched_yield();
+        /* The call has returned, and has left word. */
+        dock_pump(&all.dock);
+        lost += !dock_hears(&all.dock, SLUICE_MESSAGE_STREAM_TAKEN, &body);
+    }
+    CU_ASSERT_EQUAL(lost, 0);
+    atomic_store(&all.stop, true);
+    pthread_join(reader, NULL);
+    dock_fini(&all.dock);
+}
+
+static void *keep_writing(void *user)
+{
+    pair *all = user;
+    unsigned seed = 7;
+    while (!atomic_load(&all->stop))
+        for (int i = 0; i < 2; i++)
+            (void)sluice_stream_write(all->streams[i], bytes, 1 + (size_t)rand_r(&seed) % sizeof bytes);
+    return NULL;
+}
+
+/* Two streams take turns in hurrying, so that the share of each grows and shrinks under its writer's hands: what is held of
+ * it never is more. */
+static void shares_that_shrink(void)
+{
+    enum { ROUNDS = 6000 };
+    pair all = {.seed = 1};
+    pthread_t writer;
+    bool good = true;
+    dock_init(&all.dock, false, MEMORY);
+    for (uint64_t id = 0; id < 2; id++) {
+        dock_say_open(&all.dock, id, SLUICE_STREAM_PULL, "", 0);
+        all.streams[id] = all.dock.accepted[id];
+    }
+    pthread_create(&writer, NULL, keep_writing, &all);
+    for (int i = 0; i < ROUNDS && good; i++) {
+        uint64_t id = (uint64_t)(i / 200 % 2);
+        dock_pump(&all.dock);
+        /* All of the one's, and a little of the other's now and then. */
+        dock_ack(&all.dock, id, UINT64_MAX);
+        if (i % 10 == 0)
+            dock_ack(&all.dock, 1 - id, UINT64_MAX);
+        all.dock.now += 10 * SLUICE_MS + (i % 200 == 0 ? 2 * SLUICE_SECOND : 0);
+        for (int j = 0; j < 2; j++) {
+            const sluice_stream *stream = all.streams[j];
+            good = good && sluice_fifo_published(&stream->out) - sluice_fifo_released(&stream->out) <= stream->out_share.bytes;
+        }
+    }
+    CU_ASSERT(good);
+    atomic_store(&all.stop, true);
+    pthread_join(writer, NULL);
+    CU_ASSERT_FALSE(all.dock.broken);
+    dock_fini(&all.dock);
+}
+
+int main(void)
+{
+    static const CU_TestInfo tests[] = {
+        {"histories", histories},
+        {"edge after edge", edge_after_edge},
+        {"word of what was read", word_of_what_was_read},
+        {"shares that shrink", shares_that_shrink},
+        CU_TEST_INFO_NULL,
+    };
+    return sluice_suite_run("readiness of streams", tests);
+}
