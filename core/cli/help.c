@@ -67,7 +67,7 @@ static const sluice_option stream_own[] = {
      .help = "What is sent in place of standard input: KIND:ARGUMENT of a source plugin, such as command:'pg_dump db', or a "
              "path."},
     {.name = "name", .type = SLUICE_OPTION_STRING_TYPE,
-     .help = "Which stream is meant. By default the NAME in the address; a server without it goes by any name."},
+     .help = "Which stream is meant. By default the NAME in the address; of a server whatever a client calls it."},
     {.name = "sink", .type = SLUICE_OPTION_STRING_TYPE, .def = "-",
      .help = "Where goes what is received in place of standard output: KIND:ARGUMENT of a sink plugin, such as "
              "command:'psql db', or a path."},

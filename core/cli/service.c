@@ -23,7 +23,7 @@
 /* SIGTERM: no new sessions, those that run may finish.  SIGINT, or any second signal: all end soon.  SIGHUP: the
  * configuration is read again. */
 typedef struct service {
-    pthread_mutex_t lock; /* guards server */
+    pthread_mutex_t lock; /* guards server, without which nothing else here is touched by a reload */
     sluice_server *server;
     const sluice_line *line; /* from which everything is made */
     const sluice_offer *own; /* of the line; NULL: none */
@@ -52,11 +52,12 @@ static int take_over(service *self, sluice *library, sluice_error *error)
     pthread_mutex_lock(&self->lock);
     if (status == SLUICE_OK && self->server != NULL)
         status = sluice_server_reload(self->server, library, settings, error);
-    pthread_mutex_unlock(&self->lock);
-    if (status == SLUICE_OK)
+    if (status == SLUICE_OK && self->server != NULL && self->quay.listener != NULL) {
         sluice_quay_offers(&self->quay, offers);
-    else
-        sluice_offers_free(offers);
+        offers = NULL;
+    }
+    pthread_mutex_unlock(&self->lock);
+    sluice_offers_free(offers);
     sluice_settings_free(settings);
     return status;
 }

@@ -317,4 +317,11 @@ serve_stream /dev/null recv
 wants 0 '' push --deadline 10s "$(url)" <"$room/data"
 server_ends 0 "of a live stream"
 agrees "$room/data" "$room/served" "a live stream that was in time"
+
+# What cannot arrive in time is left out: 400 kB take 3 s at this rate, and wait in the sender for longer than 100 ms.
+serve_stream /dev/null recv
+wants 0 '' push --deadline 100ms --rate 1m --policy fixed --source zero:400k "$(url)"
+server_ends 0 "of a live stream that was late"
+[ "$(stat -c %s "$room/served")" -lt 400000 ] || fail "nothing of a late stream was given up"
+log_has 'warning stream: [0-9]+ bytes in [0-9]+ places came too late and were left out'
 finish
