@@ -136,7 +136,9 @@ bool sluice_stream_is_writable(const sluice_stream *stream)
         return true;
     if (stream->finished)
         return stream->verified;
-    return sluice_fifo_published(&stream->out) - sluice_fifo_released(&stream->out) < atomic_load(&stream->room_most);
+    uint64_t held = sluice_fifo_published(&stream->out) - sluice_fifo_released(&stream->out);
+    uint64_t most = atomic_load(&stream->room_most), least = stream->wants > 0 && stream->wants <= most ? stream->wants : 1;
+    return held < most && most - held >= least;
 }
 
 void sluice_stream_signal(sluice_stream *stream)

@@ -145,6 +145,7 @@ struct sluice_stream {
     sluice_digest_stream *out_digest;   /* under `writing` */
     sluice_digest out_digest_final;
     bool finished;
+    uint64_t wants;                     /* live: room for a write that did not wait; 0: any will do */
     uint64_t flush_upto, flush_asked;   /* wanted by the program; asked of the peer */
     uint64_t taken;                     /* by the peer's program, as it has told */
     bool verified;

@@ -156,9 +156,12 @@ static int check_whole(sluice_stream *stream, const struct iovec *buffers, int c
         return SLUICE_OK;
     for (int i = 0; i < count; i++)
         total += buffers[i].iov_len;
-    return total > room(stream) && total <= atomic_load(&stream->room_most)
-               ? fail(stream, SLUICE_EAGAIN, "no room for all of it: what was written waits for the peer")
-               : SLUICE_OK;
+    bool waits = total > room(stream) && total <= atomic_load(&stream->room_most);
+    stream->wants = waits ? total : 0;
+    if (!waits)
+        return SLUICE_OK;
+    sluice_stream_signal(stream); /* whoever polls waits for as much room */
+    return fail(stream, SLUICE_EAGAIN, "no room for all of it: what was written waits for the peer");
 }
 
 int64_t sluice_stream_writev(sluice_stream *stream, const struct iovec *buffers, int count)

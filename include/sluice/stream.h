@@ -196,8 +196,8 @@ SLUICE_API const sluice_error *sluice_stream_error(const sluice_stream *stream, 
 /* The bytes [*from, *to) that the last SLUICE_ESKIPPED was about. */
 SLUICE_API void sluice_stream_skipped(const sluice_stream *stream, uint64_t *from, uint64_t *to);
 
-/* For poll, epoll, libevent and the like: readable while read would not wait, writable while write would not (or, after
- * finish, verify would not); to be watched only, as long as the stream is open.  Level triggered. */
+/* For poll, epoll, libevent and the like: readable while read would not wait, writable while write would not (of a live
+ * stream: the one that had to last; or, after finish, verify would not); to be watched only, as long as the stream is open.  Level triggered. */
 SLUICE_API int sluice_stream_fd(sluice_stream *stream, sluice_error *error);
 /* Takes the stream over: fclose closes it, and fails where close would (errno says roughly why, the sentence is lost).  The
  * stream's own calls may still be used before that, but those of its data.  Skipped data is passed over silently.  A

@@ -35,7 +35,8 @@ static short shown(sluice_stream *stream)
 typedef struct history {
     dock dock;
     sluice_stream *stream;
-    bool client, finished, end_said, over;
+    bool client, finished, end_said, turned_away;
+    uint64_t piece; /* of a live stream's writes */
     uint64_t said; /* bytes delivered and skipped */
     unsigned seed;
 } history;
@@ -72,8 +73,15 @@ static bool writing_agrees(history *all)
 {
     bool settled = settle(all);
     short before = shown(all->stream);
-    int64_t put = all->finished ? sluice_stream_verify(all->stream)
-                                : sluice_stream_write(all->stream, bytes, 1 + below(all, 3) * below(all, 50000));
+    uint64_t count = all->stream->deadline_ns ? all->piece : 1 + below(all, 3) * below(all, 50000);
+    int64_t put = all->finished ? sluice_stream_verify(all->stream) : sluice_stream_write(all->stream, bytes, count);
+    /* There may be room, but not for all of a live write; that is what is shown from then on. */
+    if (all->stream->deadline_ns && !all->finished) {
+        bool first = put == SLUICE_EAGAIN && !all->turned_away;
+        all->turned_away = put == SLUICE_EAGAIN;
+        if (first)
+            return !(shown(all->stream) & POLLOUT);
+    }
     return agrees(before & POLLOUT, put != SLUICE_EAGAIN, settled);
 }
 
@@ -133,6 +141,7 @@ static bool history_run(unsigned seed)
     sluice_error error = {0};
     sluice_duration deadline = below(&all, 2) ? 0 : 10 * SLUICE_SECOND;
     all.client = below(&all, 2);
+    all.piece = 1 + below(&all, 50000);
     dock_init(&all.dock, all.client, MEMORY);
     if (all.client) {
         sluice_stream_order order = {.size = sizeof order, .mode = SLUICE_STREAM_BOTH, .deadline_ns = deadline};
@@ -161,7 +170,7 @@ static bool history_run(unsigned seed)
 
 static void histories(void)
 {
-    for (unsigned seed = 1; seed <= 2000; seed++)
+    for (unsigned seed = 1; seed <= 1000; seed++)
         if (!history_run(seed)) {
             fprintf(stderr, "history %u\n", seed);
             CU_FAIL("what is shown is not what calls do");
@@ -236,7 +245,7 @@ static void *keep_reading(void *user)
 /* The peer wants to know when a byte was read, at the very moment when it is: it is told. */
 static void word_of_what_was_read(void)
 {
-    enum { ROUNDS = 60000 };
+    enum { ROUNDS = 20000 };
     pair all = {.seed = 1};
     pthread_t reader;
     sluice_wire_reader body;
@@ -284,7 +293,7 @@ static uint64_t held(const sluice_stream *stream)
  * never has more in it than the share. */
 static void a_share_that_shrinks(void)
 {
-    enum { ROUNDS = 200, HURRY = 8 };
+    enum { ROUNDS = 50, HURRY = 8 };
     pair all = {.seed = 1};
     pthread_t writer;
     bool good = true;
