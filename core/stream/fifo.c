@@ -44,6 +44,7 @@ static sluice_fifo_segment *segment_new(sluice_fifo *fifo)
         if (segment) {
             store->spare = segment->next;
             store->count--;
+            store->least = store->count < store->least ? store->count : store->least;
         }
         pthread_mutex_unlock(&store->lock);
     }
@@ -61,6 +62,23 @@ static void row_free(sluice_fifo_segment *segment)
         free(segment);
         segment = next;
     }
+}
+
+void sluice_fifo_store_trim(sluice_fifo_store *store, size_t keep)
+{
+    sluice_fifo_segment *idle = NULL;
+    pthread_mutex_lock(&store->lock);
+    size_t count = store->least > keep ? store->least - keep : 0;
+    for (; count > 0; count--) {
+        sluice_fifo_segment *segment = store->spare;
+        store->spare = segment->next;
+        store->count--;
+        segment->next = idle;
+        idle = segment;
+    }
+    store->least = store->count;
+    pthread_mutex_unlock(&store->lock);
+    row_free(idle);
 }
 
 void sluice_fifo_store_fini(sluice_fifo_store *store)

@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#define SLUICE_FIFO_SEGMENT 32768u /* bytes */
+#define SLUICE_FIFO_SEGMENT 16384u /* bytes */
 
 typedef struct sluice_fifo_segment sluice_fifo_segment;
 
@@ -24,9 +24,12 @@ typedef struct sluice_fifo_store {
     pthread_mutex_t lock;
     sluice_fifo_segment *spare;
     size_t count, most;
+    size_t least; /* there were since the last trim */
 } sluice_fifo_store;
 
 void sluice_fifo_store_init(sluice_fifo_store *store, size_t most);
+/* From time to time: what was not needed since the last time goes, but for `keep`. */
+void sluice_fifo_store_trim(sluice_fifo_store *store, size_t keep);
 void sluice_fifo_store_fini(sluice_fifo_store *store); /* after its fifos */
 
 typedef struct sluice_fifo {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PROGRESS_NS (250 * SLUICE_MS)
+#define SPARE_SEGMENTS 128 /* 2 MiB: kept though nobody needs them */
 
 enum { OPEN_ANNOUNCED = 2, OPEN_DEADLINE = 3 }; /* fields of OPEN; an odd one must be understood */
 
@@ -885,6 +886,7 @@ static void tick(void *cargo, sluice_time now)
         sluice_budget_age(&mux->out_budget, &stream->out_share, now, mux->srtt_ns);
         sluice_budget_age(&mux->in_budget, &stream->in_share, now, mux->srtt_ns);
     }
+    sluice_fifo_store_trim(&mux->session->segments, SPARE_SEGMENTS);
     mux->setup.calls->measure(mux->setup.user, &progress);
     progress.verified_bytes = mux->statistics.bytes;
     progress.files = mux->statistics.files;

@@ -15,7 +15,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SPARE_SEGMENTS 64 /* 2 MiB */
 #define PRIORITY 4 /* of a stream that is given none */
 
 /* ---- life ---- */
@@ -31,7 +30,8 @@ int sluice_stream_session_new(bool client, uint64_t memory_bytes, sluice_stream_
     session->ready_fd = -1;
     session->asking_tail = &session->asking;
     session->figures.size = sizeof session->figures;
-    sluice_fifo_store_init(&session->segments, SPARE_SEGMENTS);
+    /* As many as there can ever be in use: what one stream gives back another takes, and none is made anew meanwhile. */
+    sluice_fifo_store_init(&session->segments, (size_t)(memory_bytes / SLUICE_FIFO_SEGMENT));
     pthread_mutex_init(&session->lock, NULL);
     sluice_patience_init(&session->changed);
     *out = session;

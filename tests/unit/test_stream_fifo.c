@@ -154,6 +154,34 @@ static void memory_is_bounded(void)
     free(bytes);
 }
 
+/* What lay there unused between two trims goes, but for what is to be kept; what was used stays. */
+static void stores_are_trimmed(void)
+{
+    enum { COUNT = 20, KEEP = 5 };
+    sluice_fifo_store store;
+    sluice_fifo_store_init(&store, 100);
+    sluice_fifo fifo = {.store = &store};
+    static const uint8_t bytes[COUNT * SLUICE_FIFO_SEGMENT];
+    CU_ASSERT_EQUAL(sluice_fifo_write(&fifo, bytes, sizeof bytes), SLUICE_OK);
+    sluice_fifo_publish(&fifo);
+    sluice_fifo_release(&fifo, sizeof bytes);
+    CU_ASSERT_EQUAL(store.count, COUNT - 1); /* one stays in the fifo */
+    sluice_fifo_store_trim(&store, KEEP);    /* none of them was unused for a whole time */
+    CU_ASSERT_EQUAL(store.count, COUNT - 1);
+    CU_ASSERT_EQUAL(sluice_fifo_write(&fifo, bytes, 10 * SLUICE_FIFO_SEGMENT), SLUICE_OK);
+    sluice_fifo_publish(&fifo);
+    sluice_fifo_release(&fifo, sizeof bytes + 10 * SLUICE_FIFO_SEGMENT);
+    CU_ASSERT_EQUAL(store.count, COUNT - 1);
+    sluice_fifo_store_trim(&store, KEEP); /* nine were never touched */
+    CU_ASSERT_EQUAL(store.count, COUNT - 1 - (COUNT - 1 - 10 - KEEP));
+    sluice_fifo_store_trim(&store, KEEP);
+    CU_ASSERT_EQUAL(store.count, KEEP);
+    sluice_fifo_store_trim(&store, KEEP);
+    CU_ASSERT_EQUAL(store.count, KEEP);
+    sluice_fifo_fini(&fifo);
+    sluice_fifo_store_fini(&store);
+}
+
 /* ---- two threads ---- */
 
 typedef struct race {
@@ -243,6 +271,7 @@ int main(void)
         {"what can be seen", what_can_be_seen},
         {"ends of segments", ends_of_segments},
         {"memory is bounded", memory_is_bounded},
+        {"stores are trimmed", stores_are_trimmed},
         {"two threads", two_threads},
         CU_TEST_INFO_NULL,
     };
