@@ -734,6 +734,8 @@ static void session_asked(sluice_mux *mux)
         sluice_error why = {0};
         sluice_fail(&why, SLUICE_ECANCELLED, "the session was closed");
         asks_take(mux); /* what came before the close, and after the last look: a reason to give up, perhaps */
+        if (mux->stage != MUX_RUNNING)
+            return;
         break_all(mux, &why);
         mux->stage = MUX_FINISHING;
         sluice_mailbox_begin(&mux->mailbox);
