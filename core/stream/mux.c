@@ -804,7 +804,10 @@ static int start(void *cargo, sluice_time now)
     sluice_mux *mux = cargo;
     (void)now;
     mux->stage = MUX_RUNNING;
-    sluice_stream_session_wake(mux->session);
+    pthread_mutex_lock(&mux->session->lock);
+    mux->session->woken = false; /* what came before was not looked at */
+    sluice_stream_session_wake_locked(mux->session);
+    pthread_mutex_unlock(&mux->session->lock);
     return SLUICE_OK;
 }
 

@@ -262,6 +262,12 @@ static void latency(sim_streams *all, sim_random *random)
     }
 }
 
+static void latency_and_loss(sim_streams *all, sim_random *random)
+{
+    latency(all, random);
+    all->forward_setup.loss = all->back_setup.loss = 0.05;
+}
+
 static void everything(sim_streams *all, sim_random *random)
 {
     giving_up(all, random);
@@ -290,6 +296,7 @@ static const struct family {
     {"live", live},
     {"live, giving up", live_and_giving_up},
     {"latency", latency},
+    {"latency and loss", latency_and_loss},
     {"everything", everything},
 };
 
@@ -310,10 +317,11 @@ static sluice_time limit_of(const sim_streams *all)
     for (size_t i = 0; i < all->plan_count; i++)
         for (int j = 0; j < 2; j++) {
             const sim_way *way = &all->plans[i].ways[j];
-            uint64_t calls = 1 + 2 * way->bytes / way->write_most + 2 * way->bytes / way->read_most;
+            uint64_t calls;
 
             if (!way->used)
                 continue;
+            calls = 1 + 2 * way->bytes / way->write_most + 2 * way->bytes / way->read_most;
             bytes += (double)way->bytes;
             limit += calls * (sluice_duration)((way->write_pauses + way->read_pauses) * (double)way->pause_ns +
                                                way->flushes * 8 * (double)(rtt + 10 * SLUICE_MS));
@@ -588,7 +596,14 @@ static void latency_check(sim_streams *all, sim_plan *plan, int which)
         if (plan->deadline_ns)
             live_check(all, plan, link, took);
         /* Half a round trip, and what the gathering is allowed to take. */
-        if (all->prompt && took > link->delay_ns + way->gather_ns + 2 * SLUICE_MS + 1500 * 8 * SLUICE_SECOND / link->rate_bps)
+        sluice_duration usual =
+            link->delay_ns + way->gather_ns + 2 * SLUICE_MS + 1500 * 8 * SLUICE_SECOND / link->rate_bps;
+        if (all->prompt) {
+            all->prompt_writes++;
+            all->prompt_late += took > usual;
+            all->prompt_very_late += took > usual + 3 * link->delay_ns + 5 * SLUICE_MS;
+        }
+        if (all->prompt && link->loss <= 0 && took > usual)
             sim_fail(&all->simulation, "write %zu is readable after %.3f ms, on a way of %.3f ms at %.3f Mbit/s that gathers for %.3f",
                      way->call_read, (double)took / 1e6, (double)link->delay_ns / 1e6, (double)link->rate_bps / 1e6,
                      (double)way->gather_ns / 1e6);
@@ -858,9 +873,18 @@ static void explain(sim_streams *all)
              all->server.closed);
 }
 
+/* Where every word of the close is lost, the other side notices by its time-out of 60 s. */
+static bool goes_on(const sim_streams *all)
+{
+    bool one = all->client.closed != all->server.closed;
+
+    return !all->simulation.failed && all->simulation.now < all->limit + (one ? 70 * SLUICE_SECOND : 0) &&
+           !(all->client.closed && all->server.closed);
+}
+
 static void run(sim_streams *all)
 {
-    while (!all->simulation.failed && all->simulation.now < all->limit && !(all->client.closed && all->server.closed))
+    while (goes_on(all))
         sim_run(&all->simulation, all->simulation.now + 50 * SLUICE_MS);
     if (all->simulation.failed)
         return;

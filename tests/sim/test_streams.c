@@ -34,6 +34,7 @@ int main(int argc, char **argv)
     sim_streams *all = malloc(sizeof(*all));
     unsigned failures = 0;
     uint64_t events = 0, flushes = 0, verified = 0, skips = 0, elimits = 0, live = 0, late = 0;
+    uint64_t prompt = 0, repeated = 0, again = 0;
 
     if (!all)
         return 1;
@@ -47,6 +48,11 @@ int main(int argc, char **argv)
         elimits += all->elimits;
         live += all->live_writes;
         late += all->live_late;
+        if (all->forward_setup.loss > 0) {
+            prompt += all->prompt_writes;
+            repeated += all->prompt_late;
+            again += all->prompt_very_late;
+        }
         if (seed % TWICE_EVERY == 0 && run(all, seed, false, &failures) != trace) {
             failures++;
             printf("FAIL %s: seed %" PRIu64 " does not do the same twice\n", all->family, seed);
@@ -59,6 +65,13 @@ int main(int argc, char **argv)
     if (count >= 1000 && late * 50 > live) {
         failures++;
         printf("FAIL: more than one live write in fifty is late\n");
+    }
+    printf("small writes with loss: %" PRIu64 ", of which %" PRIu64 " were repeated, %" PRIu64 " more than once\n", prompt,
+           repeated, again);
+    /* One in twenty is lost, and one in four hundred twice. */
+    if (count >= 1000 && again * 200 > prompt) {
+        failures++;
+        printf("FAIL: lost writes are late by more than a round trip and a half\n");
     }
     free(all);
     return failures ? 1 : 0;

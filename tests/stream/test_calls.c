@@ -3,6 +3,7 @@
 #include "stream/pier.h"
 #include "unit/suite.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -523,6 +524,45 @@ static void accepting(void)
     pier_end_listening(&at);
 }
 
+/* The descriptors of a listener and of a session show when accept and ready would not wait. */
+static bool readable(int fd, int wait_ms)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    return poll(&one, 1, wait_ms) == 1 && (one.revents & POLLIN);
+}
+
+static void descriptors(void)
+{
+    pier at;
+    sluice_error error = {0};
+    sluice_stream *clients[3];
+    pier_setup setup = {.background = true};
+    pier_begin(&at, &setup);
+    int session_fd = sluice_stream_session_fd(at.session, &error);
+    int fd = sluice_stream_listener_fd(at.listener, &error);
+    CU_ASSERT(session_fd >= 0 && fd >= 0);
+    CU_ASSERT_EQUAL(sluice_stream_listener_fd(at.listener, &error), fd);
+    CU_ASSERT(readable(session_fd, 20000));
+    CU_ASSERT_EQUAL(sluice_stream_session_ready(at.session, 0, &error), SLUICE_OK);
+    CU_ASSERT_FALSE(readable(fd, 0));
+    for (int i = 0; i < 3; i++)
+        clients[i] = pier_open(at.session, "", SLUICE_STREAM_PUSH);
+    CU_ASSERT(readable(fd, 20000));
+    for (int i = 0; i < 3; i++) {
+        sluice_stream_abort(pier_accept(&at), SLUICE_ENOENT, "seen");
+        CU_ASSERT_EQUAL(sluice_stream_finish(clients[i]) == SLUICE_OK ? sluice_stream_verify(clients[i]) : SLUICE_ENOENT,
+                        SLUICE_ENOENT);
+        sluice_stream_abort(clients[i], SLUICE_ECANCELLED, "seen");
+    }
+    CU_ASSERT_FALSE(readable(fd, 0));
+    CU_ASSERT_EQUAL(sluice_stream_session_close(at.session, &error), SLUICE_OK);
+    sluice_server_drain(sluice_stream_listener_server(at.listener));
+    CU_ASSERT(readable(fd, 20000));
+    CU_ASSERT_EQUAL(sluice_stream_accept(at.listener, 0, &clients[0], &error), SLUICE_EEND);
+    CU_ASSERT(readable(fd, 0));
+    pier_end_listening(&at);
+}
+
 /* A server that is cancelled ends its sessions, and accept is told. */
 static void a_server_is_cancelled(void)
 {
@@ -561,6 +601,7 @@ int main(void)
         {"announcements", announcements},
         {"rights of a ticket", rights_of_a_ticket},
         {"accepting", accepting},
+        {"descriptors", descriptors},
         {"a server is cancelled", a_server_is_cancelled},
         CU_TEST_INFO_NULL,
     };

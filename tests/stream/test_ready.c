@@ -221,6 +221,57 @@ static void edge_after_edge(void)
     dock_fini(&at);
 }
 
+/* ---- gathering ---- */
+
+/* Less than a packet waits until its time, or until there is more; flush, finish and the end of gathering send what is there. */
+static void what_is_gathered(void)
+{
+    dock at;
+    dock_init(&at, false, MEMORY);
+    dock_say_open(&at, 0, SLUICE_STREAM_PULL, "", 0);
+    sluice_stream *stream = at.accepted[0];
+    sluice_stream_gather(stream, 5 * SLUICE_MS);
+    dock_pump(&at);
+    for (int i = 0; i < 10; i++) {
+        uint64_t before = at.out[0].offered;
+        for (int j = 0; j < 4; j++) {
+            CU_ASSERT_EQUAL(sluice_stream_write(stream, bytes, 100), 100);
+            dock_pump(&at);
+            CU_ASSERT_EQUAL(at.out[0].offered, before);
+            at.now += SLUICE_MS;
+        }
+        CU_ASSERT_EQUAL(at.cargo.ops->next_wake(at.cargo.state), at.now + SLUICE_MS);
+        at.now += SLUICE_MS;
+        dock_pump(&at);
+        CU_ASSERT_EQUAL(at.out[0].offered, before + 400);
+    }
+    uint64_t before = at.out[0].offered;
+    CU_ASSERT_EQUAL(sluice_stream_write(stream, bytes, 1199), 1199);
+    dock_pump(&at);
+    CU_ASSERT_EQUAL(at.out[0].offered, before);
+    CU_ASSERT_EQUAL(sluice_stream_write(stream, bytes, 1), 1);
+    dock_pump(&at);
+    CU_ASSERT_EQUAL(at.out[0].offered, before + 1200);
+    CU_ASSERT_EQUAL(sluice_stream_write(stream, bytes, 1), 1);
+    CU_ASSERT_EQUAL(sluice_stream_flush(stream), SLUICE_EAGAIN);
+    dock_pump(&at);
+    CU_ASSERT_EQUAL(at.out[0].offered, before + 1201);
+    CU_ASSERT_EQUAL(sluice_stream_write(stream, bytes, 1), 1);
+    dock_pump(&at);
+    CU_ASSERT_EQUAL(at.out[0].offered, before + 1201);
+    sluice_stream_gather(stream, 0);
+    dock_pump(&at);
+    CU_ASSERT_EQUAL(at.out[0].offered, before + 1202);
+    sluice_stream_gather(stream, SLUICE_SECOND);
+    CU_ASSERT_EQUAL(sluice_stream_write(stream, bytes, 1), 1);
+    CU_ASSERT_EQUAL(sluice_stream_finish(stream), SLUICE_OK);
+    dock_pump(&at);
+    CU_ASSERT_EQUAL(at.out[0].offered, before + 1203);
+    CU_ASSERT(at.out[0].finished);
+    CU_ASSERT_FALSE(at.broken);
+    dock_fini(&at);
+}
+
 /* ---- two threads ---- */
 
 typedef struct pair {
@@ -336,6 +387,7 @@ int main(void)
     static const CU_TestInfo tests[] = {
         {"histories", histories},
         {"edge after edge", edge_after_edge},
+        {"what is gathered", what_is_gathered},
         {"word of what was read", word_of_what_was_read},
         {"a share that shrinks", a_share_that_shrinks},
         CU_TEST_INFO_NULL,

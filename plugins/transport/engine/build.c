@@ -714,6 +714,9 @@ static void build_open(builder *b)
     while (b->made < b->count && build_next(b))
         continue;
     build_repeats(b);
+    /* The little that was to go first could not be had: then the probe need not wait for it. */
+    if (small && b->made == 0 && b->status == SLUICE_OK && !little(engine))
+        build_probe(b);
     if (b->made == 0 && b->status == SLUICE_OK && engine_path_wants(&engine->path, 0, engine->now))
         build_path(b, 0);
     if (b->allowed > 0 && !engine_outgoing_first(engine))
