@@ -105,9 +105,15 @@ void mux_note_failure(sluice_stream *stream, int status, const char *sentence)
 
 /* ---- what is told ---- */
 
+/* One without a name is one of a kind to its program; whoever reads of it must see something. */
+static const char *told_name(const sluice_stream *stream)
+{
+    return stream->name[0] ? stream->name : "stream";
+}
+
 static void tell_start(sluice_mux *mux, sluice_stream *stream)
 {
-    sluice_cargo_item item = {.path = stream->name, .state = "start", .message = ""};
+    sluice_cargo_item item = {.path = told_name(stream), .state = "start", .message = ""};
     stream->told_start = true;
     mux->statistics.total_files++;
     mux->setup.calls->item(mux->setup.user, &item);
@@ -118,7 +124,7 @@ static void tell_end(sluice_mux *mux, sluice_stream *stream)
     char digest[SLUICE_DIGEST_TEXT] = "";
     bool good = stream->failure.status == SLUICE_OK;
     sluice_cargo_item item = {
-        .path = stream->name,
+        .path = told_name(stream),
         .state = good ? "done" : "failed",
         .file_bytes = stream->writes ? stream->offered : stream->arrived,
         .status = stream->failure.status,
