@@ -4,8 +4,10 @@
 #include <assert.h>
 
 #define FIRST_PART 8          /* of the limit: first shares */
-#define GROWTH 4              /* at least; a window that is too small by a factor of 1000 is right after three round trips: */
-#define LEAP_PART 4           /* of what is free, which a stream gets that has just shown that it can use more */
+/* A stream that has just shown that it can use more gets this part of what is free, or so many times what it has: a window
+ * that is too small by a factor of 1000 is right after three round trips. */
+#define LEAP_PART 4
+#define GROWTH 4
 #define GROWTH_ROUNDS 4       /* a share used up within so many round trips is too small */
 #define GROWTH_NS (50 * SLUICE_MS) /* or within this time */
 #define IDLE_NS SLUICE_SECOND /* and so many round trips: then others may have its part */
@@ -76,8 +78,8 @@ void sluice_budget_rest(sluice_budget *budget, sluice_share *share, uint64_t hel
 }
 
 /* What it could use. */
-static uint64_t wanted(const sluice_budget *budget, sluice_share *share, uint64_t freed, uint64_t free_bytes, sluice_time now,
-                       sluice_duration rtt_ns)
+static uint64_t wanted(const sluice_budget *budget, sluice_share *share, uint64_t freed, uint64_t free_bytes,
+                       sluice_time now, sluice_duration rtt_ns)
 {
     sluice_duration quick = GROWTH_ROUNDS * rtt_ns > GROWTH_NS ? GROWTH_ROUNDS * rtt_ns : GROWTH_NS;
     share->used += freed;

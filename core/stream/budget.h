@@ -3,10 +3,10 @@
  * budget.h - how much of a limit of memory each of many streams may hold.
  *
  * Every stream has a first share from its start to its end, for which an eighth of the limit is set apart.  The rest is a
- * pool: a stream that uses up what it has gets more, a good part of what is free or four times as much a step, up to an even share among those that are
- * busy, and beyond that while the pool is mostly free.  A share is a promise to a peer, so it is never taken back; it
- * shrinks as what it holds is freed and not given again.  So the sum of all shares never exceeds the limit, whoever stops
- * reading.  Pure: no clock, one thread at a time.
+ * pool: a stream that uses up what it has gets more, a good part of what is free or four times as much a step, up to an
+ * even share among those that are busy.  A share is a promise to a peer, so it is never taken back; it shrinks as what it
+ * holds is freed and not given again.  So the sum of all shares never exceeds the limit, whoever stops reading.  Pure: no
+ * clock, one thread at a time.
  */
 #ifndef SLUICE_STREAM_BUDGET_H
 #define SLUICE_STREAM_BUDGET_H

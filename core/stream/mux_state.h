@@ -81,6 +81,38 @@ void mux_fail(sluice_mux *mux, int status, const char *sentence);
 /* The first failure of a stream, for what is told of it at its end. */
 void mux_note_failure(sluice_stream *stream, int status, const char *sentence);
 
+/* Takes it out of the table: every word of it falls on deaf ears from here on. */
+void mux_remove(sluice_mux *mux, sluice_stream *stream);
+void mux_uncount(sluice_mux *mux); /* of a client's: it was counted, and will not be there */
+void mux_tell_start(sluice_mux *mux, sluice_stream *stream);
+void mux_tell_end(sluice_mux *mux, sluice_stream *stream);
+/* What is over in all its directions is told of, and goes once its program has let go of it. */
+void mux_end_if_over(sluice_mux *mux, sluice_stream *stream);
+void mux_break(sluice_mux *mux, sluice_stream *stream, const sluice_error *why);
+void mux_break_all(sluice_mux *mux, const sluice_error *why);
+/* The session is over: without a word to the peer; or as both sides have agreed. */
+void mux_end(sluice_mux *mux, int status, const char *sentence);
+void mux_end_in_order(sluice_mux *mux);
+/* What became of a message of ours. */
+void mux_sent(sluice_mux *mux, int status);
+void mux_pause_apply(sluice_mux *mux, bool was);
+void mux_pump(sluice_mux *mux);
+void mux_take_asks(sluice_mux *mux);
+void mux_tell_touched(sluice_mux *mux);
+void mux_wake_if_dirty(sluice_mux *mux);
+
+/* ---- mux_begin.c ---- */
+
+/* Client: the program has made one. */
+void mux_introduce(sluice_mux *mux, sluice_stream *stream);
+/* Server: OPEN came; bytes of a stream came before its OPEN. */
+int mux_opening_take(sluice_mux *mux, uint64_t id, sluice_wire_reader *body, sluice_error *error);
+int mux_early(sluice_mux *mux, uint64_t id);
+
+/* ---- mux_mail.c ---- */
+
+void mux_mail_deliver(sluice_mux *mux, const uint8_t *data, size_t bytes);
+
 /* ---- mux_out.c: what this side writes ---- */
 
 void mux_out_open(sluice_mux *mux, sluice_stream *stream);

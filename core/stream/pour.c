@@ -247,7 +247,8 @@ static int pour(joint *at, sluice *instance, sluice_error *error)
     if (status == SLUICE_OK)
         status = pour_all(at, error);
     watch(at, false);
-    if (status == SLUICE_OK && (sluice_stream_finish(at->stream) != SLUICE_OK || sluice_stream_verify(at->stream) != SLUICE_OK))
+    if (status == SLUICE_OK &&
+        (sluice_stream_finish(at->stream) != SLUICE_OK || sluice_stream_verify(at->stream) != SLUICE_OK))
         status = stream_failed(at, error);
     return status;
 }

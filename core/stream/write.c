@@ -212,7 +212,8 @@ static int finish(sluice_stream *stream)
     if (status != SLUICE_OK || was)
         return status;
     if (stream->announced_own != SLUICE_UNKNOWN && stream->announced_own != stream->out.written) {
-        sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_OUT, SLUICE_EINVAL, "the writer wrote another number of bytes than it announced");
+        sluice_stream_give_up(stream, SLUICE_STREAM_ABORT_OUT, SLUICE_EINVAL,
+                              "the writer wrote another number of bytes than it announced");
         return fail(stream, SLUICE_EINVAL, "another number of bytes was written than was announced");
     }
     sluice_stream_ask(stream, SLUICE_STREAM_FINISH);
