@@ -7,40 +7,37 @@
 #define SOURCE_BYTES 300000
 #define SOURCE_STEP 70001
 
+/* One call is under way at a time: its thread is waited for before the next one, and before the code goes away. */
 typedef struct later_state {
     const sluice_host *host;
-    bool listed;
-} later_state;
-
-/* One call that is under way; there is one at a time. */
-typedef struct later_call {
-    const sluice_host *host;
+    bool listed, begun;
+    pthread_t thread;
     sluice_completion *completion;
     int64_t result;
-} later_call;
+} later_state;
 
 static void *complete(void *user)
 {
-    later_call call = *(later_call *)user;
-    call.host->resize(call.host, user, 0);
-    call.host->complete(call.host, call.completion, call.result, call.result < 0 ? "later: failed later" : NULL);
+    const later_state *self = user;
+    self->host->complete(self->host, self->completion, self->result, self->result < 0 ? "later: failed later" : NULL);
     return NULL;
-}
-
-static int later(const sluice_host *host, sluice_completion *completion, int64_t result)
-{
-    pthread_t thread;
-    later_call *call = host->resize(host, NULL, sizeof *call);
-    *call = (later_call){.host = host, .completion = completion, .result = result};
-    if (pthread_create(&thread, NULL, complete, call) != 0)
-        return SLUICE_ELIMIT;
-    pthread_detach(thread);
-    return SLUICE_EPENDING;
 }
 
 static void fini(void *state)
 {
-    (void)state;
+    later_state *self = state;
+    if (self->begun)
+        pthread_join(self->thread, NULL);
+    self->begun = false;
+}
+
+static int later(later_state *self, sluice_completion *completion, int64_t result)
+{
+    fini(self);
+    self->completion = completion;
+    self->result = result;
+    self->begun = pthread_create(&self->thread, NULL, complete, self) == 0;
+    return self->begun ? SLUICE_EPENDING : SLUICE_ELIMIT;
 }
 
 #ifndef LATER_SINK
@@ -78,7 +75,7 @@ static int64_t read_object(void *state, void *object, uint64_t offset, const str
     (void)object, (void)count;
     bytes = bytes < buffers[0].iov_len ? bytes : buffers[0].iov_len;
     memset(buffers[0].iov_base, 'l', bytes);
-    return later(((later_state *)state)->host, completion, (int64_t)bytes);
+    return later(state, completion, (int64_t)bytes);
 }
 
 static void close_object(void *state, void *object)
@@ -118,14 +115,14 @@ static int64_t write_object(void *state, void *object, uint64_t offset, const st
                             sluice_completion *completion)
 {
     (void)object, (void)offset, (void)count;
-    return later(((later_state *)state)->host, completion, (int64_t)buffers[0].iov_len);
+    return later(state, completion, (int64_t)buffers[0].iov_len);
 }
 
 static int commit(void *state, void *object, uint64_t size, sluice_completion *completion)
 {
     later_state *self = state;
     (void)object, (void)size;
-    return later(self->host, completion, self->listed ? SLUICE_ENOSPACE : SLUICE_OK);
+    return later(self, completion, self->listed ? SLUICE_ENOSPACE : SLUICE_OK);
 }
 
 static void abandon(void *state, void *object, bool keep)
