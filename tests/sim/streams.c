@@ -604,7 +604,8 @@ static void latency_check(sim_streams *all, sim_plan *plan, int which)
             all->prompt_very_late += took > usual + 3 * link->delay_ns + 5 * SLUICE_MS;
         }
         if (all->prompt && link->loss <= 0 && took > usual)
-            sim_fail(&all->simulation, "write %zu is readable after %.3f ms, on a way of %.3f ms at %.3f Mbit/s that gathers for %.3f",
+            sim_fail(&all->simulation,
+                     "write %zu is readable after %.3f ms, on a way of %.3f ms at %.3f Mbit/s that gathers for %.3f",
                      way->call_read, (double)took / 1e6, (double)link->delay_ns / 1e6, (double)link->rate_bps / 1e6,
                      (double)way->gather_ns / 1e6);
         if (all->prompt && took > all->latency_most)

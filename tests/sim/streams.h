@@ -77,7 +77,7 @@ typedef struct sim_streams {
     sluice_time limit;
     uint64_t flushes, verified, skips, elimits, live_writes, live_late; /* what happened, for the record */
     sluice_duration latency_most;
-    uint64_t prompt_writes, prompt_late, prompt_very_late; /* as soon as the path allows; not; not even after one repetition */
+    uint64_t prompt_writes, prompt_late, prompt_very_late; /* all; later than the path allows; than one repetition does */
 } sim_streams;
 
 unsigned sim_streams_families(void);

@@ -40,7 +40,8 @@ static int on_offer(void *state, sluice_object_id id, uint64_t from, uint64_t to
         at->broken = at->broken || from != at->control_out || to <= from;
         at->control_out = to;
     } else if (object) {
-        at->broken = at->broken || !object->open || object->finished || object->aborted || from != object->offered || to <= from;
+        bool sendable = object->open && !object->finished && !object->aborted;
+        at->broken = at->broken || !sendable || from != object->offered || to <= from;
         object->offered = to;
     }
     return SLUICE_OK;

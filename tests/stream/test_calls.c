@@ -433,7 +433,8 @@ static void announcements(void)
     char text[16];
     sluice_error error = {0};
     sluice_stream *client = NULL, *server;
-    sluice_stream_order order = {.size = sizeof order, .name = "announced", .mode = SLUICE_STREAM_PUSH, .announced_bytes = 5};
+    sluice_stream_order order = {
+        .size = sizeof order, .name = "announced", .mode = SLUICE_STREAM_PUSH, .announced_bytes = 5};
     pier_begin(&at, &(pier_setup){.requested = decide, .user = &door});
     for (int wrong = 0; wrong < 2; wrong++) {
         CU_ASSERT_EQUAL_FATAL(sluice_stream_open(at.session, &order, &client, &error), SLUICE_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many streams of a session at once, slow readers among them: who goes on, what is held, and what pause, rate and priority do. */
+/* Many streams of a session at once, slow readers among them: who goes on, what is held, and what pauses and rates do. */
 #include "stream/pier.h"
 #include "unit/suite.h"
 

@@ -223,7 +223,8 @@ static void edge_after_edge(void)
 
 /* ---- gathering ---- */
 
-/* Less than a packet waits until its time, or until there is more; flush, finish and the end of gathering send what is there. */
+/* Less than a packet waits until its time, or until there is more; flush, finish and the end of gathering send what there
+ * is. */
 static void what_is_gathered(void)
 {
     dock at;
@@ -340,8 +341,8 @@ static uint64_t held(const sluice_stream *stream)
     return sluice_fifo_published(&stream->out) - sluice_fifo_released(&stream->out);
 }
 
-/* One stream has had nearly all there is, and now the others want their part: while its share shrinks its writer goes on, and
- * never has more in it than the share. */
+/* One stream has had nearly all there is, and now the others want their part: while its share shrinks its writer goes on,
+ * and never has more in it than the share. */
 static void a_share_that_shrinks(void)
 {
     enum { ROUNDS = 50, HURRY = 8 };

@@ -153,7 +153,8 @@ static void *voyage_go(void *user)
     sluice_stream_mode mode = sluice_stream_mode_of(self->stream);
     /* The client's direction has an even seed. */
     way ways[2] = {
-        {.stream = self->stream, .writes = self->client, .seed = 2 * self->seed, .bytes = self->bytes, .tells = self->client},
+        {.stream = self->stream, .writes = self->client, .seed = 2 * self->seed, .bytes = self->bytes,
+         .tells = self->client},
         {.stream = self->stream, .writes = !self->client, .seed = 2 * self->seed + 1, .bytes = self->bytes,
          .tells = self->client},
     };

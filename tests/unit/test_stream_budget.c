@@ -94,7 +94,8 @@ static bool history(unsigned seed)
             all.held[i] += rand_r(&seed) % 3 ? room : room / 2;
         } else {
             uint64_t part = (uint64_t)(rand_r(&seed) % 4);
-            good = give(&all, i, part == 0 ? all.held[i] : part == 1 ? all.held[i] / 3 : all.held[i] % (1 + (uint64_t)rand_r(&seed)));
+            uint64_t freed = all.held[i] % (1 + (uint64_t)rand_r(&seed));
+            good = give(&all, i, part == 0 ? all.held[i] : part == 1 ? all.held[i] / 3 : freed);
             sluice_budget_age(&all.budget, &all.shares[(size_t)rand_r(&seed) % STREAMS], all.now, RTT);
         }
         good = good && holds(&all);
