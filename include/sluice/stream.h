@@ -144,7 +144,8 @@ SLUICE_API int sluice_stream_session_set(sluice_stream_session *session, const c
                                          sluice_error *error);
 /* While paused nothing of any stream is sent, in both directions, whichever side has asked for it; keep-alives go on. */
 SLUICE_API int sluice_stream_session_pause(sluice_stream_session *session, bool paused);
-/* Its figures, as of a quarter of a second ago at most; strings live as long as the session. `files` are streams that came to their verified end. */
+/* Its figures, as of a quarter of a second ago at most; strings live as long as the session.  `files` are streams that came
+ * to their verified end. */
 SLUICE_API void sluice_stream_session_statistics(sluice_stream_session *session, sluice_statistics *out);
 /* The client's: waits until what its closed streams have left is done, then ends it.  SLUICE_OK, or how it ended before
  * that.  Frees it in any case; streams that are still open are aborted, and stay valid until they are closed.  NULL is
