@@ -163,9 +163,9 @@ else
     echo "skipped: small buffers: net.core.rmem_max is $limit, or setpriv does not work" >&2
 fi
 
-# Interrupted: at once, and said.
+# Interrupted: at once, and said.  So slow a rate makes it last for seconds.
 start_server "$room/root"
-env --default-signal=INT "$SLUICE" doctor --ticket-file "$room/ticket" "127.0.0.1:$port" >"$room/stdout" 2>"$room/stderr" &
+env --default-signal=INT "$SLUICE" doctor --rate 5m --ticket-file "$room/ticket" "127.0.0.1:$port" >"$room/stdout" 2>"$room/stderr" &
 client=$!
 await 10 "the first findings" grep -q '^ok *tcp' "$room/stdout"
 kill -INT "$client"
