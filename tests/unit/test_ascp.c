@@ -3,6 +3,7 @@
 #include "unit/suite.h"
 
 #include "cli/ascp_options.h"
+#include "cli/ascp_plan.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -447,6 +448,151 @@ static void a_whole_line_of_automation(void)
     sluice_ascp_line_fini(&line);
 }
 
+/* ---- plans ---- */
+
+/* Texts with blanks between, in one string. */
+static void join(const sluice_ascp_texts *texts, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < texts->count && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? " " : "", texts->list[i]);
+}
+
+static int plan_of(sluice_ascp_plan *plan, sluice_ascp_line *line, words *held, words *list, const char *text,
+                   const char *lines, bool ticket, sluice_error *error)
+{
+    sluice_ascp_texts all = {.count = 0};
+    int status = read_with(line, held, text, nothing, error);
+    CU_ASSERT_EQUAL(status, SLUICE_OK);
+    split(list, lines);
+    for (int i = 1; i < list->count; i++)
+        CU_ASSERT_EQUAL(sluice_ascp_texts_add(&all, list->list[i], NULL), SLUICE_OK);
+    status = sluice_ascp_plan_make(plan, line, &all, ticket, error);
+    free(all.list);
+    return status;
+}
+
+static void operands_become_addresses(void)
+{
+    static const struct {
+        const char *text, *list;
+        bool ticket;
+        const char *sources, *destination, *pairs, *assignment;
+    } rows[] = {
+        /* Through ssh; a host in brackets is no plugin, and a path here no address. */
+        {"a me@host:b", "", false, "./a", "me@[host]:b", "", NULL},
+        {"/a b host:", "", false, "/a ./b", "[host]:.", "", NULL},
+        {"command:rm x", "", false, "[command]:rm", "./x", "", NULL},
+        {"a me@[::1]:b", "", false, "./a", "me@[::1]:b", "", NULL},
+        {"me@host:/a me@host:b .", "", false, "me@[host]:/a me@[host]:b", "./.", "", NULL},
+        {"--user=me host:a .", "", false, "me@[host]:a", "./.", "", NULL},
+        {"--user=me you@host:a .", "", false, "you@[host]:a", "./.", "", NULL},
+        {"./a:b host:c", "", false, "././a:b", "[host]:c", "", NULL},
+        {"-d a host:b", "", false, "./a", "[host]:b/", "", NULL},
+        {"-d a host:", "", false, "./a", "[host]:./", "", NULL},
+        {"-d host:a out/", "", false, "[host]:a", "./out/", "", NULL},
+        {"--mode=send --host=h --user=u a:b c:d", "", false, "./a:b", "u@[h]:c:d", "", NULL},
+        {"--mode=recv --host=h a:b c:d", "", false, "[h]:a:b", "./c:d", "", NULL},
+        {"--mode=recv --host=::1 a b", "", false, "[::1]:a", "./b", "", NULL},
+        {"--source-prefix=/data a /b host:c", "", false, "/data/a /data/b", "[host]:c", "", NULL},
+        {"--source-prefix=/data/ a /b host:c", "", false, "/data/a /data/b", "[host]:c", "", NULL},
+        /* To a server. */
+        {"a host:b/c~d%e", "", true, "./a", "sluice://host/b/c%20d%25e", "", NULL},
+        {"-P 4000 host:/a .", "", true, "sluice://host:4000/a", "./.", "", NULL},
+        {"-P 4000 --mode=send --host=::1 a /", "", true, "./a", "sluice://[::1]:4000/", "", NULL},
+        /* Lists, and names of their own. */
+        {"--mode=send --host=h --file-list=f /d", "a /b c:d", false, "./a /b ./c:d", "[h]:/d", "", NULL},
+        {"--mode=recv --host=h --file-list=f d", "a /b", false, "[h]:a [h]:/b", "./d", "", NULL},
+        {"--file-list=f h:/d", "a", false, "./a", "[h]:/d", "", NULL},
+        {"--mode=send --host=h --file-pair-list=f /d", "a x/y /b /z", false, "", "[h]:/d", "./a x/y /b z", NULL},
+        {"--mode=recv --host=h --file-pair-list=f d", "/a x /b/c y/z", false, "[h]:/", "./d", "a x b/c y/z", NULL},
+        {"--mode=recv --host=h --file-pair-list=f d", "a x", false, "[h]:.", "./d", "a x", NULL},
+        {"--src-base=/a/b /a/b/c /a/b/d/e h:x", "", false, "", "[h]:x", "/a/b/c c /a/b/d/e d/e", NULL},
+        {"--src-base=/a/ h:/a/b x", "", false, "[h]:/", "./x", "a/b b", NULL},
+        {"--src-base=/ h:/a/b x", "", true, "sluice://h/", "./x", "a/b a/b", NULL},
+        /* What is no file. */
+        {"faux:///name?4k h:x", "", false, "zero:4096*1", "[h]:x", "", "source.zero.name=name"},
+        {"faux:///deep/name?2G h:x", "", false, "zero:2147483648*1", "[h]:x", "", "source.zero.name=name"},
+        {"faux:///d?count=10&size=1m&file=F h:x", "", false, "zero:1048576*10", "[h]:x", "", "source.zero.name=F"},
+        {"faux:///d?size=5&count=2&inc=0 h:x", "", false, "zero:5*2", "[h]:x", "", "source.zero.name=FILE"},
+        {"h:x faux://", "", false, "[h]:x", "null:", "", NULL},
+        {"stdio:///name h:x", "", false, "-", "[h]:x", "", "source.stdio.name=name"},
+        {"--mode=send --host=h stdio:// x", "", false, "-", "[h]:x", "", NULL},
+        {"h:x stdio://", "", false, "[h]:x", "-", "", NULL},
+        {"file:////a/b h:x", "", false, "/a/b", "[h]:x", "", NULL},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        sluice_ascp_line line;
+        sluice_ascp_plan plan;
+        sluice_error error = {0};
+        words held, list;
+        char sources[512], pairs[512];
+        int status = plan_of(&plan, &line, &held, &list, rows[i].text, rows[i].list, rows[i].ticket, &error);
+        CU_ASSERT_EQUAL(status, SLUICE_OK);
+        join(&plan.sources, sources, sizeof sources);
+        join(&plan.pairs, pairs, sizeof pairs);
+        if (status != SLUICE_OK || strcmp(sources, rows[i].sources) != 0 || strcmp(pairs, rows[i].pairs) != 0)
+            printf("%s: %s | %s | %s\n", rows[i].text, error.text, sources, pairs);
+        CU_ASSERT_STRING_EQUAL(sources, rows[i].sources);
+        CU_ASSERT_STRING_EQUAL(plan.destination, rows[i].destination);
+        CU_ASSERT_STRING_EQUAL(pairs, rows[i].pairs);
+        CU_ASSERT_EQUAL(plan.assignment == NULL, rows[i].assignment == NULL);
+        if (rows[i].assignment != NULL && plan.assignment != NULL)
+            CU_ASSERT_STRING_EQUAL(plan.assignment, rows[i].assignment);
+        sluice_ascp_plan_fini(&plan);
+        sluice_ascp_line_fini(&line);
+    }
+}
+
+static void plans_that_cannot_be(void)
+{
+    static const struct {
+        const char *text, *list, *named;
+    } rows[] = {
+        {"a b", "", "both sides are here"},
+        {"h:a h:b", "", "both sides are remote"},
+        {"h:a b c", "", "both sides are here"},
+        {"h:a g:b c", "", "g:b: all sources must be on one machine"},
+        {"me@h:a you@h:b c", "", "one user"},
+        {"a :b", "", "both sides are here"},
+        {"a @h:b", "", "no user"},
+        {"--mode=recv a h:b", "", "--mode recv"},
+        {"--mode=send h:a b", "", "--mode send"},
+        {"--file-list=f here", "a", "--mode recv and --host"},
+        {"--file-list=f h:b", "", "names nothing"},
+        {"--file-pair-list=f h:b", "a", "no destination"},
+        {"--mode=recv --host=h --file-pair-list=f d", "/a x b y", "all begin with a slash"},
+        {"--src-base=/a /b/c h:x", "", "/b/c: does not lie below /a"},
+        {"--src-base=/a /ab h:x", "", "does not lie below"},
+        {"--src-base=/a /a/ h:x", "", "name what is in it"},
+        {"stdio:///name?100 h:x", "", "size"},
+        {"stdio-tar:// h:x", "", "several files"},
+        {"h:x stdio-tar://", "", "only stdio://"},
+        {"h:x stdio:///there", "", "only stdio://"},
+        {"stdio:// a h:x", "", "alone"},
+        {"faux:///name h:x", "", "SIZE"},
+        {"faux:///name?x h:x", "", "SIZE"},
+        {"faux:///d?count=2&size=1&inc=5 h:x", "", "one size"},
+        {"faux:///name?16e h:x", "", "SIZE"},
+        {"a h:faux://", "", "only files are written"},
+        {"h:stdio:// a", "", "only files are fetched"},
+        {"file:////a?grow=5 h:x", "", "grow"},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        sluice_ascp_line line;
+        sluice_ascp_plan plan;
+        sluice_error error = {0};
+        words held, list;
+        CU_ASSERT_EQUAL(plan_of(&plan, &line, &held, &list, rows[i].text, rows[i].list, false, &error), SLUICE_EUSAGE);
+        if (strstr(error.text, rows[i].named) == NULL)
+            printf("%s: '%s' has no '%s'\n", rows[i].text, error.text, rows[i].named);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, rows[i].named));
+        sluice_ascp_plan_fini(&plan);
+        sluice_ascp_line_fini(&line);
+    }
+}
+
 /* Lines made of pieces by a fixed sequence of numbers: whatever they are, they are read or refused with a sentence. */
 static void no_line_is_too_strange(void)
 {
@@ -490,6 +636,8 @@ int main(void)
         {"base64 as the RFC has it", base64_as_the_rfc_has_it},
         {"the environment is heard", the_environment_is_heard},
         {"a whole line of automation", a_whole_line_of_automation},
+        {"operands become addresses", operands_become_addresses},
+        {"plans that cannot be", plans_that_cannot_be},
         {"no line is too strange", no_line_is_too_strange},
         CU_TEST_INFO_NULL,
     };
