@@ -2,6 +2,7 @@
 /* sluice ascp: one transfer, by the options of ascp.  What is asked for is read by ascp_line.c, and where it goes is
  * planned by ascp_plan.c; here it is carried out and told in the forms that scripts around ascp look for. */
 #include "cli/ascp_help.h"
+#include "cli/ascp_input.h"
 #include "cli/ascp_log.h"
 #include "cli/ascp_secrets.h"
 #include "cli/command.h"
@@ -27,9 +28,11 @@ typedef struct session {
     sluice_ascp_log log;
     sluice *library;
     sluice_settings *settings;
+    sluice_ascp_input input;
     sluice_interrupt interrupt;
-    pthread_mutex_t lock; /* guards transfer */
+    pthread_mutex_t lock; /* guards transfer and too_short */
     sluice_transfer *transfer;
+    bool too_short; /* standard input ended before all was there that is meant */
     sluice_statistics statistics;
 } session;
 
@@ -333,12 +336,23 @@ static void interrupted(void *user, int signal, unsigned count)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* A signal that came before there was anything to cancel counts too. */
+/* On the thread of the input. */
+static void input_ended_early(void *user)
+{
+    session *s = user;
+    pthread_mutex_lock(&s->lock);
+    s->too_short = true;
+    if (s->transfer != NULL)
+        sluice_transfer_cancel(s->transfer);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* What came before there was anything to cancel counts too. */
 static void be_current(session *s, sluice_transfer *transfer)
 {
     pthread_mutex_lock(&s->lock);
     s->transfer = transfer;
-    if (transfer != NULL && sluice_interrupt_last(&s->interrupt) != 0)
+    if (transfer != NULL && (s->too_short || sluice_interrupt_last(&s->interrupt) != 0))
         sluice_transfer_cancel(transfer);
     pthread_mutex_unlock(&s->lock);
 }
@@ -372,13 +386,28 @@ static int transfer(session *s, sluice_error *error)
     return status;
 }
 
+static int transfer_with_input(session *s, sluice_error *error)
+{
+    if (s->plan.input == 0)
+        return transfer(s, error);
+    int status = sluice_ascp_input_begin(&s->input, s->plan.input, input_ended_early, s, error);
+    if (status != SLUICE_OK)
+        return status;
+    status = transfer(s, error);
+    sluice_ascp_input_end(&s->input);
+    if (s->input.short_of_it)
+        status = sluice_fail(error, SLUICE_EFAILED, "standard input ended after %" PRIu64 " of %" PRIu64 " bytes",
+                             s->input.moved, s->plan.input);
+    return status;
+}
+
 /* From the end of the transfer on SIGINT changes nothing: managers send it to whatever is over, and look at the status. */
 static int transfer_with_signals(session *s, sluice_error *error)
 {
     pthread_mutex_init(&s->lock, NULL);
     int status = sluice_interrupt_begin(&s->interrupt, SLUICE_HANGUP_ENDS, interrupted, s, error);
     if (status == SLUICE_OK) {
-        status = transfer(s, error);
+        status = transfer_with_input(s, error);
         signal(SIGINT, SIG_IGN);
         sluice_interrupt_end(&s->interrupt);
     }

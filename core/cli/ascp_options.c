@@ -367,7 +367,8 @@ static const OPTION options[] = {
     {WHAT_GROUP, 'N', NULL, V("PATTERN"), DOES(take_setting), .key = "include",
      .help = "Keeps what matches, though a later -E matches too."},
     {WHAT_GROUP, 'k', NULL, V("0-3"), DOES(take_word), .key = "resume", .words = "0=none 1=attributes 2=sparse 3=full",
-     .help = "How what is there of a file is trusted: 0 not at all, 1 by size and time, 2 by some digests, 3 by all digests."},
+     .help = "How what is there of a file is trusted: 0, as without it, not at all, 1 by size and time, 2 by some digests, 3 "
+             "by all digests. With 1 to 3 times are kept, for complete files are known by them."},
     {WHAT_GROUP, 0, "overwrite", V("WHEN"), DOES(take_word), .key = "overwrite",
      .words = "never=never always=always diff=different older=older diff+older=older",
      .help = "never, always, diff, older or diff+older; diff where it is not given."},
@@ -390,7 +391,8 @@ static const OPTION options[] = {
     {WHAT_GROUP, 0, "remote-preserve-xattrs", V("HOW"), HOLDS, .help = "Both ends do what --preserve-xattrs says."},
     {WHAT_GROUP, 0, "file-checksum", V("NAME"), DOES(take_word), .key = "checksum",
      .words = "sha-512=! sha-384=! sha-256=sha-256 sha1=! md5=! none=",
-     .help = "sha-256: what files are verified by. They are verified by another digest, without a word of it, where this is not given."},
+     .help = "sha-256: what files are verified by. Without it, or with none, it is xxh3-128; others are accepted with a "
+             "warning."},
     {WHAT_GROUP, 0, "precalculate-job-size", HOLDS, .help = "Sources are always listed ahead of the data."},
     {WHAT_GROUP, 0, "precalculate-disable", HOLDS, .help = "Nothing waits for the end of the listing."},
     {WHAT_GROUP, 'C', NULL, V("ID:COUNT"), DOES(take_part),
@@ -487,10 +489,13 @@ int sluice_ascp_options_begin(sluice_ascp_line *line, sluice_error *error)
     return status;
 }
 
-/* Modes are kept whatever is asked for: ascp takes them from the source as well. */
+/* Modes are kept whatever is asked for: ascp takes them from the source as well.  Times are kept with -k 1 to 3 too: only
+ * by size and time is a file that is complete known again, and a second run would send all of them once more. */
 int sluice_ascp_options_end(sluice_ascp_line *line, sluice_error *error)
 {
     const char *list;
+    if (strcmp(sluice_ascp_line_setting(line, "resume"), "none") != 0)
+        line->preserve |= SLUICE_ASCP_TIMES;
     int status = sluice_ascp_text_own(line, &list, error, "mode%s%s%s%s", line->preserve & SLUICE_ASCP_TIMES ? ",times" : "",
                                       line->preserve & SLUICE_ASCP_OWNER ? ",owner" : "",
                                       line->preserve & SLUICE_ASCP_ACL ? ",acl" : "",

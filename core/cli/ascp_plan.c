@@ -217,17 +217,21 @@ static int faux_source(planning *p, const char *text)
     return status;
 }
 
-/* How a whole standard input is called: the last component. */
+/* Standard input is called by the last component; a size says how much of it is meant. */
 static int stdio_source(planning *p, const char *text)
 {
-    const char *name = text + strlen("stdio://"), *slash = strrchr(name, '/');
-    if (strchr(name, '?') != NULL)
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: standard input is read to its end; a size cannot be named", text);
-    if (slash != NULL)
+    const char *name = text + strlen("stdio://"), *query = strchr(name, '?');
+    size_t bytes = query != NULL ? (size_t)(query - name) : strlen(name);
+    if (query != NULL && (!read_size(query + 1, &p->plan->input) || p->plan->input == 0))
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: behind the question mark stands a size, of at least 1", text);
+    const char *slash = memrchr(name, '/', bytes);
+    if (slash != NULL) {
+        bytes -= (size_t)(slash + 1 - name);
         name = slash + 1;
+    }
     int status = sluice_ascp_texts_add(&p->plan->sources, "-", p->error);
-    if (status == SLUICE_OK && name[0] != '\0')
-        status = sluice_ascp_text_own(p->line, &p->plan->assignment, p->error, "source.stdio.name=%s", name);
+    if (status == SLUICE_OK && bytes > 0)
+        status = sluice_ascp_text_own(p->line, &p->plan->assignment, p->error, "source.stdio.name=%.*s", (int)bytes, name);
     return status;
 }
 

@@ -7,7 +7,8 @@
  *     faux:///name?SIZE      zeroes that do not exist, as a source here: zero:SIZE
  *     faux:///dir?count=N&size=SIZE[&file=NAME]   N such files
  *     faux://                nothing is kept, as a destination here: null:
- *     stdio:///name          standard input as a source here; stdio:// standard output as a destination here
+ *     stdio:///name          standard input as a source here, to its end; stdio:///name?SIZE exactly so much of it
+ *     stdio://               standard output as a destination here
  *     file:///path           a path here
  */
 #ifndef SLUICE_CLI_ASCP_PLAN_H
@@ -22,6 +23,7 @@ typedef struct sluice_ascp_plan {
     const char *destination;
     sluice_ascp_texts pairs;     /* sources and their names in turn, for a pair list; none: sources say it all */
     const char *assignment;      /* to the configuration: how a source that is no file is called; NULL: none */
+    uint64_t input;              /* bytes of standard input that are meant; 0: it goes to its end */
     bool output;                 /* standard output carries the data */
 } sluice_ascp_plan;
 

@@ -102,6 +102,11 @@ wants 0 '' ascp -q --symbolic-links=copy -d -N kept.txt -E '*.o' -E deeper "$roo
 [ ! -e "$room/there/t/tree/sub/left.o" ] && [ ! -e "$room/there/t/tree/sub/deeper" ] || fail "-E left nothing out"
 [ "$(stat -c %Y "$room/there/t/tree/small")" != "$(stat -c %Y "$room/tree/small")" ] || fail "times are kept without -p"
 
+# What is complete is not sent again.
+wants 0 '' ascp -d -k 1 -l 1g "$room/tree" "near:$room/there/again"
+wants 0 '' ascp -d -k 1 -l 1g "$room/tree" "near:$room/there/again"
+completed 0 '0 files'
+
 # Overwriting.
 echo old >"$room/there/o"
 wants 0 '' ascp -q --overwrite=never "$room/small" "near:$room/there/o"
@@ -164,6 +169,14 @@ wants 0 '' ascp -l 1g "near:$room/there/zeroes" faux://
 completed 64 '1 file'
 echo piped | wants 0 '' ascp -q stdio:///piped "near:$room/there/"
 [ "$(cat "$room/there/piped")" = piped ] || fail "stdio:///piped"
+# Exactly so much of standard input: what is behind stays there, and too little is nothing.
+printf '0123456789rest' | { wants 0 '' ascp -q 'stdio:///ten?10' "near:$room/there/"; cat >"$room/rest"; }
+[ "$(cat "$room/there/ten")" = 0123456789 ] || fail "stdio:///ten?10 got $(cat "$room/there/ten")"
+[ "$(cat "$room/rest")" = rest ] || fail "behind ten bytes '$(cat "$room/rest")' was left"
+wants 0 '' ascp -q -l 1g 'stdio:///all?3000000' "near:$room/there/" <"$room/big"
+same_file "$room/big" "$room/there/all" "stdio:///all?3000000"
+wants 1 'ended after 30000 of 30001 bytes' ascp -q 'stdio:///lacking?30001' "near:$room/there/" <"$room/small"
+[ ! -e "$room/there/lacking" ] || fail "an input that was too short has got its name"
 wants 0 '^Completed: 1K' ascp "near:$room/there/piped" stdio://
 [ "$(cat "$room/stdout")" = piped ] || fail "stdio:// got $(cat "$room/stdout")"
 
