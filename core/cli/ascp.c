@@ -71,7 +71,8 @@ static int read_list(session *s, sluice_error *error)
         return SLUICE_OK;
     FILE *file = fopen(strcmp(name, "-") == 0 ? "/dev/stdin" : name, "re");
     if (file == NULL)
-        return sluice_fail(error, sluice_status_from_errno(errno), "%s: the list cannot be read: %s", name, strerror(errno));
+        return sluice_fail(error, sluice_status_from_errno(errno), "%s: the list cannot be read: %s", name,
+                           strerror(errno));
     int status = read_lines(s, file, name, error);
     fclose(file);
     return status;
@@ -86,7 +87,8 @@ static int read_token(sluice_ascp_line *line, sluice_error *error)
     const char *name = line->token + 1;
     FILE *file = fopen(name, "re");
     if (file == NULL)
-        return sluice_fail(error, sluice_status_from_errno(errno), "%s: the token cannot be read: %s", name, strerror(errno));
+        return sluice_fail(error, sluice_status_from_errno(errno), "%s: the token cannot be read: %s", name,
+                           strerror(errno));
     size_t bytes = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[bytes] = '\0';
@@ -286,8 +288,8 @@ static int make_library(session *s, sluice_error *error)
 
 static int make_settings(session *s, sluice_error *error)
 {
-    static int (*const steps[])(session *s, sluice_error *error) = {set_management, set_options, set_output,
-                                                                    set_pairs,      set_ticket,  set_ssh};
+    static int (*const steps[])(session * s, sluice_error * error) = {set_management, set_options, set_output,
+                                                                      set_pairs,      set_ticket,  set_ssh};
     int status = sluice_settings_new(s->library, SLUICE_SETTINGS_TRANSFER, NULL, &s->settings, error);
     for (size_t i = 0; i < SLUICE_COUNT(steps) && status == SLUICE_OK; i++)
         status = steps[i](s, error);
@@ -301,7 +303,8 @@ static int prepare(session *s, sluice_error *error)
         return status;
     s->ticket = s->line->token != NULL && strncmp(s->line->token, TICKET_HEAD, strlen(TICKET_HEAD)) == 0;
     if (s->line->token != NULL && !s->ticket)
-        sluice_screen_say("warning: the token is no ticket of sluice serve, and is left out; ssh decides who is let in");
+        sluice_screen_say(
+            "warning: the token is no ticket of sluice serve, and is left out; ssh decides who is let in");
     status = read_list(s, error);
     if (status == SLUICE_OK)
         status = sluice_ascp_plan_make(&s->plan, s->line, &s->list, s->ticket, error);
@@ -401,7 +404,8 @@ static int transfer_with_input(session *s, sluice_error *error)
     return status;
 }
 
-/* From the end of the transfer on SIGINT changes nothing: managers send it to whatever is over, and look at the status. */
+/* From the end of the transfer on SIGINT changes nothing: managers send it to whatever is over, and look at the status.
+ */
 static int transfer_with_signals(session *s, sluice_error *error)
 {
     pthread_mutex_init(&s->lock, NULL);
@@ -425,7 +429,9 @@ static int say_completed(const sluice_ascp_line *line, const sluice_statistics *
     uint64_t kbps = milliseconds > 0 ? statistics->bytes * 8 / milliseconds : 0;
     if (line->quiet)
         return 0;
-    fprintf(out, "Completed: %" PRIu64 "K bytes transferred in %" PRIu64 " seconds (%" PRIu64 "K bits/sec), in %" PRIu64 " file%s.\n",
+    fprintf(out,
+            "Completed: %" PRIu64 "K bytes transferred in %" PRIu64 " seconds (%" PRIu64 "K bits/sec), in %" PRIu64
+            " file%s.\n",
             (statistics->bytes + 1023) / 1024, (milliseconds + 500) / 1000, kbps, statistics->files,
             statistics->files == 1 ? "" : "s");
     return fflush(out) == 0 ? 0 : 1;
@@ -443,23 +449,37 @@ static int say_failed(int status, const sluice_error *error)
     return 1;
 }
 
+/* The second and further ones of several processes.  A manager waits for a session, and would wait in vain. */
+static int stand_by(const sluice_ascp_line *line)
+{
+    const sluice_statistics nothing = {.size = sizeof nothing};
+    sluice_error error = {0};
+    sluice_screen_say("-C %" PRIu64 ":%" PRIu64 ": the first of the processes moves everything", line->part,
+                      line->parts);
+    if (line->management.count == 0)
+        return say_completed(line, &nothing, false);
+    return say_failed(sluice_fail(&error, SLUICE_EUNSUPPORTED,
+                                  "-M %s: only the first process of -C has a session to report to a manager",
+                                  line->management.list[0]),
+                      &error);
+}
+
 static int carry_out(sluice_ascp_line *line)
 {
     sluice_error error = {0};
     session s = {.line = line, .statistics = {.size = sizeof s.statistics}};
     for (size_t i = 0; i < line->warnings.count; i++)
         sluice_screen_say("warning: %s", line->warnings.list[i]);
-    if (line->part > 1) {
-        sluice_screen_say("-C %" PRIu64 ":%" PRIu64 ": the first of the processes moves everything", line->part, line->parts);
-        return say_completed(line, &s.statistics, false);
-    }
+    if (line->part > 1)
+        return stand_by(line);
     int status = prepare(&s, &error);
     if (status == SLUICE_OK) {
         sluice_ascp_log_start(&s.log, line, &s.plan);
         status = transfer_with_signals(&s, &error);
         sluice_ascp_log_stop(&s.log, &s.plan, &s.statistics, status == SLUICE_OK ? NULL : error.text);
     }
-    int exit_status = status == SLUICE_OK ? say_completed(line, &s.statistics, s.plan.output) : say_failed(status, &error);
+    int exit_status =
+        status == SLUICE_OK ? say_completed(line, &s.statistics, s.plan.output) : say_failed(status, &error);
     release(&s);
     return exit_status;
 }
@@ -471,11 +491,12 @@ static int print_help(void)
     const char *heading = NULL;
     puts("Usage: sluice ascp [OPTION...] [[USER@]HOST:]SOURCE... [[USER@]HOST:]DESTINATION\n"
          "       sluice ascp --mode send|recv --host HOST [OPTION...] SOURCE... DESTINATION\n");
-    sluice_help_wrap("Copies files to or from another machine by the options of ascp, so that what was made for ascp goes on. "
-                     "The other machine is reached through ssh, and has sluice installed; or, with a ticket of `sluice serve` "
-                     "as the token, that server is. The exit status is 0 or 1. ASPERA_SCP_PASS, ASPERA_SCP_TOKEN, "
-                     "ASPERA_SCP_KEY and ASPERA_SCP_COOKIE are heard.",
-                     0, 0);
+    sluice_help_wrap(
+        "Copies files to or from another machine by the options of ascp, so that what was made for ascp goes on. "
+        "The other machine is reached through ssh, and has sluice installed; or, with a ticket of `sluice serve` "
+        "as the token, that server is. The exit status is 0 or 1. ASPERA_SCP_PASS, ASPERA_SCP_TOKEN, "
+        "ASPERA_SCP_KEY and ASPERA_SCP_COOKIE are heard.",
+        0, 0);
     sluice_ascp_help_each(sluice_help_row_print, &heading);
     puts("\nLong names may have one dash or two, and their values behind '=' or a blank.");
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;

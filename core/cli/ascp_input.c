@@ -82,7 +82,8 @@ int sluice_ascp_input_begin(sluice_ascp_input *input, uint64_t size, void (*ende
                             sluice_error *error)
 {
     int ends[2];
-    *input = (sluice_ascp_input){.real = -1, .to = -1, .stop = -1, .size = size, .ended_early = ended_early, .user = user};
+    *input =
+        (sluice_ascp_input){.real = -1, .to = -1, .stop = -1, .size = size, .ended_early = ended_early, .user = user};
     input->real = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     input->stop = eventfd(0, EFD_CLOEXEC);
     if (input->real < 0 || input->stop < 0 || pipe2(ends, O_CLOEXEC) != 0)

@@ -86,7 +86,8 @@ static long decode(const char *text, char *out)
     return n;
 }
 
-int sluice_ascp_base64(sluice_ascp_line *line, const char *what, const char *text, const char **out, sluice_error *error)
+int sluice_ascp_base64(sluice_ascp_line *line, const char *what, const char *text, const char **out,
+                       sluice_error *error)
 {
     char *plain = malloc(strlen(text) + 1);
     if (plain == NULL)
@@ -261,7 +262,8 @@ static int check(const sluice_ascp_line *line, sluice_error *error)
     if (line->file_list != NULL && line->pair_list != NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "--file-list and --file-pair-list do not go together");
     if (line->pair_list != NULL && line->source_base != NULL)
-        return sluice_fail(error, SLUICE_EUSAGE, "--src-base does not go with --file-pair-list, which names what sources become");
+        return sluice_fail(error, SLUICE_EUSAGE,
+                           "--src-base does not go with --file-pair-list, which names what sources become");
     if (line->host != NULL && line->mode == SLUICE_ASCP_ANY)
         return sluice_fail(error, SLUICE_EUSAGE, "--host needs --mode send or --mode recv");
     if (listed && line->operands.count > 1)

@@ -89,7 +89,8 @@ void sluice_ascp_log_start(sluice_ascp_log *log, const sluice_ascp_line *line, c
     const char *source = plan->pairs.count > 0     ? plan->pairs.list[0]
                          : plan->sources.count > 0 ? plan->sources.list[0]
                                                    : "";
-    say(log, "FASP Session Start op=%s status=started source=%s dest=%s peer=%s tcp_port=%" PRIu64 " version=%s user_str=%s",
+    say(log,
+        "FASP Session Start op=%s status=started source=%s dest=%s peer=%s tcp_port=%" PRIu64 " version=%s user_str=%s",
         way(plan), source, plan->destination, plan->host, line->port, sluice_version(),
         line->user_string != NULL ? line->user_string : "");
     say(log,
@@ -97,7 +98,8 @@ void sluice_ascp_log_start(sluice_ascp_log *log, const sluice_ascp_line *line, c
         "precalc=yes manifest=no cookie=%s",
         setting(line, "rate", "0"), setting(line, "min-rate", "0"), setting(line, "policy", "fair"),
         setting(line, "cipher", "auto"), setting(line, "resume", "none"), line->into ? "yes" : "no",
-        setting(line, "overwrite", "different"), setting(line, "preserve", ""), line->cookie != NULL ? line->cookie : "");
+        setting(line, "overwrite", "different"), setting(line, "preserve", ""),
+        line->cookie != NULL ? line->cookie : "");
 }
 
 /* Whole percents of a part; 0 of nothing. */
@@ -114,13 +116,14 @@ void sluice_ascp_log_stop(sluice_ascp_log *log, const sluice_ascp_plan *plan, co
         "FASP Session Statistics [%s] delay=%" PRIu64 "ms rex_rate=%" PRIu64 "%% effective_rate=%" PRIu64
         "bps sent_bytes=%" PRIu64 " resent_bytes=%" PRIu64 " duplicate_bytes=%" PRIu64 " total_blocks=%" PRIu64
         " resent_blocks=%" PRIu64 " lost_blocks=%" PRIu64,
-        plan->push ? "Sender" : "Receiver", s->srtt_ns / SLUICE_MS, percent(s->resent_packets, s->data_packets), s->goodput_bps,
-        s->wire_bytes, s->resent_bytes, s->redundant_bytes, s->data_packets, s->resent_packets, s->lost_packets);
+        plan->push ? "Sender" : "Receiver", s->srtt_ns / SLUICE_MS, percent(s->resent_packets, s->data_packets),
+        s->goodput_bps, s->wire_bytes, s->resent_bytes, s->redundant_bytes, s->data_packets, s->resent_packets,
+        s->lost_packets);
     say(log,
         "FASP Session Stop op=%s status=%s dest=%s peer=%s bytes=%" PRIu64 " files=%" PRIu64 " failed=%" PRIu64
         " skipped=%" PRIu64 " elapsed=%" PRIu64 "ms%s%s",
-        way(plan), reason == NULL ? "success" : "error", plan->destination, plan->host, s->bytes, s->files, s->failed, s->skipped,
-        s->duration_ns / SLUICE_MS, reason != NULL ? " error=" : "", reason != NULL ? reason : "");
+        way(plan), reason == NULL ? "success" : "error", plan->destination, plan->host, s->bytes, s->files, s->failed,
+        s->skipped, s->duration_ns / SLUICE_MS, reason != NULL ? " error=" : "", reason != NULL ? reason : "");
 }
 
 void sluice_ascp_log_event(sluice_ascp_log *log, const sluice_event *event)
@@ -130,8 +133,9 @@ void sluice_ascp_log_event(sluice_ascp_log *log, const sluice_event *event)
         say(log, "FASP Transfer Start file=%s size=%" PRIu64 " start_byte=%" PRIu64, path, event->file_bytes,
             event->resumed_bytes);
     else if (event->type == SLUICE_EVENT_FILE)
-        say(log, "FASP Transfer Stop file=%s size=%" PRIu64 " start_byte=%" PRIu64 " status=%s%s%s", path, event->file_bytes,
-            event->resumed_bytes, event->state, event->message[0] != '\0' ? " error=" : "", event->message);
+        say(log, "FASP Transfer Stop file=%s size=%" PRIu64 " start_byte=%" PRIu64 " status=%s%s%s", path,
+            event->file_bytes, event->resumed_bytes, event->state, event->message[0] != '\0' ? " error=" : "",
+            event->message);
     else if (event->type == SLUICE_EVENT_WARNING)
         say(log, "WARN %s", event->message);
 }

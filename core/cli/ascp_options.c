@@ -136,8 +136,8 @@ static int take_rate(sluice_ascp_line *line, const OPTION *option, const char *s
     bool percent;
     const char *text;
     if (!read_rate(value, &bps, &percent))
-        return sluice_fail(error, SLUICE_EUSAGE, "%s %s: a rate is a number of kbit/s, or has the suffix K, M or G", spelling,
-                           value);
+        return sluice_fail(error, SLUICE_EUSAGE, "%s %s: a rate is a number of kbit/s, or has the suffix K, M or G",
+                           spelling, value);
     if (percent)
         return warn(line, error, spelling, value, "the bandwidth is not measured beforehand; name a rate, such as 100m");
     if (bps == 0 && strcmp(option->key, "rate") == 0)
@@ -270,12 +270,6 @@ static int take_attributes(sluice_ascp_line *line, const OPTION *option, const c
     return SLUICE_OK;
 }
 
-static int take_ssh_words(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
-                          sluice_error *error)
-{
-    return take_another(line, option, spelling, value, error);
-}
-
 /* The path of ascp over there says nothing; that of another program may be sluice's. */
 static int take_remote(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
                        sluice_error *error)
@@ -313,8 +307,8 @@ static const OPTION options[] = {
     {RATE_GROUP, 'c', NULL, V("CIPHER"), DOES(take_cipher), .key = "cipher",
      .words = "aes128=aes-128-gcm aes192=aes-256-gcm aes256=aes-256-gcm aes128gcm=aes-128-gcm aes192gcm=aes-256-gcm "
               "aes256gcm=aes-256-gcm aes128cfb=aes-128-gcm aes192cfb=aes-256-gcm aes256cfb=aes-256-gcm",
-     .help = "aes128, aes192 or aes256, also with gcm or cfb behind it: AES-GCM with 128 bits, or 256. none is accepted with "
-             "a warning. The best for the slower side where it is not given."},
+     .help = "aes128, aes192 or aes256, also with gcm or cfb behind it: AES-GCM with 128 bits, or 256. none is accepted "
+             "with a warning. The best for the slower side where it is not given."},
     {RATE_GROUP, 'O', NULL, V("PORT"), DOES(take_udp_port), .key = "udp-ports",
      .help = "First UDP port to try through ssh, 33001 where it is not given; then the 99 behind it."},
     {RATE_GROUP, 'P', NULL, V("PORT"), DOES(take_port), MEMBER(port),
@@ -326,7 +320,7 @@ static const OPTION options[] = {
              "other one is of no use and is left out."},
     {RATE_GROUP, 0, "ignore-host-key", DOES(take_flag), MEMBER(any_host_key),
      .help = "Connects through ssh whatever key the host shows."},
-    {RATE_GROUP, 0, "ssh-arg", V("ARGUMENT"), DOES(take_ssh_words), MEMBER(ssh_arguments),
+    {RATE_GROUP, 0, "ssh-arg", V("ARGUMENT"), DOES(take_another), MEMBER(ssh_arguments),
      .help = "Argument for ssh. May be given several times."},
     {RATE_GROUP, 0, "SSH", HOLDS, .help = "Asks for the system's ssh, which is the one anyhow. Also -SSH."},
     {RATE_GROUP, '6', NULL, DOES(take_flag), MEMBER(ipv6), .help = "Has ssh connect by IPv6."},
@@ -355,20 +349,23 @@ static const OPTION options[] = {
     {WHAT_GROUP, 0, "file-list", V("FILE"), DOES(take_text), MEMBER(file_list), .help = "Sources, one a line."},
     {WHAT_GROUP, 0, "file-pair-list", V("FILE"), DOES(take_text), MEMBER(pair_list),
      .help = "Sources, and their names below the destination, on alternate lines."},
-    {WHAT_GROUP, 0, "source-prefix", V("PATH"), DOES(take_text), MEMBER(source_prefix), .help = "Stands before each source."},
-    {WHAT_GROUP, 0, "source-prefix64", V("BASE64"), DOES(take_text64), MEMBER(source_prefix), .help = "The same in base64."},
+    {WHAT_GROUP, 0, "source-prefix", V("PATH"), DOES(take_text), MEMBER(source_prefix),
+     .help = "Stands before each source."},
+    {WHAT_GROUP, 0, "source-prefix64", V("BASE64"), DOES(take_text64), MEMBER(source_prefix),
+     .help = "The same in base64."},
     {WHAT_GROUP, 0, "src-base", V("PATH"), DOES(take_text), MEMBER(source_base),
      .help = "What is behind this directory in a source is its name below the destination."},
     {WHAT_GROUP, 0, "src-base64", V("BASE64"), DOES(take_text64), MEMBER(source_base), .help = "The same in base64."},
     {WHAT_GROUP, 0, "dest64", DOES(take_flag), MEMBER(destination64), .help = "The destination is given in base64."},
-    {WHAT_GROUP, 'd', NULL, DOES(take_flag), MEMBER(into), .help = "The destination is a directory, and made if it is missing."},
+    {WHAT_GROUP, 'd', NULL, DOES(take_flag), MEMBER(into),
+     .help = "The destination is a directory, and made if it is missing."},
     {WHAT_GROUP, 'E', NULL, V("PATTERN"), DOES(take_setting), .key = "exclude",
      .help = "Leaves out what matches. With -N, in the order given: the first match wins."},
     {WHAT_GROUP, 'N', NULL, V("PATTERN"), DOES(take_setting), .key = "include",
      .help = "Keeps what matches, though a later -E matches too."},
     {WHAT_GROUP, 'k', NULL, V("0-3"), DOES(take_word), .key = "resume", .words = "0=none 1=attributes 2=sparse 3=full",
-     .help = "How what is there of a file is trusted: 0, as without it, not at all, 1 by size and time, 2 by some digests, 3 "
-             "by all digests. With 1 to 3 times are kept, for complete files are known by them."},
+     .help = "How what is there of a file is trusted: 0, as without it, not at all, 1 by size and time, 2 by some "
+             "digests, 3 by all digests. With 1 to 3 times are kept, for complete files are known by them."},
     {WHAT_GROUP, 0, "overwrite", V("WHEN"), DOES(take_word), .key = "overwrite",
      .words = "never=never always=always diff=different older=older diff+older=older",
      .help = "never, always, diff, older or diff+older; diff where it is not given."},
@@ -440,7 +437,8 @@ static const OPTION options[] = {
     {SESSION_GROUP, 'S', NULL, V("PATH"), DOES(take_remote), .key = "remote-command",
      .help = "Program that ssh calls there, unless it is called ascp; sluice where it is not given."},
     {SESSION_GROUP, 0, "no-mgmt-port-files", HOLDS, .help = "There are no such files."},
-    {SESSION_GROUP, 0, "keepalive", REFUSES, .help = "a session that takes its sources later, from a manager, is not to be had"},
+    {SESSION_GROUP, 0, "keepalive", REFUSES,
+     .help = "a session that takes its sources later, from a manager, is not to be had"},
     {SESSION_GROUP, 0, "faspmgr-io", REFUSES, .help = "streams from memory through a management port are not to be had"},
     {SESSION_GROUP, 0, "read-threads", V("N"), WARNS, .help = "Of ascp4."},
     {SESSION_GROUP, 0, "write-threads", V("N"), WARNS, .help = "Of ascp4."},

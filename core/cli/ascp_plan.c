@@ -29,7 +29,8 @@ static bool begins(const char *text, const char *with)
 
 static bool has_scheme(const char *text)
 {
-    return begins(text, "faux://") || begins(text, "stdio://") || begins(text, "stdio-tar://") || begins(text, "file://");
+    return begins(text, "faux://") || begins(text, "stdio://") || begins(text, "stdio-tar://") ||
+           begins(text, "file://");
 }
 
 /* What stands before the colon of [user@]host:path; 0: it is a path here. */
@@ -63,7 +64,8 @@ static int split(planning *p, const char *text, operand *out)
     }
     out->host = at != NULL ? at + 1 : target;
     if (out->host[0] == '\0' || (out->user != NULL && out->user[0] == '\0'))
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: no %s before the colon", text, out->host[0] == '\0' ? "host" : "user");
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: no %s before the colon", text,
+                           out->host[0] == '\0' ? "host" : "user");
     return SLUICE_OK;
 }
 
@@ -71,7 +73,8 @@ static int split(planning *p, const char *text, operand *out)
 static int meet(planning *p, const operand *there, const char *text)
 {
     if (p->plan->host != NULL && strcmp(p->plan->host, there->host) != 0)
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: all sources must be on one machine, and the destination here", text);
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: all sources must be on one machine, and the destination here",
+                           text);
     if (p->plan->host != NULL && p->user != there->user &&
         (p->user == NULL || there->user == NULL || strcmp(p->user, there->user) != 0))
         return sluice_fail(p->error, SLUICE_EUSAGE, "%s: all sources must be of one user", text);
@@ -90,7 +93,8 @@ static int percent_encode(planning *p, const char *path, const char **out)
         return sluice_fail(p->error, SLUICE_ENOMEM, "out of memory for the names of the files");
     for (; *path != '\0'; path++) {
         unsigned char c = (unsigned char)*path;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("/._-", c) != NULL;
+        bool plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("/._-", c) != NULL;
         if (plain) {
             *to++ = (char)c;
             continue;
@@ -118,8 +122,8 @@ static int server_address(planning *p, const char *path, const char **out)
     if (status != SLUICE_OK)
         return status;
     if (p->line->port == 0)
-        return sluice_ascp_text_own(p->line, out, p->error, "sluice://%s%s%s/%s", bare6 ? "[" : "", host, bare6 ? "]" : "",
-                                    encoded);
+        return sluice_ascp_text_own(p->line, out, p->error, "sluice://%s%s%s/%s", bare6 ? "[" : "", host,
+                                    bare6 ? "]" : "", encoded);
     return sluice_ascp_text_own(p->line, out, p->error, "sluice://%s%s%s:%" PRIu64 "/%s", bare6 ? "[" : "", host,
                                 bare6 ? "]" : "", p->line->port, encoded);
 }
@@ -178,8 +182,10 @@ static bool query_value(const char *query, const char *name, char *out, size_t s
 
 static int bad_faux(planning *p, const char *text)
 {
-    return sluice_fail(p->error, SLUICE_EUSAGE, "%s: write faux:///NAME?SIZE, with k, m, g, t, p or e behind it, or "
-                                                "faux:///DIR?count=N&size=SIZE, of one size each", text);
+    return sluice_fail(p->error, SLUICE_EUSAGE,
+                       "%s: write faux:///NAME?SIZE, with k, m, g, t, p or e behind it, or "
+                       "faux:///DIR?count=N&size=SIZE, of one size each",
+                       text);
 }
 
 /* faux:///name?SIZE, or faux:///dir?count=N&size=SIZE[&file=NAME]. */
@@ -231,7 +237,8 @@ static int stdio_source(planning *p, const char *text)
     }
     int status = sluice_ascp_texts_add(&p->plan->sources, "-", p->error);
     if (status == SLUICE_OK && bytes > 0)
-        status = sluice_ascp_text_own(p->line, &p->plan->assignment, p->error, "source.stdio.name=%.*s", (int)bytes, name);
+        status =
+            sluice_ascp_text_own(p->line, &p->plan->assignment, p->error, "source.stdio.name=%.*s", (int)bytes, name);
     return status;
 }
 
@@ -254,8 +261,10 @@ static int scheme_source(planning *p, const char *text)
     if (begins(text, "stdio://"))
         return stdio_source(p, text);
     if (begins(text, "stdio-tar://"))
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: several files in one stream are not to be had; send a tar to "
-                                                    "stdio:///NAME.tar", text);
+        return sluice_fail(p->error, SLUICE_EUSAGE,
+                           "%s: several files in one stream are not to be had; send a tar to "
+                           "stdio:///NAME.tar",
+                           text);
     int status = file_path(p, text, &path);
     if (status == SLUICE_OK)
         status = here(p, path, &address);
@@ -336,8 +345,10 @@ static int below_what(planning *p, const char *path)
     if (status == SLUICE_OK && p->plan->sources.count == 0)
         return sluice_ascp_texts_add(&p->plan->sources, address, p->error);
     if (status == SLUICE_OK && strcmp(address, p->plan->sources.list[0]) != 0)
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: sources that are fetched under names of their own must all begin "
-                                                    "with a slash, or none", path);
+        return sluice_fail(p->error, SLUICE_EUSAGE,
+                           "%s: sources that are fetched under names of their own must all begin "
+                           "with a slash, or none",
+                           path);
     return status;
 }
 
@@ -435,7 +446,8 @@ static int find_way(planning *p, const char *text, operand *to)
         return sluice_fail(p->error, SLUICE_EUSAGE, "%s: --mode %s does not fit to this destination", text,
                            p->plan->push ? "recv" : "send");
     if (!p->plan->push && line->operands.count == 1)
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: a list of what is to be fetched needs --mode recv and --host", text);
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: a list of what is to be fetched needs --mode recv and --host",
+                           text);
     return p->plan->push ? meet(p, to, text) : SLUICE_OK;
 }
 

@@ -26,7 +26,8 @@ static bool write_all(int descriptor, const char *bytes, size_t count)
     return true;
 }
 
-int sluice_ascp_hold(const char *what, const char *bytes, size_t count, char path[SLUICE_ASCP_PATH], sluice_error *error)
+int sluice_ascp_hold(const char *what, const char *bytes, size_t count, char path[SLUICE_ASCP_PATH],
+                     sluice_error *error)
 {
     int descriptor = memfd_create("sluice", MFD_CLOEXEC);
     if (descriptor < 0 || fchmod(descriptor, 0600) != 0 || !write_all(descriptor, bytes, count)) {
@@ -56,11 +57,12 @@ bool sluice_ascp_is_asked(int argc)
     return argc == 2 && secure_getenv(ASKED) != NULL;
 }
 
-/* Whether a host is the right one is no question of passwords. */
+/* Whether a host is the right one, or a key may be used, is no question of passwords.  What needs no
+ * answer in words ssh marks by a variable of its own. */
 int sluice_ascp_answer(const char *question)
 {
     const char *password = secure_getenv("ASPERA_SCP_PASS");
-    if (password == NULL || strstr(question, "yes/no") != NULL)
+    if (password == NULL || strstr(question, "yes/no") != NULL || secure_getenv("SSH_ASKPASS_PROMPT") != NULL)
         return 1;
     puts(password);
     return fflush(stdout) == 0 ? 0 : 1;

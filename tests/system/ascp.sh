@@ -160,6 +160,7 @@ same_file "$room/small" "$room/there/f/small" "--source-prefix"
 # One of several processes for one job.
 wants 0 '-C 2:2' ascp -C2:2 "$room/small" "near:$room/there/never"
 [ ! -e "$room/there/never" ] || fail "the second of two processes moved something"
+wants 1 'only the first process' ascp -C 2:2 -M 4000 "$room/small" "near:$room/there/never"
 lands "$room/there/x" -q -C 1:2 "$room/small" "near:$room/there/x"
 
 # What is no file.

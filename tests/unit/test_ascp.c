@@ -155,8 +155,8 @@ static void other_options_become_members(void)
     sluice_ascp_line line;
     words held;
     CU_ASSERT_EQUAL(read_options(&line, &held,
-                                 "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me --source-prefix=/a "
-                                 "--src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
+                                 "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me "
+                                 "--source-prefix=/a --src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
                                  NULL),
                     SLUICE_OK);
     CU_ASSERT_EQUAL(line.port, 33001);
@@ -601,9 +601,11 @@ static void plans_that_cannot_be(void)
 /* Lines made of pieces by a fixed sequence of numbers: whatever they are, they are read or refused with a sentence. */
 static void no_line_is_too_strange(void)
 {
-    static const char *const pieces[] = {"-",  "--", "-l",  "10m",  "=",      "-C",      "2:2", "--dest64", "L2RzdA==", "-E", "",
-                                         "-DDL-", "-@", "--mode", "send", "--host=", "\xff", "-\xff", "a", "h:b", "-j",
-                                         "0", "--tags64=", "-QTdpq6", "--file-list", "--src-base64=//", "-P", "65535"};
+    static const char *const pieces[] = {
+        "-", "--", "-l", "10m", "=", "-C", "2:2", "--dest64", "L2RzdA==", "-E", "", "-DDL-", "-@", "--mode", "send",
+        "--host=", "\xff", "-\xff", "a", "h:b", "-j", "0", "--tags64=", "-QTdpq6", "--file-list", "--src-base64=//",
+        "-P", "65535",
+    };
     uint64_t state = 1;
     unsigned read = 0;
     for (int round = 0; round < 20000; round++) {
