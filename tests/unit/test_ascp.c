@@ -598,16 +598,29 @@ static void plans_that_cannot_be(void)
     }
 }
 
+/* Whether there is a plan; else there is a sentence. */
+static bool plan_strange(sluice_ascp_line *line, bool ticket)
+{
+    static const char *lines[] = {"a", "/b", "faux:///c", ""};
+    const sluice_ascp_texts list = {.list = lines, .count = SLUICE_COUNT(lines)};
+    sluice_ascp_plan plan;
+    sluice_error error = {0};
+    int status = sluice_ascp_plan_make(&plan, line, &list, ticket, &error);
+    CU_ASSERT_TRUE(status == SLUICE_OK ? plan.destination != NULL : status == SLUICE_EUSAGE && error.text[0] != '\0');
+    sluice_ascp_plan_fini(&plan);
+    return status == SLUICE_OK;
+}
+
 /* Lines made of pieces by a fixed sequence of numbers: whatever they are, they are read or refused with a sentence. */
 static void no_line_is_too_strange(void)
 {
     static const char *const pieces[] = {
         "-", "--", "-l", "10m", "=", "-C", "2:2", "--dest64", "L2RzdA==", "-E", "", "-DDL-", "-@", "--mode", "send",
-        "--host=", "\xff", "-\xff", "a", "h:b", "-j", "0", "--tags64=", "-QTdpq6", "--file-list", "--src-base64=//",
+        "--host=", "--host=h", "--mode=recv", "faux:///d?", "count=2&size=1k", "file=&inc=", "stdio://", "u@[::1]:/x", "\xff", "-\xff", "a", "h:b", "-j", "0", "--tags64=", "-QTdpq6", "--file-list", "--src-base64=//",
         "-P", "65535",
     };
     uint64_t state = 1;
-    unsigned read = 0;
+    unsigned read = 0, planned = 0;
     for (int round = 0; round < 20000; round++) {
         char joined[8][64];
         char program[] = "ascp", *list[9] = {program};
@@ -624,9 +637,11 @@ static void no_line_is_too_strange(void)
         int status = sluice_ascp_line_read(&line, count + 1, list, nothing, &error);
         CU_ASSERT_TRUE(status == SLUICE_OK || (status == SLUICE_EUSAGE && error.text[0] != '\0'));
         read += status == SLUICE_OK;
+        if (status == SLUICE_OK && !line.help && !line.version)
+            planned += plan_strange(&line, round % 2 != 0);
         sluice_ascp_line_fini(&line);
     }
-    CU_ASSERT_TRUE(read > 0);
+    CU_ASSERT_TRUE(read > 0 && planned > 0);
 }
 
 int main(void)
