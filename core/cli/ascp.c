@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -272,6 +273,12 @@ static int set_ssh(session *s, sluice_error *error)
 
 /* ---- before it begins ---- */
 
+static bool is_pipe(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISFIFO(about.st_mode);
+}
+
 static int make_library(session *s, sluice_error *error)
 {
     int status = sluice_new(&s->library, error);
@@ -307,7 +314,8 @@ static int prepare(session *s, sluice_error *error)
             "warning: the token is no ticket of sluice serve, and is left out; ssh decides who is let in");
     status = read_list(s, error);
     if (status == SLUICE_OK)
-        status = sluice_ascp_plan_make(&s->plan, s->line, &s->list, s->ticket, error);
+        status = sluice_ascp_plan_make(
+            &s->plan, s->line, &(sluice_ascp_facts){.list = s->list, .ticket = s->ticket, .is_pipe = is_pipe}, error);
     if (status == SLUICE_OK)
         status = sluice_ascp_log_open(&s->log, s->line->log, error);
     if (status == SLUICE_OK)

@@ -10,7 +10,7 @@
 typedef struct planning {
     sluice_ascp_plan *plan;
     sluice_ascp_line *line;
-    bool ticket;
+    const sluice_ascp_facts *facts;
     const char *user; /* for ssh; NULL: ssh knows */
     sluice_error *error;
 } planning;
@@ -133,7 +133,7 @@ static int there(planning *p, const char *path, const char **out)
 {
     const char *host = p->plan->host;
     bool bare = host[0] != '[';
-    if (p->ticket)
+    if (p->facts->ticket)
         return server_address(p, path, out);
     return sluice_ascp_text_own(p->line, out, p->error, "%s%s%s%s%s:%s", p->user != NULL ? p->user : "",
                                 p->user != NULL ? "@" : "", bare ? "[" : "", host, bare ? "]" : "",
@@ -223,9 +223,22 @@ static int faux_source(planning *p, const char *text)
     return status;
 }
 
+/* The named pipe that stdio:///path means, as a source or a destination; *out is as it was where there is none. */
+static int named_pipe(planning *p, const char *text, const char **out)
+{
+    const char *path = text + strlen("stdio://");
+    if (path[0] != '/' || !p->facts->is_pipe(path))
+        return SLUICE_OK;
+    return sluice_ascp_text_own(p->line, out, p->error, "stdio:%s", path);
+}
+
 /* Standard input is called by the last component; a size says how much of it is meant. */
 static int stdio_source(planning *p, const char *text)
 {
+    const char *pipe = NULL;
+    int status = named_pipe(p, text, &pipe);
+    if (status != SLUICE_OK || pipe != NULL)
+        return status != SLUICE_OK ? status : sluice_ascp_texts_add(&p->plan->sources, pipe, p->error);
     const char *name = text + strlen("stdio://"), *query = strchr(name, '?');
     size_t bytes = query != NULL ? (size_t)(query - name) : strlen(name);
     if (query != NULL && (!read_size(query + 1, &p->plan->input) || p->plan->input == 0))
@@ -235,7 +248,7 @@ static int stdio_source(planning *p, const char *text)
         bytes -= (size_t)(slash + 1 - name);
         name = slash + 1;
     }
-    int status = sluice_ascp_texts_add(&p->plan->sources, "-", p->error);
+    status = sluice_ascp_texts_add(&p->plan->sources, "-", p->error);
     if (status == SLUICE_OK && bytes > 0)
         status =
             sluice_ascp_text_own(p->line, &p->plan->assignment, p->error, "source.stdio.name=%.*s", (int)bytes, name);
@@ -274,18 +287,22 @@ static int scheme_source(planning *p, const char *text)
 static int scheme_destination(planning *p, const char *text)
 {
     const char *path;
+    int status = begins(text, "stdio://") ? named_pipe(p, text, &p->plan->destination) : SLUICE_OK;
+    if (status != SLUICE_OK || p->plan->destination != NULL)
+        return status;
     if (begins(text, "faux://")) {
         p->plan->destination = "null:";
         return SLUICE_OK;
     }
     if (begins(text, "stdio-tar://") || (begins(text, "stdio://") && text[strlen("stdio://")] != '\0'))
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: only stdio:// is a destination here, for one file", text);
+        return sluice_fail(p->error, SLUICE_EUSAGE,
+                           "%s: only stdio:// and named pipes are destinations here, for one file", text);
     if (begins(text, "stdio://")) {
         p->plan->destination = "-";
         p->plan->output = true;
         return SLUICE_OK;
     }
-    int status = file_path(p, text, &path);
+    status = file_path(p, text, &path);
     return status == SLUICE_OK ? here(p, path, &p->plan->destination) : status;
 }
 
@@ -370,11 +387,12 @@ static int add_source(planning *p, const char *path, const char *name)
     return status == SLUICE_OK ? sluice_ascp_texts_add(&p->plan->sources, address, p->error) : status;
 }
 
-static int add_listed(planning *p, const sluice_ascp_texts *list)
+static int add_listed(planning *p)
 {
+    const sluice_ascp_texts *list = &p->facts->list;
     int status = SLUICE_OK;
     bool pairs = p->line->pair_list != NULL;
-    if (list == NULL || list->count == 0)
+    if (list->count == 0)
         return sluice_fail(p->error, SLUICE_EUSAGE, "%s: the list names nothing",
                            pairs ? p->line->pair_list : p->line->file_list);
     if (pairs && list->count % 2 != 0)
@@ -451,26 +469,26 @@ static int find_way(planning *p, const char *text, operand *to)
     return p->plan->push ? meet(p, to, text) : SLUICE_OK;
 }
 
-static int add_sources(planning *p, const sluice_ascp_texts *list)
+static int add_sources(planning *p)
 {
     const sluice_ascp_texts *operands = &p->line->operands;
     int status = SLUICE_OK;
     if (operands->count == 1)
-        return add_listed(p, list);
+        return add_listed(p);
     for (size_t i = 0; i + 1 < operands->count && status == SLUICE_OK; i++)
         status = add_operand(p, operands->list[i]);
     return status;
 }
 
-int sluice_ascp_plan_make(sluice_ascp_plan *plan, sluice_ascp_line *line, const sluice_ascp_texts *list, bool ticket,
+int sluice_ascp_plan_make(sluice_ascp_plan *plan, sluice_ascp_line *line, const sluice_ascp_facts *facts,
                           sluice_error *error)
 {
-    planning p = {.plan = plan, .line = line, .ticket = ticket, .error = error};
+    planning p = {.plan = plan, .line = line, .facts = facts, .error = error};
     operand to;
     *plan = (sluice_ascp_plan){.push = false};
     int status = find_way(&p, line->operands.list[line->operands.count - 1], &to);
     if (status == SLUICE_OK)
-        status = add_sources(&p, list);
+        status = add_sources(&p);
     return status == SLUICE_OK ? place_destination(&p, to.path) : status;
 }
 

@@ -170,6 +170,15 @@ wants 0 '' ascp -l 1g "near:$room/there/zeroes" faux://
 completed 64 '1 file'
 echo piped | wants 0 '' ascp -q stdio:///piped "near:$room/there/"
 [ "$(cat "$room/there/piped")" = piped ] || fail "stdio:///piped"
+mkfifo "$room/pipe"
+cat "$room/small" >"$room/pipe" &
+wants 0 '' ascp -q "stdio://$room/pipe" "near:$room/there/by-pipe"
+same_file "$room/small" "$room/there/by-pipe" "a named pipe"
+cat "$room/pipe" >"$room/back/by-pipe" &
+reader=$!
+wants 0 '' ascp -q "near:$room/there/by-pipe" "stdio://$room/pipe"
+wait "$reader"
+same_file "$room/small" "$room/back/by-pipe" "into a named pipe"
 # Exactly so much of standard input: what is behind stays there, and too little is nothing.
 printf '0123456789rest' | { wants 0 '' ascp -q 'stdio:///ten?10' "near:$room/there/"; cat >"$room/rest"; }
 [ "$(cat "$room/there/ten")" = 0123456789 ] || fail "stdio:///ten?10 got $(cat "$room/there/ten")"

@@ -461,6 +461,11 @@ static void join(const sluice_ascp_texts *texts, char *out, size_t size)
         n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? " " : "", texts->list[i]);
 }
 
+static bool is_pipe(const char *path)
+{
+    return strcmp(path, "/run/pipe") == 0;
+}
+
 static int plan_of(sluice_ascp_plan *plan, sluice_ascp_line *line, words *held, words *list, const char *text,
                    const char *lines, bool ticket, sluice_error *error)
 {
@@ -470,7 +475,8 @@ static int plan_of(sluice_ascp_plan *plan, sluice_ascp_line *line, words *held, 
     split(list, lines);
     for (int i = 1; i < list->count; i++)
         CU_ASSERT_EQUAL(sluice_ascp_texts_add(&all, list->list[i], NULL), SLUICE_OK);
-    status = sluice_ascp_plan_make(plan, line, &all, ticket, error);
+    const sluice_ascp_facts facts = {.list = all, .ticket = ticket, .is_pipe = is_pipe};
+    status = sluice_ascp_plan_make(plan, line, &facts, error);
     free(all.list);
     return status;
 }
@@ -523,6 +529,8 @@ static void operands_become_addresses(void)
         {"stdio:///deep/name?100 h:x", "", false, "-", "[h]:x", "", "source.stdio.name=name"},
         {"--mode=send --host=h stdio:// x", "", false, "-", "[h]:x", "", NULL},
         {"h:x stdio://", "", false, "[h]:x", "-", "", NULL},
+        {"stdio:///run/pipe h:x", "", false, "stdio:/run/pipe", "[h]:x", "", NULL},
+        {"h:x stdio:///run/pipe", "", false, "[h]:x", "stdio:/run/pipe", "", NULL},
         {"file:////a/b h:x", "", false, "/a/b", "[h]:x", "", NULL},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
@@ -602,10 +610,11 @@ static void plans_that_cannot_be(void)
 static bool plan_strange(sluice_ascp_line *line, bool ticket)
 {
     static const char *lines[] = {"a", "/b", "faux:///c", ""};
-    const sluice_ascp_texts list = {.list = lines, .count = SLUICE_COUNT(lines)};
+    const sluice_ascp_facts facts = {
+        .list = {.list = lines, .count = SLUICE_COUNT(lines)}, .ticket = ticket, .is_pipe = is_pipe};
     sluice_ascp_plan plan;
     sluice_error error = {0};
-    int status = sluice_ascp_plan_make(&plan, line, &list, ticket, &error);
+    int status = sluice_ascp_plan_make(&plan, line, &facts, &error);
     CU_ASSERT_TRUE(status == SLUICE_OK ? plan.destination != NULL : status == SLUICE_EUSAGE && error.text[0] != '\0');
     sluice_ascp_plan_fini(&plan);
     return status == SLUICE_OK;
