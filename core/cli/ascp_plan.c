@@ -226,9 +226,13 @@ static int faux_source(planning *p, const char *text)
 /* The named pipe that stdio:///path means, as a source or a destination; *out is as it was where there is none. */
 static int named_pipe(planning *p, const char *text, const char **out)
 {
-    const char *path = text + strlen("stdio://");
-    if (path[0] != '/' || !p->facts->is_pipe(path))
-        return SLUICE_OK;
+    const char *path;
+    int status = sluice_ascp_text_own(p->line, &path, p->error, "%.*s",
+                                      (int)strcspn(text, "?") - (int)strlen("stdio://"), text + strlen("stdio://"));
+    if (status != SLUICE_OK || path[0] != '/' || !p->facts->is_pipe(path))
+        return status;
+    if (strchr(text, '?') != NULL)
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: a named pipe goes to its end; a size cannot be named", text);
     return sluice_ascp_text_own(p->line, out, p->error, "stdio:%s", path);
 }
 

@@ -578,6 +578,7 @@ static void plans_that_cannot_be(void)
         {"--src-base=/a /ab h:x", "", "does not lie below"},
         {"--src-base=/a /a/ h:x", "", "name what is in it"},
         {"stdio:///name?0 h:x", "", "a size"},
+        {"stdio:///run/pipe?5 h:x", "", "goes to its end"},
         {"stdio:///name? h:x", "", "a size"},
         {"stdio:///name?1x h:x", "", "a size"},
         {"stdio-tar:// h:x", "", "several files"},
