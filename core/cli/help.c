@@ -280,8 +280,7 @@ void sluice_help_values(const sluice_option *option, char *out, size_t size)
 
 /* ---- printing ---- */
 
-/* Writes words, wrapped, with every line but the first one indented; column is where the first line stands. */
-static void print_wrapped(const char *text, size_t column, size_t indent)
+void sluice_help_wrap(const char *text, size_t column, size_t indent)
 {
     size_t start = column;
     while (*text != '\0') {
@@ -301,7 +300,7 @@ static void print_wrapped(const char *text, size_t column, size_t indent)
     putchar('\n');
 }
 
-static void print_row(void *user, const sluice_help_row *row)
+void sluice_help_row_print(void *user, const sluice_help_row *row)
 {
     const char **heading = user;
     char flags[128], text[1024], values[256] = "";
@@ -324,20 +323,20 @@ static void print_row(void *user, const sluice_help_row *row)
     if (length + 1 >= INDENT)
         putchar('\n');
     printf("%*s", length + 1 >= INDENT ? INDENT : INDENT - length, "");
-    print_wrapped(text, INDENT, INDENT);
+    sluice_help_wrap(text, INDENT, INDENT);
 }
 
 int sluice_help_print(const sluice_help *help)
 {
     const char *heading = NULL;
     printf("Usage: sluice %s\n\n", help->usage);
-    print_wrapped(help->summary, 0, 0);
+    sluice_help_wrap(help->summary, 0, 0);
     printf("\n%s", help->examples);
-    sluice_help_each(help, print_row, &heading);
+    sluice_help_each(help, sluice_help_row_print, &heading);
     if (help->listening != NULL) {
         printf("\nWith --listen ADDRESS:PORT, in place of those:\n");
         heading = NULL;
-        sluice_help_each(help->listening, print_row, &heading);
+        sluice_help_each(help->listening, sluice_help_row_print, &heading);
     }
     printf("\nA bool is switched off by --no-NAME. Rates are bits per second: 250m, 1.5 Gbit/s.\n");
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : sluice_status_exit(SLUICE_EIO);

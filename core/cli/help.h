@@ -37,6 +37,12 @@ typedef struct sluice_help_row {
 
 void sluice_help_each(const sluice_help *help, void (*each)(void *user, const sluice_help_row *row), void *user);
 
+/* One row on stdout, under its heading when that is a new one.  user: a const char *, NULL at first, for the heading. */
+void sluice_help_row_print(void *user, const sluice_help_row *row);
+
+/* Writes words to stdout, wrapped, every line but the first one indented; column is where the first line stands. */
+void sluice_help_wrap(const char *text, size_t column, size_t indent);
+
 /* "(fixed, fair; default fair)", "(default 60s)" or "". */
 void sluice_help_values(const sluice_option *option, char *out, size_t size);
 

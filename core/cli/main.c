@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The runner: picks the subcommand.  One file each; all else is libsluice. */
+#include "cli/ascp_secrets.h"
 #include "cli/command.h"
 
 #include <sluice/sluice.h>
@@ -22,6 +23,7 @@ static const command_row commands[] = {
     {"run", "run the sessions that an INI file describes", sluice_command_run},
     {"doctor", "tell what will hurt a transfer, before there is one", sluice_command_doctor},
     {"check", "validate an INI file and print the effective settings", sluice_command_check},
+    {"ascp", "copy by the options of ascp", sluice_command_ascp},
     {"plugins", "list what is installed, with every option", sluice_command_plugins},
 };
 
@@ -61,9 +63,20 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Installed under the name of a command, it is that command. */
+static bool is_called(const char *program, const char *name)
+{
+    const char *slash = strrchr(program, '/');
+    return strcmp(slash != NULL ? slash + 1 : program, name) == 0;
+}
+
 int main(int argc, char **argv)
 {
     raise_descriptor_limit();
+    if (sluice_ascp_is_asked(argc))
+        return sluice_ascp_answer(argv[1]);
+    if (argc > 0 && is_called(argv[0], "ascp"))
+        return sluice_command_ascp(argc, argv);
     if (argc < 2)
         return refuse(NULL);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

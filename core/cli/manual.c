@@ -8,6 +8,7 @@
  *     @keys transfer        the keys of that section of the INI file; serve, ticket, stream
  *     @plugin congestion fair
  */
+#include "cli/ascp_help.h"
 #include "cli/help.h"
 #include "cli/line.h"
 
@@ -105,6 +106,10 @@ static int put_options(const char *command)
                               : strcmp(command, "streams") == 0 ? &sluice_help_streams
                                                                 : NULL;
     const char *heading = NULL;
+    if (strcmp(command, "ascp") == 0) {
+        sluice_ascp_help_each(put_row, &heading);
+        return SLUICE_OK;
+    }
     if (help == NULL)
         return SLUICE_EUSAGE;
     sluice_help_each(help, put_row, &heading);

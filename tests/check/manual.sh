@@ -29,12 +29,12 @@ section() { plain "$commands" | awk -v heading="$1" '/^\.SH/ { gsub(/^\.SH "?|"$
 
 # The options that a section explains: the lines behind .TP.
 explained() {
-    section "$1" | awk 'tag { print } { tag = $0 == ".TP" }' | grep -oE -- '--[a-z][a-z-]*'
+    section "$1" | awk 'tag { print } { tag = $0 == ".TP" }' | grep -oE -- '--[a-z][a-z0-9-]*'
 }
 
 # Without the list of what a subcommand takes with --listen.
-client_helped() { "$SLUICE" "$1" --help | sed '/^With --listen/,$d' | grep -oE '^ +(-[a-z0], )?--[a-z][a-z-]*' | grep -oE -- '--[a-z].*'; }
-helped() { "$SLUICE" "$1" --help | grep -oE '^ +(-[a-z0], )?--[a-z][a-z-]*' | grep -oE -- '--[a-z].*'; }
+client_helped() { "$SLUICE" "$1" --help | sed '/^With --listen/,$d' | grep -oE '^ +(-[a-z0], )?--[a-z][a-z0-9-]*' | grep -oE -- '--[a-z].*'; }
+helped() { "$SLUICE" "$1" --help | grep -oE '^ +(-[a-z0], )?--[a-z][a-z0-9-]*' | grep -oE -- '--[a-z].*'; }
 
 agree copy "$(helped copy)" "$(explained "OPTIONS OF COPY AND RUN")"
 agree run "$(helped run | grep -Ev -- '--(deadline|gather)$'; echo --config)" "$(explained "OPTIONS OF COPY AND RUN")"
@@ -45,6 +45,7 @@ for command in send recv; do
     [ -z "$extra" ] || complain "$command --listen: $extra is told nowhere"
 done
 agree doctor "$(helped doctor)" "$(explained "OPTIONS OF DOCTOR")"
+agree ascp "$(helped ascp)" "$(explained "IN PLACE OF ASCP")"
 agree serve "$(helped serve)" "$(explained "OPTIONS OF SERVE")"
 agree "check and plugins" "$(helped check; helped plugins; echo --help)" \
     "$(explained "OPTIONS OF CHECK AND PLUGINS")"
@@ -54,15 +55,15 @@ refused() {
     "$SLUICE" "$1" "$2" --help 2>&1 </dev/null | grep -q "unknown option"
 }
 
-for command in copy send recv run serve doctor check plugins; do
+for command in copy send recv run serve doctor ascp check plugins; do
     for option in $(helped "$command"); do
         refused "$command" "$option" && complain "$command does not accept $option"
     done
 done
 # What the text mentions: some subcommand accepts it.
-for option in $( (plain "$commands"; plain "$keys") | grep -oE -- '--[a-z][a-z-]*[a-z]' | sort -u); do
+for option in $( (plain "$commands"; plain "$keys") | grep -oE -- '--[a-z][a-z0-9-]*[a-z0-9]' | sort -u); do
     case $option in --no | --version) continue ;; esac
-    for command in copy send recv serve check plugins; do
+    for command in copy send recv serve ascp check plugins; do
         refused "$command" "$option" || continue 2
     done
     complain "the manual names $option, which no subcommand accepts"

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice ascp: one transfer, by the options of ascp.  What is asked for is read by ascp_line.c, and where it goes is
+ * planned by ascp_plan.c; here it is carried out and told in the forms that scripts around ascp look for. */
+#include "cli/ascp_help.h"
+#include "cli/ascp_input.h"
+#include "cli/ascp_log.h"
+#include "cli/ascp_secrets.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/screen.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define TICKET_HEAD "sluice1:"
+#define TOKEN_MOST 65536 /* bytes of a file that holds a token */
+
+typedef struct session {
+    sluice_ascp_line *line;
+    sluice_ascp_plan plan;
+    sluice_ascp_texts list;
+    bool ticket; /* the token admits to a running server */
+    sluice_ascp_log log;
+    sluice *library;
+    sluice_settings *settings;
+    sluice_ascp_input input;
+    sluice_interrupt interrupt;
+    pthread_mutex_t lock; /* guards transfer and too_short */
+    sluice_transfer *transfer;
+    bool too_short; /* standard input ended before all was there that is meant */
+    sluice_statistics statistics;
+} session;
+
+/* ---- what files say ---- */
+
+/* One path a line; of a pair list every line counts, of a file list those that are empty do not. */
+static int read_lines(session *s, FILE *file, const char *name, sluice_error *error)
+{
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t bytes;
+    int status = SLUICE_OK;
+    while (status == SLUICE_OK && (bytes = getline(&text, &room, file)) >= 0) {
+        const char *own;
+        if (text[bytes - 1] == '\n')
+            text[--bytes] = '\0';
+        if (strlen(text) != (size_t)bytes)
+            status = sluice_fail(error, SLUICE_EUSAGE, "%s: a NUL byte in a name", name);
+        else if (bytes > 0 || s->line->pair_list != NULL)
+            status = sluice_ascp_text_own(s->line, &own, error, "%s", text);
+        else
+            continue;
+        if (status == SLUICE_OK)
+            status = sluice_ascp_texts_add(&s->list, own, error);
+    }
+    if (status == SLUICE_OK && ferror(file))
+        status = sluice_fail(error, SLUICE_EIO, "%s: the list cannot be read", name);
+    free(text);
+    return status;
+}
+
+static int read_list(session *s, sluice_error *error)
+{
+    const char *name = s->line->pair_list != NULL ? s->line->pair_list : s->line->file_list;
+    if (name == NULL)
+        return SLUICE_OK;
+    FILE *file = fopen(strcmp(name, "-") == 0 ? "/dev/stdin" : name, "re");
+    if (file == NULL)
+        return sluice_fail(error, sluice_status_from_errno(errno), "%s: the list cannot be read: %s", name,
+                           strerror(errno));
+    int status = read_lines(s, file, name, error);
+    fclose(file);
+    return status;
+}
+
+/* @FILE becomes what the file holds, without the end of its line. */
+static int read_token(sluice_ascp_line *line, sluice_error *error)
+{
+    char text[TOKEN_MOST];
+    if (line->token == NULL || line->token[0] != '@')
+        return SLUICE_OK;
+    const char *name = line->token + 1;
+    FILE *file = fopen(name, "re");
+    if (file == NULL)
+        return sluice_fail(error, sluice_status_from_errno(errno), "%s: the token cannot be read: %s", name,
+                           strerror(errno));
+    size_t bytes = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[bytes] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
+    return sluice_ascp_text_own(line, &line->token, error, "%s", text);
+}
+
+/* ---- the settings ---- */
+
+/* The option of the settings' table with that key; NULL: this build has none. */
+static const sluice_option *find_option(const char *key)
+{
+    size_t count;
+    const sluice_option *options = sluice_settings_options(SLUICE_SETTINGS_TRANSFER, &count);
+    for (size_t i = 0; i < count; i++) {
+        char name[SLUICE_LINE_KEY];
+        sluice_line_key(&options[i], name);
+        if (strcmp(name, key) == 0)
+            return &options[i];
+    }
+    return NULL;
+}
+
+static bool is_choice(const char *key, const char *value)
+{
+    const sluice_option *option = find_option(key);
+    char choices[256], wanted[64];
+    if (option == NULL || option->choices == NULL)
+        return false;
+    (void)snprintf(choices, sizeof choices, "|%s|", option->choices);
+    (void)snprintf(wanted, sizeof wanted, "|%s|", value);
+    return strstr(choices, wanted) != NULL;
+}
+
+static int set(session *s, const char *key, const char *value, sluice_error *error)
+{
+    sluice_error why = {0};
+    int status = sluice_settings_set(s->settings, key, value, &why);
+    return status == SLUICE_OK ? SLUICE_OK : sluice_fail(error, status, "%s", why.text);
+}
+
+/* What the options have become.  A policy that is not installed is not worth a transfer. */
+static int set_options(session *s, sluice_error *error)
+{
+    int status = SLUICE_OK;
+    for (size_t i = 0; i + 1 < s->line->settings.count && status == SLUICE_OK; i += 2) {
+        const char *key = s->line->settings.list[i], *value = s->line->settings.list[i + 1];
+        if (strcmp(key, "policy") == 0 && !is_choice(key, value)) {
+            sluice_screen_say("warning: --policy %s: there is no such policy here; fair is taken", value);
+            value = "fair";
+        }
+        status = set(s, key, value, error);
+    }
+    return status;
+}
+
+static int set_management(session *s, sluice_error *error)
+{
+    int status = SLUICE_OK;
+    if (s->line->management.count > 0 && find_option("management") == NULL)
+        return sluice_fail(error, SLUICE_EUNSUPPORTED, "-M %s: this sluice cannot be managed from a port",
+                           s->line->management.list[0]);
+    for (size_t i = 0; i < s->line->management.count && status == SLUICE_OK; i++)
+        status = set(s, "management", s->line->management.list[i], error);
+    return status;
+}
+
+static int set_output(session *s, sluice_error *error)
+{
+    int status = s->line->quiet ? set(s, "report", "", error) : SLUICE_OK;
+    if (status == SLUICE_OK && s->line->quiet)
+        status = set(s, "quiet", "yes", error);
+    return status == SLUICE_OK && s->line->verbose ? set(s, "verbose", "yes", error) : status;
+}
+
+/* Sources under names of their own become a list that is handed over in memory, NUL behind each line. */
+static int set_pairs(session *s, sluice_error *error)
+{
+    char *text = NULL, path[SLUICE_ASCP_PATH];
+    size_t bytes = 0;
+    if (s->plan.pairs.count == 0)
+        return SLUICE_OK;
+    FILE *file = open_memstream(&text, &bytes);
+    if (file == NULL)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
+    for (size_t i = 0; i < s->plan.pairs.count; i++)
+        fwrite(s->plan.pairs.list[i], 1, strlen(s->plan.pairs.list[i]) + 1, file);
+    int status = fclose(file) == 0 ? SLUICE_OK : sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
+    if (status == SLUICE_OK)
+        status = sluice_ascp_hold("the list", text, bytes, path, error);
+    free(text);
+    if (status == SLUICE_OK)
+        status = set(s, "pair-list", path, error);
+    return status == SLUICE_OK ? set(s, "null", "yes", error) : status;
+}
+
+static int set_ticket(session *s, sluice_error *error)
+{
+    char path[SLUICE_ASCP_PATH];
+    if (!s->ticket)
+        return SLUICE_OK;
+    int status = sluice_ascp_hold("the token", s->line->token, strlen(s->line->token), path, error);
+    return status == SLUICE_OK ? set(s, "ticket-file", path, error) : status;
+}
+
+/* ---- ssh ---- */
+
+/* A word as the setting ssh takes it: in quotes, and a quote of the kind in quotes of the other one. */
+static void put_word(FILE *command, const char *word)
+{
+    fputs(" '", command);
+    for (; *word != '\0'; word++)
+        if (*word == '\'')
+            fputs("'\"'\"'", command);
+        else
+            putc(*word, command);
+    putc('\'', command);
+}
+
+static int put_keys(session *s, FILE *command, sluice_error *error)
+{
+    char path[SLUICE_ASCP_PATH];
+    const sluice_ascp_line *line = s->line;
+    if (line->keys.count == 0 && line->key_text == NULL)
+        return SLUICE_OK;
+    fputs(" -oIdentitiesOnly=yes", command);
+    for (size_t i = 0; i < line->keys.count; i++) {
+        fputs(" -i", command);
+        put_word(command, line->keys.list[i]);
+    }
+    if (line->key_text == NULL)
+        return SLUICE_OK;
+    /* ssh wants the end of the last line, which variables tend to lose. */
+    const char *text;
+    size_t bytes = strlen(line->key_text);
+    int status = sluice_ascp_text_own(s->line, &text, error, "%s%s", line->key_text,
+                                      line->key_text[bytes - 1] == '\n' ? "" : "\n");
+    if (status == SLUICE_OK)
+        status = sluice_ascp_hold("the key", text, strlen(text), path, error);
+    if (status == SLUICE_OK)
+        fprintf(command, " -i %s", path);
+    return status;
+}
+
+static int put_ssh(session *s, FILE *command, sluice_error *error)
+{
+    const sluice_ascp_line *line = s->line;
+    fputs(sluice_settings_get(s->settings, "ssh"), command);
+    for (size_t i = 0; i < line->ssh_arguments.count; i++)
+        put_word(command, line->ssh_arguments.list[i]);
+    if (line->port != 0)
+        fprintf(command, " -p %" PRIu64, line->port);
+    if (line->ipv6)
+        fputs(" -6", command);
+    if (line->any_host_key)
+        fputs(" -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null", command);
+    if (line->password != NULL) /* which is right or wrong: ssh need not ask again */
+        fputs(" -oBatchMode=no -oNumberOfPasswordPrompts=1", command);
+    return put_keys(s, command, error);
+}
+
+static int set_ssh(session *s, sluice_error *error)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    if (s->ticket)
+        return SLUICE_OK;
+    FILE *command = open_memstream(&text, &bytes);
+    if (command == NULL)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the command of ssh");
+    int status = put_ssh(s, command, error);
+    if (fclose(command) != 0 && status == SLUICE_OK)
+        status = sluice_fail(error, SLUICE_ENOMEM, "out of memory for the command of ssh");
+    if (status == SLUICE_OK)
+        status = set(s, "ssh", text, error);
+    free(text);
+    if (status == SLUICE_OK && s->line->password != NULL)
+        status = sluice_ascp_ask_us(error);
+    return status;
+}
+
+/* ---- before it begins ---- */
+
+static bool is_pipe(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISFIFO(about.st_mode);
+}
+
+static int make_library(session *s, sluice_error *error)
+{
+    int status = sluice_new(&s->library, error);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_screen_log(s->library, &(sluice_line){.table = SLUICE_SETTINGS_TRANSFER});
+    if (s->line->verbose)
+        sluice_log_level_set(s->library, SLUICE_LOG_DEBUG);
+    status = sluice_plugin_path(s->library, secure_getenv("SLUICE_PLUGIN_PATH"), error);
+    if (status == SLUICE_OK && s->plan.assignment != NULL)
+        status = sluice_config_set(s->library, s->plan.assignment, error);
+    return status;
+}
+
+static int make_settings(session *s, sluice_error *error)
+{
+    static int (*const steps[])(session * s, sluice_error * error) = {set_management, set_options, set_output,
+                                                                      set_pairs,      set_ticket,  set_ssh};
+    int status = sluice_settings_new(s->library, SLUICE_SETTINGS_TRANSFER, NULL, &s->settings, error);
+    for (size_t i = 0; i < SLUICE_COUNT(steps) && status == SLUICE_OK; i++)
+        status = steps[i](s, error);
+    return status;
+}
+
+static int prepare(session *s, sluice_error *error)
+{
+    int status = read_token(s->line, error);
+    if (status != SLUICE_OK)
+        return status;
+    s->ticket = s->line->token != NULL && strncmp(s->line->token, TICKET_HEAD, strlen(TICKET_HEAD)) == 0;
+    if (s->line->token != NULL && !s->ticket)
+        sluice_screen_say(
+            "warning: the token is no ticket of sluice serve, and is left out; ssh decides who is let in");
+    status = read_list(s, error);
+    if (status == SLUICE_OK)
+        status = sluice_ascp_plan_make(
+            &s->plan, s->line, &(sluice_ascp_facts){.list = s->list, .ticket = s->ticket, .is_pipe = is_pipe}, error);
+    if (status == SLUICE_OK)
+        status = sluice_ascp_log_open(&s->log, s->line->log, error);
+    if (status == SLUICE_OK)
+        status = make_library(s, error);
+    return status == SLUICE_OK ? make_settings(s, error) : status;
+}
+
+static void release(session *s)
+{
+    sluice_settings_free(s->settings);
+    sluice_free(s->library);
+    sluice_ascp_log_close(&s->log);
+    sluice_ascp_plan_fini(&s->plan);
+    free(s->list.list);
+}
+
+/* ---- the transfer ---- */
+
+static void interrupted(void *user, int signal, unsigned count)
+{
+    session *s = user;
+    (void)signal;
+    if (count > 1)
+        _exit(1);
+    sluice_screen_say("interrupted: ending, what is there is kept for a resume; once more ends at once");
+    pthread_mutex_lock(&s->lock);
+    if (s->transfer != NULL)
+        sluice_transfer_cancel(s->transfer);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* On the thread of the input. */
+static void input_ended_early(void *user)
+{
+    session *s = user;
+    pthread_mutex_lock(&s->lock);
+    s->too_short = true;
+    if (s->transfer != NULL)
+        sluice_transfer_cancel(s->transfer);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* What came before there was anything to cancel counts too. */
+static void be_current(session *s, sluice_transfer *transfer)
+{
+    pthread_mutex_lock(&s->lock);
+    s->transfer = transfer;
+    if (transfer != NULL && (s->too_short || sluice_interrupt_last(&s->interrupt) != 0))
+        sluice_transfer_cancel(transfer);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void event(void *user, const sluice_event *told)
+{
+    session *s = user;
+    sluice_ascp_log_event(&s->log, told);
+}
+
+static int transfer(session *s, sluice_error *error)
+{
+    sluice_transfer *moving;
+    const sluice_transfer_order order = {
+        .size = sizeof order,
+        .settings = s->settings,
+        .sources = s->plan.sources.list,
+        .source_count = s->plan.sources.count,
+        .destination = s->plan.destination,
+        .event = event,
+        .user = s,
+        .report = sluice_screen_spec(s->plan.output, NULL, s->line->quiet, s->line->verbose),
+    };
+    int status = sluice_transfer_start(s->library, &order, &moving, error);
+    if (status != SLUICE_OK)
+        return status;
+    be_current(s, moving);
+    status = sluice_transfer_wait(moving, &s->statistics, error);
+    be_current(s, NULL);
+    sluice_transfer_free(moving);
+    return status;
+}
+
+static int transfer_with_input(session *s, sluice_error *error)
+{
+    if (s->plan.input == 0)
+        return transfer(s, error);
+    int status = sluice_ascp_input_begin(&s->input, s->plan.input, input_ended_early, s, error);
+    if (status != SLUICE_OK)
+        return status;
+    status = transfer(s, error);
+    sluice_ascp_input_end(&s->input);
+    if (s->input.short_of_it)
+        status = sluice_fail(error, SLUICE_EFAILED, "standard input ended after %" PRIu64 " of %" PRIu64 " bytes",
+                             s->input.moved, s->plan.input);
+    return status;
+}
+
+/* From the end of the transfer on SIGINT changes nothing: managers send it to whatever is over, and look at the status.
+ */
+static int transfer_with_signals(session *s, sluice_error *error)
+{
+    pthread_mutex_init(&s->lock, NULL);
+    int status = sluice_interrupt_begin(&s->interrupt, SLUICE_HANGUP_ENDS, interrupted, s, error);
+    if (status == SLUICE_OK) {
+        status = transfer_with_input(s, error);
+        signal(SIGINT, SIG_IGN);
+        sluice_interrupt_end(&s->interrupt);
+    }
+    pthread_mutex_destroy(&s->lock);
+    return status;
+}
+
+/* ---- what is said at the end ---- */
+
+/* "Completed: 1024K bytes transferred in 3 seconds (2796K bits/sec), in 1 file." */
+static int say_completed(const sluice_ascp_line *line, const sluice_statistics *statistics, bool output)
+{
+    FILE *out = output ? stderr : stdout;
+    uint64_t milliseconds = statistics->duration_ns / SLUICE_MS;
+    uint64_t kbps = milliseconds > 0 ? statistics->bytes * 8 / milliseconds : 0;
+    if (line->quiet)
+        return 0;
+    fprintf(out,
+            "Completed: %" PRIu64 "K bytes transferred in %" PRIu64 " seconds (%" PRIu64 "K bits/sec), in %" PRIu64
+            " file%s.\n",
+            (statistics->bytes + 1023) / 1024, (milliseconds + 500) / 1000, kbps, statistics->files,
+            statistics->files == 1 ? "" : "s");
+    return fflush(out) == 0 ? 0 : 1;
+}
+
+/* The sentence, and the line by which scripts know that a session has failed. */
+static int say_failed(int status, const sluice_error *error)
+{
+    const char *text = error->text[0] != '\0' ? error->text : sluice_status_text(status);
+    (void)sluice_screen_fail(NULL, status, error);
+    fputs("Session Stop  (Error: ", stderr);
+    for (; *text != '\0'; text++)
+        putc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, stderr);
+    fputs(")\n", stderr);
+    return 1;
+}
+
+/* The second and further ones of several processes.  A manager waits for a session, and would wait in vain. */
+static int stand_by(const sluice_ascp_line *line)
+{
+    const sluice_statistics nothing = {.size = sizeof nothing};
+    sluice_error error = {0};
+    sluice_screen_say("-C %" PRIu64 ":%" PRIu64 ": the first of the processes moves everything", line->part,
+                      line->parts);
+    if (line->management.count == 0)
+        return say_completed(line, &nothing, false);
+    return say_failed(sluice_fail(&error, SLUICE_EUNSUPPORTED,
+                                  "-M %s: only the first process of -C has a session to report to a manager",
+                                  line->management.list[0]),
+                      &error);
+}
+
+static int carry_out(sluice_ascp_line *line)
+{
+    sluice_error error = {0};
+    session s = {.line = line, .statistics = {.size = sizeof s.statistics}};
+    for (size_t i = 0; i < line->warnings.count; i++)
+        sluice_screen_say("warning: %s", line->warnings.list[i]);
+    if (line->part > 1)
+        return stand_by(line);
+    int status = prepare(&s, &error);
+    if (status == SLUICE_OK) {
+        sluice_ascp_log_start(&s.log, line, &s.plan);
+        status = transfer_with_signals(&s, &error);
+        sluice_ascp_log_stop(&s.log, &s.plan, &s.statistics, status == SLUICE_OK ? NULL : error.text);
+    }
+    int exit_status =
+        status == SLUICE_OK ? say_completed(line, &s.statistics, s.plan.output) : say_failed(status, &error);
+    release(&s);
+    return exit_status;
+}
+
+/* ---- what is told of the program ---- */
+
+static int print_help(void)
+{
+    const char *heading = NULL;
+    puts("Usage: sluice ascp [OPTION...] [[USER@]HOST:]SOURCE... [[USER@]HOST:]DESTINATION\n"
+         "       sluice ascp --mode send|recv --host HOST [OPTION...] SOURCE... DESTINATION\n");
+    sluice_help_wrap(
+        "Copies files to or from another machine by the options of ascp, so that what was made for ascp goes on. "
+        "The other machine is reached through ssh, and has sluice installed; or, with a ticket of `sluice serve` "
+        "as the token, that server is. The exit status is 0 or 1. ASPERA_SCP_PASS, ASPERA_SCP_TOKEN, "
+        "ASPERA_SCP_KEY and ASPERA_SCP_COOKIE are heard.",
+        0, 0);
+    sluice_ascp_help_each(sluice_help_row_print, &heading);
+    puts("\nLong names may have one dash or two, and their values behind '=' or a blank.");
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
+
+/* Tools look for " version " and a number, and for the names of what can be a source or a destination. */
+static int print_version(void)
+{
+    struct utsname system = {0};
+    uname(&system);
+    printf("sluice ascp version %s\nOperating System: %s %s %s\nAdapters: file, faux, stdio\n", sluice_version(),
+           system.sysname, system.release, system.machine);
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
+
+static const char *environment(const char *name)
+{
+    return secure_getenv(name);
+}
+
+int sluice_command_ascp(int argc, char **argv)
+{
+    sluice_error error = {0};
+    sluice_ascp_line line;
+    int exit_status, status = sluice_ascp_line_read(&line, argc, argv, environment, &error);
+    if (status != SLUICE_OK) {
+        (void)sluice_screen_fail("ascp", status, &error);
+        exit_status = 1;
+    } else if (line.help)
+        exit_status = print_help();
+    else if (line.version)
+        exit_status = print_version();
+    else
+        exit_status = carry_out(&line);
+    sluice_ascp_line_fini(&line);
+    return exit_status;
+}
