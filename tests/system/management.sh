@@ -179,12 +179,15 @@ done
 
 # One that does not read.
 rm -r "$room/root/big"
-mkdir "$room/many"
-for i in $(seq 3000); do echo "$i" >"$room/many/$(printf 'n%.0s' $(seq 180))$i"; done
+deep=$room/many
+for i in $(seq 12); do deep=$deep/$(printf 'n%.0s' $(seq 240)); done
+mkdir -p "$deep"
+(cd "$deep" && for i in $(seq 3000); do echo "$i" >"$i"; done)
 start_manager
 ask deaf
 begin_copy --management "$at" "$room/many" "$(url)"
 wants_outcome 0 "a manager that does not read"
+grep -q 'is cut off: it does not read' "$room/said" || fail "nobody was told of a manager that does not read: $(cat "$room/said")"
 
 # Nobody there; another machine.
 end_manager

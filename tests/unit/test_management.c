@@ -109,6 +109,9 @@ static void a_resumed_upload_from_first_to_last(void)
     tell(all, (sluice_event){.type = SLUICE_EVENT_RATE, .paused = true, .statistics = &now});
     expect(all, HEAD("NOTIFICATION") "Rate: 0\nMinRate: 1000\nAdaptive: Fixed\nPriority: 2\nPMTU: 1500\n\n");
 
+    tell(all, (sluice_event){.type = SLUICE_EVENT_RATE, .paused = true, .statistics = &now});
+    expect(all, ""); /* that was told */
+
     now.moved_bytes = 4194304;
     tell(all, (sluice_event){.type = SLUICE_EVENT_FILE,
                              .now = 8 * SLUICE_SECOND,

@@ -140,7 +140,7 @@ static void policy_note(management_state *state)
 static void management_event(void *user, const sluice_event *event)
 {
     management_state *state = user;
-    if (event->type == SLUICE_EVENT_RATE)
+    if (event->type == SLUICE_EVENT_RATE && !(event->paused && state->story.paused))
         atomic_store(&state->asked_at, 0);
     management_tell_event(&state->story, event, &state->writer, say, state);
     if (event->statistics != NULL)

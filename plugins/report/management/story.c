@@ -279,6 +279,7 @@ void management_tell_event(management_story *story, const sluice_event *event, m
 {
     if (story->over)
         return;
+    bool was_paused = story->paused;
     session_take(story, event->session);
     if (event->session != NULL)
         story->paused = event->paused;
@@ -291,6 +292,8 @@ void management_tell_event(management_story *story, const sluice_event *event, m
         introduce(story, event, out, say, user);
         return;
     case SLUICE_EVENT_RATE:
+        if (was_paused && story->paused) /* nothing comes of it yet: the rate is still 0 */
+            return;
         management_tell_rates(story, out);
         break;
     case SLUICE_EVENT_SCAN:
