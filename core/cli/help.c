@@ -143,6 +143,7 @@ static const struct {
     {"Rate", " rate min-rate max-rate policy congestion "},
     {"Connection", " transport ssh remote-command udp-ports udp-host cipher crypto timeout memory "},
     {"Output", " report json progress quiet verbose "},
+    {"Managers", " management management-user management-insecure "},
     {"Other", ""},
 };
 #define OTHER (SLUICE_COUNT(groups) - 1)
@@ -166,6 +167,7 @@ static const struct {
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
+    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)

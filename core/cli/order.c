@@ -11,13 +11,17 @@ static void interrupted(void *user, int signal, unsigned count)
 {
     sluice_orders *orders = user;
     (void)signal;
-    if (count == 1)
+    (void)count; /* those that came too late for what they were about are in it */
+    if (atomic_load(&orders->deaf))
+        return;
+    bool again = atomic_exchange(&orders->heard, true);
+    if (!again)
         sluice_screen_say("interrupted: ending%s; once more ends at once", orders->comfort);
     pthread_mutex_lock(&orders->lock);
     if (orders->current != NULL)
         orders->cancel(orders->current);
     pthread_mutex_unlock(&orders->lock);
-    if (count > 1)
+    if (again)
         _exit(sluice_status_exit(SLUICE_EINTERRUPTED));
 }
 
@@ -30,13 +34,15 @@ int sluice_orders_begin(sluice_orders *orders, sluice *library, sluice_error *er
 
 void sluice_orders_end(sluice_orders *orders)
 {
+    if (atomic_load(&orders->deaf))
+        signal(SIGINT, SIG_IGN);
     sluice_interrupt_end(&orders->interrupt);
     pthread_mutex_destroy(&orders->lock);
 }
 
 bool sluice_orders_interrupted(const sluice_orders *orders)
 {
-    return sluice_interrupt_last(&orders->interrupt) != 0;
+    return atomic_load(&orders->heard);
 }
 
 /* A signal that came before there was anything to cancel counts too. */
@@ -106,12 +112,15 @@ int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, con
         .report = sluice_screen_spec(sluice_order_takes_output(destination), sluice_settings_get(settings, "progress"),
                                      sluice_screen_is_on(settings, "quiet"), sluice_screen_is_on(settings, "verbose")),
     };
+    atomic_store(&orders->deaf, false);
     int status = sluice_transfer_start(orders->library, &order, &transfer, &error);
     if (status != SLUICE_OK)
         return sluice_screen_fail(name, status, &error);
     sluice_orders_current(orders, transfer, cancel_transfer, ", what is there is kept for a resume");
     status = sluice_transfer_wait(transfer, NULL, &error);
     sluice_orders_current(orders, NULL, NULL, "");
+    /* Managers send SIGINT to what has told them its last word, and look at how it ended then. */
+    atomic_store(&orders->deaf, sluice_settings_get(settings, "management") != NULL);
     sluice_transfer_free(transfer);
     if (status == SLUICE_OK)
         return 0;

@@ -330,6 +330,8 @@ static int check_stream(const sluice_settings *settings, sluice_error *error)
                                                          : "exclude and include");
     if (transfer->source != NULL && strchr(transfer->source, '\n') != NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "a stream has one source");
+    if (transfer->management != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "stream and management contradict each other: managers are told of files");
     return SLUICE_OK;
 }
 

@@ -47,6 +47,9 @@ typedef struct sluice_transfer_settings {
     bool json;
     int progress;
     bool quiet, verbose;
+    char *management;      /* [HOST:]PORT, one a line; NULL: none */
+    char *management_user; /* NULL: none */
+    bool management_insecure;
     sluice_duration timeout;
     uint64_t memory; /* bytes */
     sluice_duration deadline, gather; /* of streams; 0: none */

@@ -13,6 +13,7 @@
 #define M sluice_stream_settings
 
 #define STREAM_NAME_MOST 255 /* SLUICE_STREAM_NAME_MAX */
+#define MANAGEMENT_BYTES 256 /* a name of the DNS, a port, and the NUL */
 
 static const sluice_option transfer_options[] = {
     SLUICE_OPTION_RATE(T, rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
@@ -77,6 +78,13 @@ static const sluice_option transfer_options[] = {
                        .help = "Whether progress is shown. auto: on a terminal."),
     SLUICE_OPTION_BOOL(T, quiet, .def = "no", .help = "Show errors only."),
     SLUICE_OPTION_BOOL(T, verbose, .def = "no", .help = "Show each file."),
+    SLUICE_OPTION_STRING(T, management, .flags = SLUICE_OPTION_REPEAT,
+                         .help = "[HOST:]PORT where a manager listens, which is told of everything by FASPMGR 2 messages and "
+                                 "may change the rate, pause and cancel. Up to 31. Without a manager there nothing begins."),
+    SLUICE_OPTION_STRING(T, management_user, .help = "Text by which managers know this transfer: their UserStr."),
+    SLUICE_OPTION_BOOL(T, management_insecure, .def = "no",
+                       .help = "Managers may be on other machines, though nothing of what is told is encrypted, and whoever "
+                               "answers there may control the transfer."),
     SLUICE_OPTION_DURATION(T, timeout, .def = "60s", .min = "1s", .max = "24h", .unit = "s",
                            .help = "A peer that is silent for so long is given up."),
     SLUICE_OPTION_SIZE(T, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
@@ -270,6 +278,26 @@ static int check_ports(const char *value, sluice_error *error)
     return sluice_fail(error, SLUICE_EINVAL, "'%s' is no range of ports, such as 33001-33100", value);
 }
 
+/* [HOST:]PORT; how many there may be is the plugin's affair. */
+static int check_management(const char *value, sluice_error *error)
+{
+    const char *colon = strrchr(value, ':'), *port = colon != NULL ? colon + 1 : value;
+    bool plain = strcspn(value, " \t\r\n") == strlen(value) && colon != value && strlen(value) < MANAGEMENT_BYTES;
+    uint16_t least, most;
+    if (plain && strchr(port, '-') == NULL && sluice_settings_ports(port, &least, &most))
+        return SLUICE_OK;
+    return sluice_fail(error, SLUICE_EINVAL, "'%s' is not [HOST:]PORT", value);
+}
+
+/* It stands in messages as it is. */
+static int check_line(const char *value, sluice_error *error)
+{
+    for (const char *at = value; *at != '\0'; at++)
+        if (iscntrl((unsigned char)*at))
+            return sluice_fail(error, SLUICE_EINVAL, "may hold no control characters");
+    return SLUICE_OK;
+}
+
 static int check_rights(const char *value, sluice_error *error)
 {
     char word[32];
@@ -330,7 +358,8 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         {"ticket_file", check_nonempty}, {"source", check_nonempty}, {"destination", check_nonempty},
         {"udp_ports", check_ports},      {"ssh", check_nonempty},    {"remote_command", check_nonempty},
         {"rights", check_rights},     {"expires", check_date},       {"sink", check_nonempty},
-        {"stream", check_stream},
+        {"stream", check_stream},     {"management", check_management},
+        {"management_user", check_line},
     };
     if (strcmp(option->name, "pin") == 0)
         return take_pin(value, canonical, error);

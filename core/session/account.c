@@ -23,6 +23,16 @@ static uint32_t mtu_of(const sluice_session *session, const sluice_transport_sta
     return session->on_bytes ? 0 : own->datagram_bytes + session->ip_bytes;
 }
 
+sluice_limits sluice_session_limits_of_data(const sluice_session *session)
+{
+    sluice_limits limits = *sluice_lane_limits_get(session->lane);
+    if (!sluice_session_sending(session) && session->peer_told) {
+        limits.target_bps = session->peer_progress.target_bps;
+        limits.minimum_bps = session->peer_progress.minimum_bps;
+    }
+    return limits;
+}
+
 static void wire_statistics(const sluice_session *session, const sluice_transport_statistics *own,
                             sluice_statistics *out)
 {
@@ -37,8 +47,9 @@ static void wire_statistics(const sluice_session *session, const sluice_transpor
     out->receiver_drops = sender ? own->receiver_drop_packets : peer->receiver_drops;
     out->queue_ns = sender ? own->queue_ns : peer->queue_ns;
     out->rate_bps = sender ? session->rate_bps : peer->rate_bps;
-    out->target_bps = sender ? sluice_lane_limits_get(session->lane)->target_bps : peer->target_bps;
-    out->minimum_bps = sender ? sluice_lane_limits_get(session->lane)->minimum_bps : peer->minimum_bps;
+    const sluice_limits limits = sluice_session_limits_of_data(session);
+    out->target_bps = limits.target_bps;
+    out->minimum_bps = limits.minimum_bps;
     out->mtu = sender ? mtu_of(session, own) : (uint32_t)peer->mtu;
     out->min_rtt_ns = own->min_rtt_ns;
     out->srtt_ns = own->srtt_ns;
@@ -74,6 +85,7 @@ void sluice_session_statistics(const sluice_session *session, sluice_statistics 
     out->total_files = cargo.total_files;
     out->total_bytes = cargo.total_bytes;
     out->moved_bytes = cargo.moved_bytes;
+    out->resumed_bytes = cargo.resumed_bytes;
     out->scan_complete = cargo.scan_complete;
     out->duration_ns = now - session->started;
     sluice_time first = first_data(session, &own);
@@ -98,6 +110,7 @@ void sluice_session_tell(sluice_session *session, sluice_event *event)
     event->session = session->id;
     event->name = session->name;
     event->peer = session->peer;
+    event->paused = session->mover && sluice_mover_paused(session->mover);
     if (session->role == SLUICE_CLIENT)
         event->direction = sluice_session_sending(session) ? "push" : "pull";
     else

@@ -541,8 +541,10 @@ void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uin
             sluice_incoming_credit_return(receiver, NULL, bytes);
         return;
     }
-    if (entry->attempt == 0)
+    if (entry->attempt == 0) {
+        entry->moved_bytes += bytes;
         receiver->mover->statistics.moved_bytes += bytes;
+    }
     while (bytes > 0) {
         size_t piece = SLUICE_CHUNK_BYTES - (size_t)(offset % SLUICE_CHUNK_BYTES);
         if (piece > bytes)

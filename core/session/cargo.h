@@ -24,8 +24,9 @@ typedef struct sluice_carrier {
 /* One file or stream, as it is told of. */
 typedef struct sluice_cargo_item {
     const char *path;      /* the entry's name */
-    const char *state;     /* done, skipped, failed: as of sluice_event; start: first byte is on its way */
+    const char *state;     /* done, skipped, failed: as of sluice_event; start: first byte is on its way; moving: so far */
     uint64_t file_bytes, resumed_bytes;
+    uint64_t moved_bytes, contiguous_bytes; /* of one that is moving: as of sluice_event */
     const char *digest;    /* "xxh3-128:hex" of one that is done; or NULL */
     int status;
     const char *message;   /* "" if none */
@@ -35,7 +36,8 @@ typedef struct sluice_cargo_statistics {
     uint64_t files, failed, skipped;   /* files only: directories and links are not counted unless they fail; or streams */
     uint64_t bytes;                    /* verified by the receiver */
     uint64_t total_files, total_bytes; /* listed so far */
-    uint64_t moved_bytes;              /* acknowledged (receiver: arrived), or found in place */
+    uint64_t moved_bytes;              /* acknowledged (receiver: arrived), found in place, or holes */
+    uint64_t resumed_bytes;            /* of those, what was not sent */
     bool scan_complete;
     bool source_busy;                  /* sender: something is being read or listed, now */
     sluice_duration source_ns;         /* sender: spent in the source by the readings that are done, all together */

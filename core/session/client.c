@@ -85,6 +85,12 @@ void sluice_client_apply_rate(sluice_transfer *transfer)
         sluice_client_tell(transfer, SLUICE_EVENT_WARNING, error.status, error.text);
 }
 
+void sluice_client_apply_pause(sluice_transfer *transfer)
+{
+    if (transfer->session)
+        sluice_session_pause(transfer->session, atomic_load(&transfer->paused));
+}
+
 static void on_wake(void *user, unsigned directions)
 {
     sluice_transfer *transfer = user;
@@ -93,6 +99,7 @@ static void on_wake(void *user, unsigned directions)
     while (read(transfer->wake_fd, &count, sizeof count) == (ssize_t)sizeof count)
         continue;
     sluice_client_apply_rate(transfer);
+    sluice_client_apply_pause(transfer);
     if (!atomic_load(&transfer->cancel) || transfer->cancelled)
         return;
     transfer->cancelled = true;
@@ -124,13 +131,54 @@ static int start_threads(sluice_transfer *transfer, sluice_error *error)
     if (status != SLUICE_OK)
         return status;
     transfer->crew = (sluice_crew){.pool = transfer->pool, .loop = transfer->loop};
-    transfer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (transfer->wake_fd < 0)
-        return sluice_fail(error, SLUICE_EIO, "cannot make an eventfd: %s", strerror(errno));
     status = sluice_watch_new(&transfer->wake_watch, transfer->loop, transfer->wake_fd, on_wake, transfer);
     if (status == SLUICE_OK)
         status = sluice_watch_set(transfer->wake_watch, SLUICE_WATCH_READ);
     return status;
+}
+
+/* ---- what reports may ask ---- */
+
+static int control_set(void *user, const char *key, const char *value, sluice_error *error)
+{
+    return sluice_transfer_set(user, key, value, error);
+}
+
+static void control_pause(void *user, bool paused)
+{
+    sluice_transfer_pause(user, paused);
+}
+
+static void control_cancel(void *user)
+{
+    sluice_transfer_cancel(user);
+}
+
+static const sluice_report_control report_control = {
+    .size = sizeof report_control, .set = control_set, .pause = control_pause, .cancel = control_cancel};
+
+static bool moves_files(const sluice_transfer *transfer)
+{
+    return !transfer->probing && !transfer->maker.make;
+}
+
+static int open_watchers(sluice_transfer *transfer, const sluice_transfer_order *order, sluice_error *error)
+{
+    const sluice_transfer_settings *options = transfer->options;
+    sluice_report_spec spec = sluice_watchers_spec(&order->report);
+    if (moves_files(transfer)) {
+        spec.control = &report_control;
+        spec.control_user = transfer;
+        spec.direction = transfer->operands.push ? "push" : "pull";
+        spec.source = order->source_count > 0 ? order->sources[0] : NULL;
+        spec.destination = order->destination;
+        spec.management = options->management;
+        spec.management_user = options->management_user;
+        spec.management_insecure = options->management_insecure;
+    }
+    const sluice_watchers_named named = {
+        .list = options->report, .json = options->json, .management = spec.management != NULL};
+    return sluice_watchers_open(transfer->library, &named, &spec, order->event, order->user, &transfer->report, error);
 }
 
 static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order, sluice_error *error)
@@ -152,8 +200,7 @@ static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order
     else if (status == SLUICE_OK)
         status = sluice_client_read_operands(transfer, order, error);
     if (status == SLUICE_OK)
-        status = sluice_watchers_open(transfer->library, transfer->options->report, transfer->options->json,
-                                      &order->report, order->event, order->user, &transfer->report, error);
+        status = open_watchers(transfer, order, error);
     return status;
 }
 
@@ -222,11 +269,12 @@ static int start(sluice *instance, const sluice_transfer_order *order, sluice_pr
     transfer->library = instance;
     transfer->log = sluice_library_log(instance);
     transfer->started = sluice_clock_now();
-    transfer->wake_fd = -1;
+    transfer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     transfer->statistics.size = sizeof transfer->statistics;
     pthread_mutex_init(&transfer->lock, NULL);
     sluice_request_init(&transfer->request);
-    int status = prepare(transfer, order, &why);
+    int status = transfer->wake_fd >= 0 ? prepare(transfer, order, &why)
+                                        : sluice_fail(&why, SLUICE_EIO, "cannot make an eventfd: %s", strerror(errno));
     if (status == SLUICE_OK) {
         status = begin(transfer, &why);
         if (status != SLUICE_OK)
@@ -255,6 +303,12 @@ int sluice_client_start_streams(sluice *instance, const sluice_transfer_order *o
 void sluice_transfer_cancel(sluice_transfer *transfer)
 {
     atomic_store(&transfer->cancel, true);
+    wake(transfer);
+}
+
+void sluice_transfer_pause(sluice_transfer *transfer, bool paused)
+{
+    atomic_store(&transfer->paused, paused);
     wake(transfer);
 }
 
@@ -315,9 +369,10 @@ void sluice_transfer_free(sluice_transfer *transfer)
     sluice_pool_free(transfer->pool);
     if (transfer->loop)
         sluice_loop_free(transfer->loop);
+    /* Reports may ask for something until they are ended. */
+    sluice_report_free(transfer->report);
     if (transfer->wake_fd >= 0)
         close(transfer->wake_fd);
-    sluice_report_free(transfer->report);
     sluice_store_fini(&transfer->store);
     sluice_request_fini(&transfer->request);
     sluice_operands_fini(&transfer->operands);

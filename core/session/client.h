@@ -71,6 +71,7 @@ struct sluice_transfer {
     int wake_fd; /* eventfd: cancel may be called from signal handlers */
     sluice_watch *wake_watch;
     atomic_bool cancel;
+    atomic_bool paused; /* as it is wanted */
     bool cancelled;
     bool ended; /* without a session, and told; the loop may still have something in hand */
 
@@ -103,6 +104,7 @@ void sluice_client_end(sluice_transfer *transfer, const sluice_error *error);
 void sluice_client_end_without_session(sluice_transfer *transfer, int status, const char *sentence);
 /* What other threads have changed since the last time. */
 void sluice_client_apply_rate(sluice_transfer *transfer);
+void sluice_client_apply_pause(sluice_transfer *transfer);
 
 /* ---- client_request.c ---- */
 

@@ -378,6 +378,7 @@ static void begin_session(sluice_transfer *transfer)
     }
     if (status == SLUICE_OK) {
         sluice_client_apply_rate(transfer);
+        sluice_client_apply_pause(transfer);
         return;
     }
     sluice_session_free(transfer->session);

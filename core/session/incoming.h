@@ -60,6 +60,8 @@ typedef struct sluice_incoming {
     sluice_incoming_chunk *chunks;
     uint64_t chunk_count;
     uint64_t settled, differing, held_next, resumed_bytes;
+    uint64_t moved_bytes; /* that have come, in the first attempt */
+    uint64_t gap_chunk;   /* the first that was not complete when that was last asked */
     sluice_digest digest;
     struct sluice_operation_list operations;
     sluice_writing writing;

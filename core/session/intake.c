@@ -196,7 +196,7 @@ static int chunk_take(sluice_sender *sender, sluice_outgoing *entry)
     if (whole && reading->filled && chunk_held(sender, entry, reading)) {
         sluice_outgoing_note_add(sender, entry, SLUICE_MESSAGE_HAVE, from, from + reading->filled);
         entry->resumed_bytes += reading->filled;
-        sender->mover->statistics.moved_bytes += reading->filled;
+        sluice_mover_found(sender->mover, reading->filled);
     } else {
         status = chunk_offer(sender, entry, reading);
     }

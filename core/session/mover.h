@@ -77,10 +77,11 @@ struct sluice_mover {
     const sluice_request *request; /* NULL until it is known whole */
     sluice_request received;       /* server */
     bool receiving_request, more_operands;
-    bool sending, attached, paused;
+    bool sending, attached;
+    bool own_pause, peer_pause;    /* either of them stops the data */
     bool peer_ended;               /* by REFUSE, ERROR or CANCEL */
     sluice_mover_store store;
-    sluice_time now, progress_at;
+    sluice_time now, progress_at, files_at;
     atomic_bool stop_work;         /* long work looks at it */
 
     sluice_mailbox mailbox;
@@ -132,11 +133,26 @@ static inline bool sluice_mover_running(const sluice_mover *mover)
     return mover->stage == SLUICE_MOVER_RUNNING;
 }
 
+/* One at least of both sides wants the data to stop. */
+static inline bool sluice_mover_holds(const sluice_mover *mover)
+{
+    return mover->own_pause || mover->peer_pause;
+}
+
+/* Bytes that are there without having been sent: found in place, or holes. */
+static inline void sluice_mover_found(sluice_mover *mover, uint64_t bytes)
+{
+    mover->statistics.moved_bytes += bytes;
+    mover->statistics.resumed_bytes += bytes;
+}
+
 /* ---- sender.c ---- */
 
 int sluice_sender_new(sluice_mover *mover, sluice_sender **out);
 void sluice_sender_free(sluice_sender *sender); /* no work may run */
 void sluice_sender_pump(sluice_sender *sender);
+void sluice_sender_resume(sluice_sender *sender); /* nothing is paused any more */
+void sluice_sender_progress(sluice_sender *sender); /* tells of each file that is moving */
 /* SLUICE_OK, or a status that ends the session with the sentence in error. */
 int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_reader *body, sluice_error *error);
 size_t sluice_sender_fetch(sluice_sender *sender, sluice_object_id id, uint64_t offset, const struct iovec *buffers,
@@ -153,6 +169,7 @@ bool sluice_sender_busy(const sluice_sender *sender);
 int sluice_receiver_new(sluice_mover *mover, sluice_receiver **out);
 void sluice_receiver_free(sluice_receiver *receiver);
 void sluice_receiver_pump(sluice_receiver *receiver);
+void sluice_receiver_progress(sluice_receiver *receiver); /* tells of each file that is moving */
 void sluice_receiver_tick(sluice_receiver *receiver); /* a few times a second */
 /* What is to be done at a time that the receiver sets: soon, where it does not know the time.  SLUICE_NEVER: nothing. */
 void sluice_receiver_wake(sluice_receiver *receiver);

@@ -221,6 +221,10 @@ void sluice_outgoing_note_add(sluice_sender *sender, sluice_outgoing *entry, slu
 {
     if (from >= to)
         return;
+    if (note == SLUICE_MESSAGE_HOLE) {
+        entry->hole_bytes += to - from;
+        sluice_mover_found(sender->mover, to - from);
+    }
     if (entry->note != note || entry->note_to != from)
         sluice_outgoing_note_tell(sender, entry);
     if (!entry->note)

@@ -57,7 +57,9 @@ struct sluice_outgoing {
     uint64_t chunk_count, chunk_capacity;
     uint64_t digests_from, digests_to; /* chunks whose digests are not told yet */
     sluice_message note;               /* HOLE or HAVE for [note_from, note_to), not told yet; 0: none */
-    uint64_t note_from, note_to, resumed_bytes;
+    uint64_t note_from, note_to;
+    uint64_t resumed_bytes, hole_bytes, moved_bytes; /* found in place, nothing but zeroes, acknowledged */
+    uint64_t gap_chunk; /* the first that was not acknowledged when that was last asked */
     uint64_t rereads[SENDER_REREADS];
     unsigned reread_count;
     size_t room_least;

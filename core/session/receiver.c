@@ -45,9 +45,9 @@ static void skip_tell(sluice_receiver *receiver, sluice_incoming *entry, bool sk
     sluice_wire_put_number(body, skipped);
     sluice_mover_send(receiver->mover, SLUICE_MESSAGE_SKIP);
     if (entry->entry.type == SLUICE_ENTRY_FILE) {
-        sluice_incoming_file_told(receiver, entry, skipped ? "skipped" : "done", SLUICE_OK, "");
         if (entry->entry.size != SLUICE_UNKNOWN)
-            receiver->mover->statistics.moved_bytes += entry->entry.size;
+            sluice_mover_found(receiver->mover, entry->entry.size);
+        sluice_incoming_file_told(receiver, entry, skipped ? "skipped" : "done", SLUICE_OK, "");
     }
     sluice_incoming_retire(receiver, entry);
 }
@@ -160,6 +160,34 @@ void sluice_receiver_tick(sluice_receiver *receiver)
         entry->state = IN_QUEUED;
         TAILQ_INSERT_TAIL(&receiver->queue, entry, link);
     }
+}
+
+/* Each chunk is passed once in all, however often it is asked. */
+static uint64_t contiguous_of(sluice_incoming *entry)
+{
+    while (entry->gap_chunk < entry->chunk_count && entry->chunks[entry->gap_chunk].flags & CHUNK_COMPLETE)
+        entry->gap_chunk++;
+    uint64_t bytes = entry->gap_chunk * SLUICE_CHUNK_BYTES, size = entry->ended ? entry->size : entry->entry.size;
+    return bytes < size ? bytes : size;
+}
+
+void sluice_receiver_progress(sluice_receiver *receiver)
+{
+    for (size_t i = 0; i < SLUICE_MOVER_WINDOW; i++)
+        for (sluice_roster_node *node = receiver->roster.buckets[i]; node; node = node->next) {
+            sluice_incoming *entry = (sluice_incoming *)node;
+            uint64_t size = entry->ended ? entry->size : entry->entry.size;
+            if (entry->state != IN_WANTED || (!entry->carried && entry->resumed_bytes == 0))
+                continue;
+            sluice_cargo_item file = {.path = entry->entry.name,
+                                      .state = "moving",
+                                      .file_bytes = size != SLUICE_UNKNOWN ? size : 0,
+                                      .resumed_bytes = entry->resumed_bytes,
+                                      .moved_bytes = entry->moved_bytes,
+                                      .contiguous_bytes = contiguous_of(entry),
+                                      .message = ""};
+            receiver->mover->setup.calls->item(receiver->mover->setup.user, &file);
+        }
 }
 
 static void prepared_take(sluice_receiver *receiver, const sluice_prepared *prepared)
@@ -421,10 +449,9 @@ static int range_take(sluice_receiver *receiver, sluice_incoming *entry, bool ho
         sluice_incoming_fail_named(receiver, entry, status, sluice_incoming_put_problem(status));
         return SLUICE_OK;
     }
-    if (!hole) {
+    sluice_mover_found(receiver->mover, to - from);
+    if (!hole)
         entry->resumed_bytes += to - from;
-        receiver->mover->statistics.moved_bytes += to - from;
-    }
     sluice_assembly_writing_submit(receiver, entry);
     sluice_assembly_conclude(receiver, entry);
     return SLUICE_OK;

@@ -31,6 +31,7 @@ struct sluice_report {
     void *user;
     sluice_thread *thread;
     bool ticking; /* a watcher wants ticks */
+    unsigned wants; /* what one at least of them wants */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t moved;
@@ -123,9 +124,19 @@ static bool is_essential(sluice_event_type type)
     return type == SLUICE_EVENT_DONE || type == SLUICE_EVENT_ERROR;
 }
 
+static unsigned wants_of(const sluice_report_watcher *watcher)
+{
+    return watcher->ops->wants != NULL ? watcher->ops->wants(watcher->state) : 0;
+}
+
+bool sluice_report_wants(const sluice_report *report, unsigned kind)
+{
+    return (report->wants & kind) != 0;
+}
+
 void sluice_report_tell(sluice_report *report, const sluice_event *event)
 {
-    if (report->event != NULL)
+    if (report->event != NULL && event->type != SLUICE_EVENT_FILE_PROGRESS)
         report->event(report->user, event);
     if (report->watcher_count == 0)
         return;
@@ -161,8 +172,10 @@ uint64_t sluice_report_dropped(sluice_report *report)
 
 static void hand_over(sluice_report *report, const sluice_event *event)
 {
+    unsigned kind = event->type == SLUICE_EVENT_FILE_PROGRESS ? SLUICE_REPORT_FILE_PROGRESS : 0;
     for (size_t i = 0; i < report->watcher_count; i++)
-        report->watchers[i].ops->event(report->watchers[i].state, event);
+        if (kind == 0 || (wants_of(&report->watchers[i]) & kind) != 0)
+            report->watchers[i].ops->event(report->watchers[i].state, event);
 }
 
 static void warn_of_dropped(sluice_report *report, const sluice_event *like, uint64_t count)
@@ -280,6 +293,7 @@ int sluice_report_new(const sluice_report_setup *setup, sluice_report **out, slu
     for (size_t i = 0; i < setup->watcher_count; i++) {
         watchers[i] = setup->watchers[i];
         report->ticking |= watchers[i].ops->tick != NULL;
+        report->wants |= wants_of(&watchers[i]);
     }
     int status = start(report, error);
     if (status != SLUICE_OK) {

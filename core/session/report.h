@@ -37,6 +37,9 @@ int sluice_report_new(const sluice_report_setup *setup, sluice_report **out, slu
 /* Copies the event; waits for nobody.  Any thread, but one at a time per session so that its events stay in order. */
 void sluice_report_tell(sluice_report *report, const sluice_event *event);
 
+/* Whether a watcher wants this costly kind of events (SLUICE_REPORT_*); only those who do are told of it.  Any thread. */
+bool sluice_report_wants(const sluice_report *report, unsigned kind);
+
 /* Events dropped so far. */
 uint64_t sluice_report_dropped(sluice_report *report);
 

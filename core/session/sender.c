@@ -127,10 +127,53 @@ void sluice_sender_pump(sluice_sender *sender)
 {
     list_more(sender);
     sluice_outgoing *entry;
-    while (!sender->mover->paused && sender->readings < sender->readings_most && (entry = TAILQ_FIRST(&sender->ready)))
+    while (!sluice_mover_holds(sender->mover) && sender->readings < sender->readings_most && (entry = TAILQ_FIRST(&sender->ready)))
         if (!sluice_intake_read_submit(sender, entry))
             break;
     finish_maybe(sender);
+}
+
+/* What fetch had to refuse meanwhile is asked for again. */
+void sluice_sender_resume(sluice_sender *sender)
+{
+    for (size_t i = 0; i < SLUICE_MOVER_WINDOW; i++)
+        for (sluice_roster_node *node = sender->roster.buckets[i]; node; node = node->next) {
+            const sluice_outgoing *entry = (const sluice_outgoing *)node;
+            if (entry->carrier_open)
+                sluice_sender_carrier(sender)->ready(sluice_sender_carrier_state(sender), sluice_outgoing_object(entry));
+        }
+    sender->mover->dirty = true;
+    sluice_sender_pump(sender);
+}
+
+/* Each chunk is passed once in all, however often it is asked. */
+static uint64_t contiguous_of(sluice_outgoing *entry)
+{
+    uint64_t read = entry->state == OUT_ENDED ? entry->chunk_count : entry->next_chunk;
+    while (entry->gap_chunk < read && entry->gap_chunk < entry->chunk_count &&
+           entry->chunks[entry->gap_chunk].unacked == 0)
+        entry->gap_chunk++;
+    uint64_t bytes = entry->gap_chunk * SLUICE_CHUNK_BYTES;
+    return bytes < entry->size ? bytes : entry->size;
+}
+
+void sluice_sender_progress(sluice_sender *sender)
+{
+    for (size_t i = 0; i < SLUICE_MOVER_WINDOW; i++)
+        for (sluice_roster_node *node = sender->roster.buckets[i]; node; node = node->next) {
+            sluice_outgoing *entry = (sluice_outgoing *)node;
+            bool moving = entry->started || entry->resumed_bytes > 0;
+            if (!moving || entry->retired || entry->state == OUT_FAILED)
+                continue;
+            sluice_cargo_item file = {.path = entry->name,
+                                      .state = "moving",
+                                      .file_bytes = entry->size != SLUICE_UNKNOWN ? entry->size : 0,
+                                      .resumed_bytes = entry->resumed_bytes,
+                                      .moved_bytes = entry->moved_bytes,
+                                      .contiguous_bytes = contiguous_of(entry),
+                                      .message = ""};
+            sender->mover->setup.calls->item(sender->mover->setup.user, &file);
+        }
 }
 
 /* ---- messages ---- */
@@ -285,13 +328,23 @@ static int skip_take(sluice_sender *sender, sluice_outgoing *entry, sluice_wire_
 {
     bool skipped = sluice_wire_get_number(body) != 0;
     if (!entry->retired && entry->type == SLUICE_ENTRY_FILE && entry->state != OUT_FAILED) {
-        sluice_outgoing_file_told(sender, entry, skipped ? "skipped" : "done", SLUICE_OK, "");
         if (entry->listed_size != SLUICE_UNKNOWN)
-            sender->mover->statistics.moved_bytes += entry->listed_size;
+            sluice_mover_found(sender->mover, entry->listed_size);
+        sluice_outgoing_file_told(sender, entry, skipped ? "skipped" : "done", SLUICE_OK, "");
     }
     sluice_outgoing_carrier_abort(sender, entry);
     sluice_outgoing_retire(sender, entry);
     return SLUICE_OK;
+}
+
+/* The result may overtake the last acknowledgements; what was sent again counts once. */
+static void moved_settle(sluice_sender *sender, sluice_outgoing *entry)
+{
+    uint64_t counted = entry->moved_bytes + entry->resumed_bytes + entry->hole_bytes;
+    if (entry->size == SLUICE_UNKNOWN || counted >= entry->size)
+        return;
+    entry->moved_bytes += entry->size - counted;
+    sender->mover->statistics.moved_bytes += entry->size - counted;
 }
 
 static int result_take(sluice_sender *sender, sluice_outgoing *entry, sluice_wire_reader *body, sluice_error *error)
@@ -300,6 +353,8 @@ static int result_take(sluice_sender *sender, sluice_outgoing *entry, sluice_wir
     int status = sluice_message_get_status(body, sentence, sizeof(sentence));
     if (body->bad || (status == SLUICE_OK && entry->state != OUT_ENDED && entry->state != OUT_FAILED))
         return malformed(error, "RESULT");
+    if (status == SLUICE_OK && !entry->retired && entry->type == SLUICE_ENTRY_FILE)
+        moved_settle(sender, entry);
     if (!entry->retired && entry->state != OUT_FAILED)
         sluice_outgoing_file_told(sender, entry, status ? "failed" : "done", status, sentence);
     if (status) {
@@ -405,7 +460,7 @@ size_t sluice_sender_fetch(sluice_sender *sender, sluice_object_id id, uint64_t 
     if (id == SLUICE_OBJECT_CATALOGUE)
         return sluice_outbox_fetch(&sender->catalogue, offset, buffers, count);
     sluice_outgoing *entry = sluice_outgoing_of_object(sender, id);
-    if (!entry)
+    if (!entry || sluice_mover_holds(sender->mover))
         return 0;
     for (int i = 0; i < count; i++) {
         uint8_t *out = buffers[i].iov_base;
@@ -437,7 +492,10 @@ void sluice_sender_acked(sluice_sender *sender, sluice_object_id id, uint64_t fr
             return;
         sluice_outgoing_chunk *chunk = &entry->chunks[index];
         chunk->unacked -= bytes < chunk->unacked ? (uint32_t)bytes : chunk->unacked;
-        sender->mover->statistics.moved_bytes += bytes;
+        if (!entry->retired && entry->attempt == 0) {
+            entry->moved_bytes += bytes;
+            sender->mover->statistics.moved_bytes += bytes;
+        }
         if (chunk->unacked == 0 && chunk->buffer != entry->filling)
             sluice_outgoing_chunk_drop(sender, chunk);
         from += bytes;

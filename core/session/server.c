@@ -257,6 +257,13 @@ static int check_root(const sluice_server *server, sluice_error *error)
     return SLUICE_OK;
 }
 
+static int open_watchers(sluice_server *server, const sluice_server_order *order, sluice_error *error)
+{
+    const sluice_report_spec spec = sluice_watchers_spec(&order->report);
+    const sluice_watchers_named named = {.list = server->serve->report, .json = server->serve->json};
+    return sluice_watchers_open(server->library, &named, &spec, order->event, order->user, &server->report, error);
+}
+
 static int server_init(sluice_server *server, const sluice_server_order *order, sluice_error *error)
 {
     int status = sluice_settings_copy(order->settings, &server->first, error);
@@ -274,8 +281,7 @@ static int server_init(sluice_server *server, const sluice_server_order *order, 
         status = sluice_suite_gather(server->library, server->serve->crypto, server->serve->cipher, &server->suite,
                                      error);
     if (status == SLUICE_OK)
-        status = sluice_watchers_open(server->library, server->serve->report, server->serve->json, &order->report,
-                                      order->event, order->user, &server->report, error);
+        status = open_watchers(server, order, error);
     if (status == SLUICE_OK)
         status = start_threads(server, error);
     if (status == SLUICE_OK)

@@ -227,17 +227,26 @@ static void on_requested(void *user, const sluice_request *request)
 static void on_item(void *user, const sluice_cargo_item *item)
 {
     sluice_session *session = user;
-    bool start = strcmp(item->state, "start") == 0;
+    bool start = strcmp(item->state, "start") == 0, moving = strcmp(item->state, "moving") == 0;
+    sluice_statistics statistics;
     sluice_event event = {
-        .type = start ? SLUICE_EVENT_FILE_START : SLUICE_EVENT_FILE,
+        .type = start    ? SLUICE_EVENT_FILE_START
+                : moving ? SLUICE_EVENT_FILE_PROGRESS
+                         : SLUICE_EVENT_FILE,
         .path = item->path,
-        .state = start ? NULL : item->state,
+        .state = start || moving ? NULL : item->state,
         .file_bytes = item->file_bytes,
         .resumed_bytes = item->resumed_bytes,
         .digest = item->digest,
         .status = item->status,
         .message = item->message,
+        .moved_bytes = item->moved_bytes,
+        .contiguous_bytes = item->contiguous_bytes,
     };
+    if (!start && sluice_report_wants(session->report, SLUICE_REPORT_FILE_PROGRESS)) {
+        sluice_session_statistics(session, &statistics);
+        event.statistics = &statistics;
+    }
     sluice_session_tell(session, &event);
 }
 
@@ -259,7 +268,13 @@ static void on_measure(void *user, sluice_progress *out)
 static void on_progressed(void *user, const sluice_progress *peer)
 {
     sluice_session *session = user;
+    sluice_limits before = sluice_session_limits_of_data(session);
     session->peer_progress = *peer;
+    session->peer_told = true;
+    /* What a client asked of a sending server has come to pass. */
+    bool changed = before.target_bps != peer->target_bps || before.minimum_bps != peer->minimum_bps;
+    if (changed && session->role == SLUICE_CLIENT && session->mover && !sluice_session_sending(session))
+        sluice_session_tell_statistics(session, SLUICE_EVENT_RATE);
 }
 
 static bool control_allowed(const sluice_session *session, const char *name)
@@ -312,6 +327,7 @@ static void on_paused(void *user, bool paused)
 {
     sluice_session *session = user;
     sluice_log_say(session->log, SLUICE_LOG_INFO, "session %s: %s", session->id, paused ? "paused" : "goes on");
+    sluice_session_tell_statistics(session, SLUICE_EVENT_RATE);
 }
 
 static void on_facts(void *user, const sluice_facts *facts)
@@ -496,6 +512,7 @@ static int mover_make(sluice_session *session, const sluice_session_setup *setup
         .crew = sluice_crew_open(setup->crew),
         .memory_bytes = setup->memory_bytes,
         .receive_bytes = setup->receive_bytes,
+        .file_progress = sluice_report_wants(setup->report, SLUICE_REPORT_FILE_PROGRESS),
         .calls = &cargo_calls,
         .user = session,
     };
@@ -679,8 +696,19 @@ int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_
             return status;
     }
     session->cargo.ops->rate(session->cargo.state, target_bps, minimum_bps, policy ? policy : "");
+    if (policy && policy[0] && !session->on_bytes && !session->both_ways) /* the server's plugin of that name */
+        snprintf(session->congestion, sizeof session->congestion, "%s", policy);
     sluice_lane_wake(session->lane);
     return SLUICE_OK;
+}
+
+void sluice_session_pause(sluice_session *session, bool paused)
+{
+    if (!session->mover) /* streams have a call of their own */
+        return;
+    sluice_mover_pause(session->mover, paused);
+    sluice_session_settle(session);
+    sluice_lane_wake(session->lane);
 }
 
 uint64_t sluice_session_received(const sluice_session *session)

@@ -115,6 +115,8 @@ void sluice_session_forget(sluice_session *session, int status, const char *sent
 /* Live control, at either side of the session; policy NULL: as it is. */
 int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
                         sluice_error *error);
+/* Of files: stops the data, or lets it go on. */
+void sluice_session_pause(sluice_session *session, bool paused);
 const sluice_limits *sluice_session_limits(const sluice_session *session);
 
 void sluice_session_tell_warning(sluice_session *session, const char *sentence);

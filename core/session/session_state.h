@@ -53,6 +53,7 @@ struct sluice_session {
     sluice_limiting limiting;
     sluice_limit limit_recent;
     sluice_progress peer_progress;
+    bool peer_told; /* it has come at least once */
 
     sluice_error error;  /* why it ended */
     bool finished;       /* the mover has finished */
@@ -71,6 +72,9 @@ static inline const char *sluice_session_comfort(const sluice_session *session)
 
 /* Data flows from here to the peer. */
 bool sluice_session_sending(const sluice_session *session);
+
+/* Target and minimum of whoever sends the data; a peer that has not told them yet is taken to do as was agreed. */
+sluice_limits sluice_session_limits_of_data(const sluice_session *session);
 
 /* Events.  The event's type and own fields are set; size, time and the session's fields are filled in. */
 void sluice_session_tell(sluice_session *session, sluice_event *event);

@@ -11,6 +11,7 @@
 #define MOVER_MEMORY_LEAST (2u << 20)
 #define MOVER_OPEN_MOST 512
 #define MOVER_PROGRESS_NS (250 * SLUICE_MS)
+#define MOVER_FILES_NS SLUICE_SECOND
 
 /* ---- messages out ---- */
 
@@ -285,12 +286,22 @@ static void facts_take(sluice_mover *mover, sluice_wire_reader *body)
     mover->setup.calls->facts(mover->setup.user, &facts);
 }
 
-static void pause_set(sluice_mover *mover, bool paused)
+/* was: whether the data was to stop until now. */
+static void pause_apply(sluice_mover *mover, bool was)
 {
-    mover->paused = paused;
+    bool paused = sluice_mover_holds(mover);
+    if (was == paused)
+        return;
     mover->setup.calls->paused(mover->setup.user, paused);
-    if (mover->sender)
-        sluice_sender_pump(mover->sender);
+    if (!paused && mover->sender)
+        sluice_sender_resume(mover->sender);
+}
+
+static void pause_take(sluice_mover *mover, sluice_wire_reader *body)
+{
+    bool was = sluice_mover_holds(mover);
+    mover->peer_pause = sluice_wire_get_number(body) != 0;
+    pause_apply(mover, was);
 }
 
 /* A client ends its probe when it has seen enough, which is the best end it can come to. */
@@ -345,7 +356,7 @@ static int message_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *
     case SLUICE_MESSAGE_RATE:
         return rate_take(mover, body, error);
     case SLUICE_MESSAGE_PAUSE:
-        pause_set(mover, sluice_wire_get_number(body) != 0);
+        pause_take(mover, body);
         return SLUICE_OK;
     default:
         break;
@@ -631,6 +642,17 @@ bool sluice_mover_closes(const void *mover)
     return self->complete ? self->sending : self->setup.client;
 }
 
+static void files_tell(sluice_mover *mover)
+{
+    if (!mover->setup.file_progress || mover->now < mover->files_at)
+        return;
+    mover->files_at = mover->now + MOVER_FILES_NS;
+    if (mover->sender)
+        sluice_sender_progress(mover->sender);
+    if (mover->receiver)
+        sluice_receiver_progress(mover->receiver);
+}
+
 void sluice_mover_tick(void *mover, sluice_time now)
 {
     sluice_mover *self = mover;
@@ -640,6 +662,7 @@ void sluice_mover_tick(void *mover, sluice_time now)
         sluice_mover_progress(self);
         if (self->receiver)
             sluice_receiver_tick(self->receiver);
+        files_tell(self);
     }
     if (sluice_mover_running(self) && self->receiver)
         sluice_receiver_wake(self->receiver);
@@ -675,12 +698,19 @@ void sluice_mover_facts(sluice_mover *mover, const sluice_facts *facts)
 
 void sluice_mover_pause(sluice_mover *mover, bool paused)
 {
-    if (!sluice_mover_running(mover))
+    bool was = sluice_mover_holds(mover);
+    if (!sluice_mover_running(mover) || paused == mover->own_pause)
         return;
-    mover->paused = paused;
+    mover->own_pause = paused;
     sluice_wire_put_number(sluice_mover_message(mover), paused);
     sluice_mover_send(mover, SLUICE_MESSAGE_PAUSE);
+    pause_apply(mover, was);
     after(mover);
+}
+
+bool sluice_mover_paused(const sluice_mover *mover)
+{
+    return sluice_mover_holds(mover);
 }
 
 void sluice_mover_statistics_get(const void *mover, sluice_cargo_statistics *out)

@@ -73,6 +73,7 @@ typedef struct sluice_mover_setup {
     uint64_t memory_bytes;         /* for chunk buffers; at least 2 MiB are used */
     uint64_t receive_bytes;        /* the session credit that the carrier was set up with */
     uint32_t open_most;            /* objects of the sink open at once; 0: 512 */
+    bool file_progress;            /* calls.item is told about once a second of each file that is moving */
     const sluice_cargo_calls *calls; /* all are required but facts */
     void *user;
 } sluice_mover_setup;
@@ -95,7 +96,9 @@ void sluice_mover_facts(sluice_mover *mover, const sluice_facts *facts);
 /* Server: the request is not taken; status and sentence reach the client's `finished` unchanged. */
 void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, sluice_time now);
 
+/* The data stops, or goes on unless the peer has paused it too, within a round trip; the peer is told. */
 void sluice_mover_pause(sluice_mover *mover, bool paused);
+bool sluice_mover_paused(const sluice_mover *mover); /* by either side */
 
 /* ---- the calls of its cargo, which say what they do; user is the mover ---- */
 

@@ -55,16 +55,25 @@ static void crowd_fini(crowd *all)
     }
 }
 
-int sluice_watchers_open(sluice *library, const char *list, bool json, const sluice_report_spec *spec,
+sluice_report_spec sluice_watchers_spec(const sluice_report_spec *given)
+{
+    sluice_report_spec spec = {0};
+    memcpy(&spec, given, offsetof(sluice_report_spec, control));
+    spec.size = sizeof spec;
+    return spec;
+}
+
+int sluice_watchers_open(sluice *library, const sluice_watchers_named *named, const sluice_report_spec *spec,
                          void (*event)(void *user, const sluice_event *event), void *user, sluice_report **out,
                          sluice_error *error)
 {
     crowd all = {.count = 0};
     char name[64];
-    int status = SLUICE_OK;
+    const char *list = named->list;
+    int status = named->management ? add(&all, library, "management", spec, error) : SLUICE_OK;
     while (status == SLUICE_OK && list && sluice_settings_list(&list, name, sizeof name))
         status = add(&all, library, name, spec, error);
-    if (status == SLUICE_OK && json)
+    if (status == SLUICE_OK && named->json)
         status = add(&all, library, "json", spec, error);
     sluice_report_setup setup = {
         .watchers = all.watchers, .watcher_count = all.count, .event = event, .user = user};

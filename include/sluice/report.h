@@ -4,14 +4,16 @@
  *
  * Callbacks, JSON, the management protocol, logs and every report plugin are made from the tables here, so they
  * cannot disagree.  Reports run on a thread of their own, fed by a bounded ring with a drop counter: a slow report
- * never slows a transfer.  ABI history: 1.0 first.
+ * never slows a transfer.
+ *
+ * ABI history: 1.0 first; 1.1 control and the order's own words in the spec, file-progress, wants, paused.
  */
 #ifndef SLUICE_REPORT_H
 #define SLUICE_REPORT_H
 
 #include <sluice/plugin.h>
 
-#define SLUICE_REPORT_ABI SLUICE_ABI(1, 0)
+#define SLUICE_REPORT_ABI SLUICE_ABI(1, 1)
 
 /* X(NAME, word, help).  `word` is the JSON event. */
 #define SLUICE_EVENT_MAP(X)                                                                         \
@@ -24,7 +26,8 @@
     X(RATE, "rate", "Target, minimum or policy changed.")                                           \
     X(WARNING, "warning", "Something that the user should know.")                                   \
     X(ERROR, "error", "Something failed.")                                                          \
-    X(DONE, "done", "The last event of a session, on failure too.")
+    X(DONE, "done", "The last event of a session, on failure too.")                                 \
+    X(FILE_PROGRESS, "file-progress", "How far a file is, about once a second, for those who want it.")
 
 typedef enum sluice_event_type {
 #define SLUICE_EVENT_ENUM(name, word, help) SLUICE_EVENT_##name,
@@ -73,6 +76,7 @@ typedef struct sluice_statistics {
     SLUICE_STATISTICS_MAP(SLUICE_STATISTICS_FIELD)
 #undef SLUICE_STATISTICS_FIELD
     bool scan_complete; /* totals are final */
+    uint64_t resumed_bytes; /* of moved_bytes, what was found in place, and holes: nothing of it was sent.  From 1.1 */
 } sluice_statistics;
 
 /* Strings are valid during the call only.  NULL and 0 where an event has nothing to say. */
@@ -92,8 +96,22 @@ typedef struct sluice_event {
     int status;            /* SLUICE_OK or why */
     int exit_status;       /* DONE */
     const char *message;   /* the sentence, "" if none */
-    const sluice_statistics *statistics; /* of PROGRESS, RATE, SCAN and DONE; may be NULL elsewhere */
+    const sluice_statistics *statistics; /* of PROGRESS, RATE, SCAN, FILE_PROGRESS and DONE; may be NULL elsewhere */
+    /* From 1.1. */
+    uint64_t moved_bytes;      /* FILE_PROGRESS: bytes of it that this session has moved; resumed_bytes come on top */
+    uint64_t contiguous_bytes; /* FILE_PROGRESS: so many from its beginning are there without a gap */
+    bool paused;               /* the session is paused, by either side */
 } sluice_event;
+
+/* What a report may ask of the transfer that it watches.  Any thread, from init until fini returns; none of it waits. */
+typedef struct sluice_report_control {
+    uint32_t size;
+    /* Changes a RUNTIME option (rate, min-rate, policy), as sluice_transfer_set does.  error may be NULL. */
+    int (*set)(void *user, const char *key, const char *value, sluice_error *error);
+    /* As sluice_transfer_pause and sluice_transfer_cancel do. */
+    void (*pause)(void *user, bool paused);
+    void (*cancel)(void *user);
+} sluice_report_control;
 
 typedef struct sluice_report_spec {
     uint32_t size;
@@ -102,7 +120,20 @@ typedef struct sluice_report_spec {
     bool quiet, verbose;
     int columns;         /* of the terminal; 0: unknown */
     int screen;          /* descriptor for what people read (progress, log): stderr, so that both go side by side */
+    /* From 1.1; the core fills it in, for transfers of files.  Strings are valid during init only. */
+    const sluice_report_control *control; /* NULL: there is nothing to control, as at a server */
+    void *control_user;                   /* first argument of its calls */
+    const char *direction;                /* as of events */
+    const char *source, *destination;     /* as the order has them; source: the first one; NULL: a list names them */
+    const char *management;               /* settings of these names; management: [HOST:]PORT, one a line; NULL: none */
+    const char *management_user;
+    bool management_insecure;
 } sluice_report_spec;
+
+/* Kinds of events that cost something, so that they are told only to reports that want them. */
+enum {
+    SLUICE_REPORT_FILE_PROGRESS = 1 /* FILE_PROGRESS; and FILE comes with statistics */
+};
 
 typedef struct sluice_report_ops {
     /* Required. */
@@ -113,6 +144,8 @@ typedef struct sluice_report_ops {
     void (*event)(void *state, const sluice_event *event);
     /* Optional.  About ten times a second while nothing else comes, for those who draw. */
     void (*tick)(void *state, sluice_time now);
+    /* Optional, from 1.1.  Which of the costly events it wants: SLUICE_REPORT_*. */
+    unsigned (*wants)(void *state);
 } sluice_report_ops;
 
 #endif

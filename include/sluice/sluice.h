@@ -119,6 +119,9 @@ SLUICE_API int sluice_transfer_start(sluice *instance, const sluice_transfer_ord
 SLUICE_API void sluice_transfer_cancel(sluice_transfer *transfer);
 /* Changes a RUNTIME option (rate, min-rate, policy). Any thread; takes effect within a round trip. */
 SLUICE_API int sluice_transfer_set(sluice_transfer *transfer, const char *key, const char *value, sluice_error *error);
+/* Stops the data of a transfer of files, or lets it go on, within a round trip; the session lives on meanwhile, for hours
+ * if need be, and the peer is told.  Any thread; before there is a session too. */
+SLUICE_API void sluice_transfer_pause(sluice_transfer *transfer, bool paused);
 /* Waits for the end, copies the final statistics (may be NULL; its strings live until free) and returns the status. */
 SLUICE_API int sluice_transfer_wait(sluice_transfer *transfer, sluice_statistics *out, sluice_error *error);
 SLUICE_API void sluice_transfer_free(sluice_transfer *transfer); /* cancels and waits if it still runs */

@@ -119,6 +119,7 @@ static sluice_log_level event_level(const sluice_event *event)
     case SLUICE_EVENT_WARNING:
         return SLUICE_LOG_WARNING;
     case SLUICE_EVENT_PROGRESS:
+    case SLUICE_EVENT_FILE_PROGRESS:
     case SLUICE_EVENT_FILE_START:
         return SLUICE_LOG_DEBUG;
     case SLUICE_EVENT_CONNECTING:

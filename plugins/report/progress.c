@@ -326,7 +326,9 @@ static void told_scan(progress_state *progress, const sluice_event *event)
 static void told_rate(progress_state *progress, const sluice_event *event)
 {
     char target[32];
-    if (event->statistics == NULL)
+    if (event->paused)
+        tell(progress, "paused");
+    if (event->statistics == NULL || event->paused)
         return;
     text_quantity(target, sizeof target, event->statistics->target_bps, "bit/s");
     tell(progress, "target rate is now %s", event->statistics->target_bps > 0 ? target : "none");
@@ -384,6 +386,7 @@ static void progress_event(void *state, const sluice_event *event)
             told_message(progress, "error", event);
         break;
     case SLUICE_EVENT_FILE:
+    case SLUICE_EVENT_FILE_PROGRESS:
     case SLUICE_EVENT_DONE:
         break;
     }

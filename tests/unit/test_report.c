@@ -150,6 +150,37 @@ static void the_callback_runs_on_the_tellers_thread(void)
     sluice_report_free(NULL);
 }
 
+static unsigned watcher_wants(void *state)
+{
+    (void)state;
+    return SLUICE_REPORT_FILE_PROGRESS;
+}
+
+/* Costly events reach those alone that want them, and nobody makes them where nobody does. */
+static void costly_events_go_to_those_who_want_them(void)
+{
+    static const sluice_report_ops wanting = {.event = watcher_event, .wants = watcher_wants};
+    watcher_state one, other;
+    sluice_report *report = begin(&one, &plain, 0);
+    CU_ASSERT_FALSE(sluice_report_wants(report, SLUICE_REPORT_FILE_PROGRESS));
+    sluice_report_free(report);
+    memset(&one, 0, sizeof one);
+    memset(&other, 0, sizeof other);
+    sem_init(&one.arrived, 0, 0);
+    sem_init(&other.arrived, 0, 0);
+    const sluice_report_watcher watchers[] = {{.ops = &plain, .state = &one}, {.ops = &wanting, .state = &other}};
+    CU_ASSERT_EQUAL_FATAL(sluice_report_new(&(sluice_report_setup){.watchers = watchers, .watcher_count = 2}, &report, NULL),
+                          SLUICE_OK);
+    CU_ASSERT(sluice_report_wants(report, SLUICE_REPORT_FILE_PROGRESS));
+    sluice_report_tell(report, &(sluice_event){.type = SLUICE_EVENT_FILE_PROGRESS, .path = "p"});
+    sluice_report_tell(report, &(sluice_event){.type = SLUICE_EVENT_FILE, .path = "f"});
+    sluice_report_free(report);
+    CU_ASSERT_PTR_NULL(strstr(one.seen, ":p:"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(one.seen, ":f:"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(other.seen, ":p:"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(other.seen, ":f:"));
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {
@@ -157,6 +188,7 @@ int main(void)
         {"a slow watcher loses events but never the end", a_slow_watcher_loses_events_but_never_the_end},
         {"ticks come while nothing happens", ticks_come_while_nothing_happens},
         {"the callback runs on the teller's thread", the_callback_runs_on_the_tellers_thread},
+        {"costly events go to those who want them", costly_events_go_to_those_who_want_them},
         CU_TEST_INFO_NULL,
     };
     return sluice_suite_run("report", tests);

@@ -62,9 +62,75 @@ static void test_tree(void)
         CU_ASSERT_EQUAL(counted.bytes, 0 + 1 + 4096 + MIB + MIB + 1 + 5 * MIB + 333);
         CU_ASSERT_EQUAL(counted.total_files, 6);
         CU_ASSERT(counted.scan_complete);
+        CU_ASSERT_EQUAL(counted.moved_bytes, counted.bytes);
+        CU_ASSERT_EQUAL(counted.resumed_bytes, 0);
+        sluice_mover_statistics_get(f->server.mover, &counted);
+        CU_ASSERT_EQUAL(counted.moved_bytes, counted.bytes);
+        CU_ASSERT_EQUAL(counted.resumed_bytes, 0);
         fixture_end(f);
     }
     items_free(items, SLUICE_COUNT(items));
+}
+
+static void run_until_still(fixture *f)
+{
+    while (fixture_step(f))
+        continue;
+}
+
+/* An hour of nothing but what the movers do by time. */
+static void idle_for_an_hour(fixture *f)
+{
+    for (unsigned second = 0; second < 3600; second++) {
+        f->now += SLUICE_SECOND;
+        sluice_mover_tick(f->client.mover, f->now);
+        sluice_mover_tick(f->server.mover, f->now);
+        run_until_still(f);
+    }
+}
+
+/* Either side may pause: what was read already waits as well, time ends nothing, and all goes on when both want it. */
+static void test_pause(void)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        item items[] = {{.type = SLUICE_ENTRY_DIRECTORY, .name = "t"},
+                        file_item("t/a", 20 * MIB + 1),
+                        file_item("t/b", 12 * MIB)};
+        fixture *f = fixture_new(seed & 1, seed, items, SLUICE_COUNT(items));
+        side *sender = seed & 1 ? &f->client : &f->server;
+        side *pauses = seed & 2 ? &f->client : &f->server;
+        f->loss_percent = seed & 4 ? 10 : 0;
+        f->memory_bytes = 2 * MIB; /* so that the message does not come after all of them */
+        fixture_start(f);
+        while (sender->fetched_bytes < MIB && fixture_step(f))
+            continue;
+        uint64_t before = sender->fetched_bytes;
+        sluice_mover_pause(pauses->mover, true);
+        run_until_still(f);
+        uint64_t after = sender->fetched_bytes;
+        CU_ASSERT(before >= MIB && after < 32 * MIB);
+        CU_ASSERT(pauses != sender || after == before);
+        CU_ASSERT(sluice_mover_paused(f->client.mover) && sluice_mover_paused(f->server.mover));
+        idle_for_an_hour(f);
+        CU_ASSERT_EQUAL(sender->fetched_bytes, after);
+        CU_ASSERT_FALSE(f->client.finished || f->server.finished);
+        sluice_mover_pause(pauses->peer->mover, true);
+        run_until_still(f);
+        sluice_mover_pause(pauses->mover, false);
+        run_until_still(f);
+        CU_ASSERT_EQUAL(sender->fetched_bytes, after);
+        sluice_mover_pause(pauses->peer->mover, false);
+        run_until_still(f);
+        CU_ASSERT_FALSE(sluice_mover_paused(f->client.mover) || sluice_mover_paused(f->server.mover));
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(f->client.finished);
+        if (!f->server.finished)
+            sluice_mover_closed(f->server.mover, SLUICE_OK, "", f->now);
+        run_until_still(f);
+        CU_ASSERT(fixture_identical(f));
+        fixture_end(f);
+        items_free(items, SLUICE_COUNT(items));
+    }
 }
 
 /* More files than the window holds: all of them arrive, and none is searched for. */
@@ -526,6 +592,7 @@ static void test_hostile_control(void)
 int main(void)
 {
     static const CU_TestInfo tests[] = {{"tree", test_tree},
+                                        {"a pause by either side", test_pause},
                                         {"many files", test_many_files},
                                         {"tiny memory", test_tiny_memory},
                                         {"holes", test_holes},
