@@ -8,6 +8,7 @@
 #include "session/probe.h"
 #include "session/watchers.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,16 @@ int sluice_transfer_start(sluice *instance, const sluice_transfer_order *order, 
     return sluice_client_start(instance, order, NULL, out, error);
 }
 
+/* Never in the place of a standard stream that is closed: a source would take it for that. */
+static int wake_fd_new(void)
+{
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int kept = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+    if (fd >= 0)
+        close(fd);
+    return kept;
+}
+
 static int start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
                  const sluice_cargo_maker *maker, sluice_transfer **out, sluice_error *error)
 {
@@ -269,7 +280,7 @@ static int start(sluice *instance, const sluice_transfer_order *order, sluice_pr
     transfer->library = instance;
     transfer->log = sluice_library_log(instance);
     transfer->started = sluice_clock_now();
-    transfer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    transfer->wake_fd = wake_fd_new();
     transfer->statistics.size = sizeof transfer->statistics;
     pthread_mutex_init(&transfer->lock, NULL);
     sluice_request_init(&transfer->request);

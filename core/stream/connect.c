@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* connect.c - a client's session of streams: from the order to its end. */
 #include "session/client.h"
+#include "session/watchers.h"
 #include "stream/moorage.h"
 #include "stream/patience.h"
 
@@ -43,7 +44,7 @@ static int start(sluice *instance, const sluice_stream_connect_order *order, slu
         .name = order->name ? order->name : session->name[0] ? session->name : NULL,
         .event = order->event,
         .user = order->user,
-        .report = order->report,
+        .report = sluice_watchers_spec(&order->report),
     };
     int status = sluice_moorage_new(&moorage, &maker, error);
     if (status != SLUICE_OK)

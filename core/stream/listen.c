@@ -2,6 +2,7 @@
 /* listen.c - a server's streams: sessions as they come, and the row of streams that wait to be accepted. */
 #include "net/thread.h"
 #include "session/guest.h"
+#include "session/watchers.h"
 #include "stream/moorage.h"
 #include "stream/patience.h"
 
@@ -170,7 +171,7 @@ static int start(sluice *instance, const sluice_stream_listen_order *order, slui
         .settings = order->settings,
         .event = order->event,
         .user = order->user,
-        .report = order->report,
+        .report = sluice_watchers_spec(&order->report),
     };
     int status = sluice_settings_new(instance, SLUICE_SETTINGS_TRANSFER, NULL, &listener->settings, error);
     if (status == SLUICE_OK)

@@ -112,7 +112,8 @@ typedef struct sluice_transfer_order {
     sluice_report_spec report;         /* for the report plugins that the settings name */
 } sluice_transfer_order;
 
-/* Checks the order, starts its thread and returns; what fails later is told by wait.  Any thread. */
+/* Checks the order, starts its thread and returns; what fails later is told by wait.  With managers in the settings it
+ * connects to them first, which may take 5 s.  Any thread. */
 SLUICE_API int sluice_transfer_start(sluice *instance, const sluice_transfer_order *order, sluice_transfer **out,
                                      sluice_error *error);
 /* Ends it soon, partial files kept for a resume.  Any thread and signal handlers. */
