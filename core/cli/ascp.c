@@ -148,10 +148,8 @@ static int set_options(session *s, sluice_error *error)
 
 static int set_management(session *s, sluice_error *error)
 {
-    int status = SLUICE_OK;
-    if (s->line->management.count > 0 && find_option("management") == NULL)
-        return sluice_fail(error, SLUICE_EUNSUPPORTED, "-M %s: this sluice cannot be managed from a port",
-                           s->line->management.list[0]);
+    const char *user = s->line->user_string;
+    int status = user != NULL && user[0] != '\0' ? set(s, "management-user", user, error) : SLUICE_OK;
     for (size_t i = 0; i < s->line->management.count && status == SLUICE_OK; i++)
         status = set(s, "management", s->line->management.list[i], error);
     return status;

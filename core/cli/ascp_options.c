@@ -422,7 +422,7 @@ static const OPTION options[] = {
 
     {SESSION_GROUP, 'M', NULL, V("[HOST:]PORT"), DOES(take_another), MEMBER(management),
      .help = "Connects to a manager that listens there. May be given several times."},
-    {SESSION_GROUP, 'u', NULL, V("TEXT"), DOES(take_text), MEMBER(user_string), .help = "Text that the log repeats."},
+    {SESSION_GROUP, 'u', NULL, V("TEXT"), DOES(take_text), MEMBER(user_string), .help = "Text that the log repeats, and by which managers know this transfer."},
     {SESSION_GROUP, 0, "tags", V("JSON"), DOES(take_text), MEMBER(tags), .help = "Metadata; accepted and kept here."},
     {SESSION_GROUP, 0, "tags64", V("BASE64"), DOES(take_text64), MEMBER(tags), .help = "The same in base64."},
     {SESSION_GROUP, 'q', NULL, DOES(take_flag), MEMBER(quiet), .help = "Shows neither progress nor the line at the end."},

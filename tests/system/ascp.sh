@@ -64,9 +64,6 @@ called_ascp() {
 wants 1 'a source and a destination' called_ascp
 wants 0 '' called_ascp -A
 grep -q ' version ' "$room/stdout" || fail "called ascp, -A printed $(cat "$room/stdout")"
-if ! "$SLUICE" check --sample | grep -q '^;management ='; then
-    wants 1 '-M 4000: this sluice cannot be managed' ascp -M 4000 "$room/small" near:x
-fi
 
 # ---- through ssh ----
 
@@ -196,9 +193,20 @@ grep -q 'warning: --remove-after-transfer' "$room/stderr" || fail "--remove-afte
 [ -e "$room/small" ] || fail "the source was removed"
 wants 0 'no ticket of sluice' ascp -q -W ATV7_token "$room/small" "near:$room/there/x"
 
-# As a well-known client calls it, but for its management port.
-lands "$room/there/z/small" -q -c aes128 -d --mode send -O 33001 --policy fair --host 10.80.2.2 --user root -k 2 -P 2222 \
-    -l 100000 -m 0 --dest64 --file-list=<(echo "$room/small") "$(printf %s "$room/there/z" | base64 -w 0)"
+# As a well-known client calls it, and what it is told then.
+mkfifo "$room/asks"
+"${at_client[@]}" "$TOP_BUILDDIR/tests/system/manager" "$room/told" <"$room/asks" >"$room/at" 2>"$room/manager.log" &
+exec 7>"$room/asks"
+await 5 "a manager" test -s "$room/at"
+lands "$room/there/z/small" -M "$(cat "$room/at")" -u job-7 -q -c aes128 -d --mode send -O 33001 --policy fair \
+    --host 10.80.2.2 --user root -k 2 -P 2222 -l 100000 -m 0 --dest64 --file-list=<(echo "$room/small") \
+    "$(printf %s "$room/there/z" | base64 -w 0)"
+await 5 "the last word to the manager" grep -q '^Type: DONE' "$room/told"
+exec 7>&-
+[ "$(sed -n 's/^Type: //p' "$room/told" | head -n 2 | xargs)" = "INIT SESSION" ] || fail "the manager was told $(cat "$room/told")"
+grep -q '^UserStr: job-7$' "$room/told" || fail "the manager was not told whose the session is: $(cat "$room/told")"
+# A manager that is not there.
+wants 1 'anage' ascp -q -M "$(cat "$room/at")" -P 2222 "$room/small" "root@10.80.2.2:$room/there/z"
 
 # ---- keys and passwords ----
 

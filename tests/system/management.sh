@@ -34,11 +34,17 @@ said() { messages | grep -qE -- "$1"; } # PATTERN
 last() { messages | tail -n 1; }
 rate() { told rate_bps; }
 slower() { local now; now=$(rate); [ -n "$now" ] && [ "$now" -lt "$1" ]; } # BITS
-still() { # true: nothing was moved for two seconds
+progresses() { grep -c '"event":"progress"' "$room/events"; }
+# Of figures that are told once a second the next ones may be from before a pause, those after them are not.
+await_progress() { # COUNT
+    local until=$(($(progresses) + $1))
+    await 15 "more progress" eval '[ "$(progresses)" -ge '"$until"' ]'
+}
+still() { # true: nothing was moved between two reports
     local before
-    sleep 0.3
+    await_progress 2
     before=$(moved)
-    sleep 2
+    await_progress 2
     [ "$(moved)" = "$before" ]
 }
 # Waits for the copy and gives its exit status.
