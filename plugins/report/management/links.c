@@ -204,7 +204,7 @@ static bool wait_for_room(management_link *link)
     return true;
 }
 
-static void link_say(management_links *links, management_link *link, const management_writer *message)
+static void link_say(management_links *links, management_link *link, const faspmgr_writer *message)
 {
     size_t sent = 0;
     link->stalled = false;
@@ -221,7 +221,7 @@ static void link_say(management_links *links, management_link *link, const manag
         link->waited_ns = 0;
 }
 
-void management_links_say(management_links *links, const management_writer *message)
+void management_links_say(management_links *links, const faspmgr_writer *message)
 {
     for (size_t i = 0; i < links->count; i++)
         link_say(links, &links->links[i], message);
@@ -237,21 +237,26 @@ static bool asks_too_much(management_link *link)
     return link->asked > ASKED_MOST;
 }
 
+static void ask(management_links *links, const management_link *link)
+{
+    management_understand(&links->message, &links->ask);
+    links->asked(links->user, &links->ask, link->name);
+}
+
 static void take(management_links *links, management_link *link, const char *bytes, size_t count)
 {
-    management_message message;
     while (count > 0) {
         size_t taken;
-        management_verdict verdict = management_read(&link->reader, bytes, count, &taken, &message);
+        faspmgr_verdict verdict = faspmgr_read(&link->reader, bytes, count, &taken, &links->message);
         bytes += taken;
         count -= taken;
-        if (verdict == MANAGEMENT_MALFORMED || (verdict == MANAGEMENT_WHOLE && asks_too_much(link))) {
+        if (verdict == FASPMGR_MALFORMED || (verdict == FASPMGR_WHOLE && asks_too_much(link))) {
             link->speaks = false;
-            cut(links, link, verdict == MANAGEMENT_WHOLE ? "it asks without end" : "what it says is not FASPMGR 2");
+            cut(links, link, verdict == FASPMGR_WHOLE ? "it asks without end" : "what it says is not FASPMGR 2");
             return;
         }
-        if (verdict == MANAGEMENT_WHOLE)
-            links->asked(links->user, &message, link->name);
+        if (verdict == FASPMGR_WHOLE)
+            ask(links, link);
     }
 }
 
@@ -284,7 +289,7 @@ static void *body(void *argument)
 }
 
 int management_links_read(management_links *links,
-                          void (*asked)(void *user, const management_message *message, const char *manager), void *user)
+                          void (*asked)(void *user, const management_ask *ask, const char *manager), void *user)
 {
     sigset_t all, before;
     links->asked = asked;

@@ -23,7 +23,7 @@ typedef struct management_state {
     void *control_user;
     management_links links;
     management_story story;   /* the report thread's */
-    management_writer writer; /* the same */
+    faspmgr_writer writer; /* the same */
     atomic_uint_fast64_t asked_at; /* when a change was asked for that was not answered yet; 0: none was */
     atomic_int policy;        /* management_policy, as managers were told it */
     atomic_bool high;         /* with priority 1 */
@@ -51,47 +51,47 @@ static bool change(management_state *state, const char *key, const char *value, 
 static void change_rate(management_state *state, const char *key, uint64_t kbps, const char *manager)
 {
     char value[32];
-    bool none = kbps >= MANAGEMENT_RATE_NONE_KBPS;
+    bool none = kbps >= FASPMGR_RATE_NONE_KBPS;
     snprintf(value, sizeof value, "%llu", none ? 0ULL : (unsigned long long)kbps * 1000);
     change(state, key, value, manager);
 }
 
 /* A control of the user's own that shares the path stays when "Adaptive" is asked for, since that is what it is told as. */
-static void change_policy(management_state *state, const management_message *message, const char *manager)
+static void change_policy(management_state *state, const management_ask *ask, const char *manager)
 {
-    bool high = message->policy == MANAGEMENT_POLICY_ADAPTIVE && message->priority == 1;
-    if (message->policy == MANAGEMENT_POLICY_NONE ||
-        ((int)message->policy == atomic_load(&state->policy) && high == atomic_load(&state->high)))
+    bool high = ask->policy == MANAGEMENT_POLICY_ADAPTIVE && ask->priority == 1;
+    if (ask->policy == MANAGEMENT_POLICY_NONE ||
+        ((int)ask->policy == atomic_load(&state->policy) && high == atomic_load(&state->high)))
         return;
-    if (message->policy == MANAGEMENT_POLICY_FIXED)
+    if (ask->policy == MANAGEMENT_POLICY_FIXED)
         change(state, "policy", "fixed", manager);
-    else if (message->policy == MANAGEMENT_POLICY_TRICKLE)
+    else if (ask->policy == MANAGEMENT_POLICY_TRICKLE)
         change(state, "policy", "low", manager);
     else if (!high || !change(state, "policy", "high", manager))
         change(state, "policy", "fair", manager);
 }
 
 /* A target of nothing is a pause; any other ends it. */
-static void on_rate(management_state *state, const management_message *message, const char *manager)
+static void on_rate(management_state *state, const management_ask *ask, const char *manager)
 {
-    bool pause = message->rate_kbps == 0;
-    if (message->rate_kbps != SLUICE_UNKNOWN && !pause)
-        change_rate(state, "rate", message->rate_kbps, manager);
-    if (message->minimum_kbps != SLUICE_UNKNOWN && !pause)
-        change_rate(state, "min-rate", message->minimum_kbps, manager);
+    bool pause = ask->rate_kbps == 0;
+    if (ask->rate_kbps != SLUICE_UNKNOWN && !pause)
+        change_rate(state, "rate", ask->rate_kbps, manager);
+    if (ask->minimum_kbps != SLUICE_UNKNOWN && !pause)
+        change_rate(state, "min-rate", ask->minimum_kbps, manager);
     if (!pause)
-        change_policy(state, message, manager);
-    if (message->rate_kbps != SLUICE_UNKNOWN)
+        change_policy(state, ask, manager);
+    if (ask->rate_kbps != SLUICE_UNKNOWN)
         state->control->pause(state->control_user, pause);
     atomic_store(&state->asked_at, clock_now());
 }
 
-static void on_asked(void *user, const management_message *message, const char *manager)
+static void on_asked(void *user, const management_ask *ask, const char *manager)
 {
     management_state *state = user;
-    switch (message->type) {
+    switch (ask->type) {
     case MANAGEMENT_RATE:
-        on_rate(state, message, manager);
+        on_rate(state, ask, manager);
         break;
     case MANAGEMENT_CANCEL:
         state->host->log(state->host, SLUICE_LOG_INFO, "manager %s cancels", manager);
@@ -111,7 +111,7 @@ static void on_asked(void *user, const management_message *message, const char *
 
 /* ---- what managers are told; on the report thread ---- */
 
-static void say(void *user, const management_writer *message)
+static void say(void *user, const faspmgr_writer *message)
 {
     management_state *state = user;
     management_links_say(&state->links, message);

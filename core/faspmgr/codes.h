@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codes.h - the one table by which our statuses become the numbers that managers know. */
-#ifndef SLUICE_PLUGINS_REPORT_MANAGEMENT_CODES_H
-#define SLUICE_PLUGINS_REPORT_MANAGEMENT_CODES_H
+#ifndef SLUICE_FASPMGR_CODES_H
+#define SLUICE_FASPMGR_CODES_H
 
 #include <sluice/status.h>
 
 /* X(status, number).  A manager tries again by the number, so what another try may mend has one that says so. */
-#define MANAGEMENT_CODE_MAP(X)                                             \
+#define FASPMGR_CODE_MAP(X)                                             \
     X(OK, 0)                                                               \
     X(EAGAIN, 2)       /* the engine failed */                             \
     X(EPENDING, 2)                                                         \
@@ -42,14 +42,14 @@
     X(ESKIPPED, 2)
 
 /* 0 for SLUICE_OK; 2 for a status that is not known. */
-static inline unsigned management_code(int status)
+static inline unsigned faspmgr_code(int status)
 {
     switch (status) {
-#define MANAGEMENT_CODE_CASE(name, number) \
+#define FASPMGR_CODE_CASE(name, number) \
     case SLUICE_##name:                    \
         return number;
-        MANAGEMENT_CODE_MAP(MANAGEMENT_CODE_CASE)
-#undef MANAGEMENT_CODE_CASE
+        FASPMGR_CODE_MAP(FASPMGR_CODE_CASE)
+#undef FASPMGR_CODE_CASE
     default:
         return 2;
     }
