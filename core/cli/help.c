@@ -143,7 +143,8 @@ static const struct {
     {"Rate", " rate min-rate max-rate policy congestion "},
     {"Connection", " transport ssh remote-command udp-ports udp-host cipher crypto timeout memory "},
     {"Output", " report json progress quiet verbose "},
-    {"Managers", " management management-user management-insecure "},
+    {"Managers", " management management-user management-cookie management-tags management-required management-extended "
+                 "management-insecure "},
     {"Other", ""},
 };
 #define OTHER (SLUICE_COUNT(groups) - 1)
@@ -167,7 +168,8 @@ static const struct {
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
-    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"},
+    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"management-cookie", "TEXT"},
+    {"management-tags", "JSON"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)
