@@ -142,7 +142,7 @@ static const struct {
      "max-handshakes-per-host "},
     {"Rate", " rate min-rate max-rate policy congestion "},
     {"Connection", " transport ssh remote-command udp-ports udp-host cipher crypto timeout memory "},
-    {"Output", " report json progress quiet verbose "},
+    {"Output", " report json manifest progress quiet verbose "},
     {"Managers", " management management-user management-insecure "},
     {"Other", ""},
 };
@@ -167,7 +167,7 @@ static const struct {
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
-    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"},
+    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"manifest", "FILE"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)

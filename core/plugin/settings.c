@@ -332,6 +332,8 @@ static int check_stream(const sluice_settings *settings, sluice_error *error)
         return sluice_fail(error, SLUICE_EUSAGE, "a stream has one source");
     if (transfer->management != NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "stream and management contradict each other: managers are told of files");
+    if (transfer->manifest != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "stream and manifest contradict each other: a receipt is one of files");
     return SLUICE_OK;
 }
 

@@ -50,6 +50,7 @@ typedef struct sluice_transfer_settings {
     char *management;      /* [HOST:]PORT, one a line; NULL: none */
     char *management_user; /* NULL: none */
     bool management_insecure;
+    char *manifest; /* NULL: none */
     sluice_duration timeout;
     uint64_t memory; /* bytes */
     sluice_duration deadline, gather; /* of streams; 0: none */

@@ -85,6 +85,9 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_BOOL(T, management_insecure, .def = "no",
                        .help = "Managers may be on other machines, though nothing of what is told is encrypted, and whoever "
                                "answers there may control the transfer."),
+    SLUICE_OPTION_PATH(T, manifest,
+                       .help = "File for a receipt: a line for each file, with state, size and digest, and one with the totals. "
+                               "It stands under this name when the transfer is over, and replaces what is there."),
     SLUICE_OPTION_DURATION(T, timeout, .def = "60s", .min = "1s", .max = "24h", .unit = "s",
                            .help = "A peer that is silent for so long is given up."),
     SLUICE_OPTION_SIZE(T, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
@@ -359,7 +362,7 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         {"udp_ports", check_ports},      {"ssh", check_nonempty},    {"remote_command", check_nonempty},
         {"rights", check_rights},     {"expires", check_date},       {"sink", check_nonempty},
         {"stream", check_stream},     {"management", check_management},
-        {"management_user", check_line},
+        {"management_user", check_line}, {"manifest", check_nonempty},
     };
     if (strcmp(option->name, "pin") == 0)
         return take_pin(value, canonical, error);

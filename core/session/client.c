@@ -176,9 +176,13 @@ static int open_watchers(sluice_transfer *transfer, const sluice_transfer_order 
         spec.management = options->management;
         spec.management_user = options->management_user;
         spec.management_insecure = options->management_insecure;
+        spec.manifest = options->manifest;
     }
     const sluice_watchers_named named = {
-        .list = options->report, .json = options->json, .management = spec.management != NULL};
+        .list = options->report,
+        .json = options->json,
+        .management = spec.management != NULL,
+        .manifest = spec.manifest != NULL};
     return sluice_watchers_open(transfer->library, &named, &spec, order->event, order->user, &transfer->report, error);
 }
 
