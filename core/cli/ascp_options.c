@@ -211,6 +211,19 @@ static int take_no_cipher(sluice_ascp_line *line, const OPTION *option, const ch
     return warn(line, error, spelling, NULL, "what leaves this machine is always encrypted");
 }
 
+/* One of two words, of which ours is yes or no. */
+static int take_switch(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                       sluice_error *error)
+{
+    char ours[8], known[64];
+    if (!translate(option->words, value, ours, sizeof ours)) {
+        list_words(option->words, known, sizeof known);
+        return sluice_fail(error, SLUICE_EUSAGE, "%s %s: this is none of %s", spelling, value, known);
+    }
+    *(bool *)((char *)line + option->member) = strcmp(ours, "yes") == 0;
+    return SLUICE_OK;
+}
+
 static int take_mode(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
                      sluice_error *error)
 {
@@ -409,10 +422,12 @@ static const OPTION options[] = {
     {WHAT_GROUP, 0, "remove-skipped", WARNS, .help = "Deletes sources that were skipped: they stay."},
     {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), WARNS, .help = "Moves sources away: they stay."},
     {WHAT_GROUP, 0, "delete-before-transfer", WARNS, .help = "Deletes what the source lacks: it stays."},
-    {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_word), .words = "none= text=!", .key = "",
-     .help = "A receipt; text is accepted with a warning."},
-    {WHAT_GROUP, 0, "file-manifest-path", V("DIR"), WARNS, .help = "Where receipts lie."},
-    {WHAT_GROUP, 0, "file-manifest-inprogress-suffix", V("SUFFIX"), WARNS, .help = "Name of an unfinished receipt."},
+    {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_switch), MEMBER(manifest), .words = "none=no text=yes",
+     .help = "text: writes a receipt, aspera-transfer-ID-manifest.txt, in the form that sluice copy --manifest has."},
+    {WHAT_GROUP, 0, "file-manifest-path", V("DIR"), DOES(take_text), MEMBER(manifest_path),
+     .help = "Where the receipt lies; the current directory where it is not given."},
+    {WHAT_GROUP, 0, "file-manifest-inprogress-suffix", V("SUFFIX"), DOES(take_text), MEMBER(manifest_suffix),
+     .help = "What is behind the name of the receipt until the end; .aspera-inprogress where it is not given."},
     {WHAT_GROUP, 0, "apply-local-docroot", WARNS, .help = "Applies a document root here."},
     {WHAT_GROUP, 0, "fail-bad-filepass", WARNS, .help = "Fails where a passphrase of a file is wrong."},
     {WHAT_GROUP, 0, "save-before-overwrite", REFUSES,

@@ -155,6 +155,7 @@ static void other_options_become_members(void)
     sluice_ascp_line line;
     words held;
     CU_ASSERT_EQUAL(read_options(&line, &held,
+                                 "--file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
                                  "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me "
                                  "--source-prefix=/a --src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
                                  NULL),
@@ -164,6 +165,9 @@ static void other_options_become_members(void)
     CU_ASSERT_STRING_EQUAL(line.keys.list[0], "key1");
     CU_ASSERT_STRING_EQUAL(line.keys.list[1], "key2");
     CU_ASSERT_STRING_EQUAL(line.token, "tok");
+    CU_ASSERT_TRUE(line.manifest);
+    CU_ASSERT_STRING_EQUAL(line.manifest_path, "/m");
+    CU_ASSERT_STRING_EQUAL(line.manifest_suffix, ".s");
     CU_ASSERT_TRUE(line.any_host_key && line.ipv6 && line.into && line.quiet && line.verbose);
     CU_ASSERT_EQUAL_FATAL(line.ssh_arguments.count, 1);
     CU_ASSERT_STRING_EQUAL(line.ssh_arguments.list[0], "-v");
@@ -330,7 +334,7 @@ static void warnings_name_what_is_not_done(void)
         {"-T", "-T"},           {"-c none", "none"},   {"-l 50%", "50%"},         {"-l 50P", "50P"},
         {"-wr", "-w"},          {"-X 1440", "-X"},     {"--proxy=dnat://p", "--proxy"},
         {"-S /opt/aspera/bin/ascp", "/opt/aspera/bin/ascp"}, {"--file-checksum=md5", "md5"},
-        {"--file-manifest=text", "text"}, {"--preserve-acls=metafile", "metafile"}, {"-j 1", "-j"}, {"-j0", "-j"},
+        {"--preserve-acls=metafile", "metafile"}, {"-j 1", "-j"}, {"-j0", "-j"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         sluice_ascp_line line;
