@@ -81,6 +81,10 @@ static void options_become_settings(void)
         {"-O 33001", "udp-ports", "33001-33100"},
         {"-O40000", "udp-ports", "40000-40099"},
         {"-O 65500", "udp-ports", "65500-65535"},
+        {"-Z 1500", "datagram-size", "1452"},
+        {"-Z296", "datagram-size", "508"},
+        {"-Z 10000", "datagram-size", "9952"},
+        {"", "datagram-size", NULL},
         {"-y 0", "transport", NULL},
         {"-y 1", "transport", NULL},
         {"-y F", "transport", "tcp"},
@@ -243,6 +247,7 @@ static const char *value_for(const sluice_ascp_option *option, char *room, size_
            : strcmp(argument, "send|recv") == 0 ? "recv"
            : strcmp(argument, "HOW") == 0       ? "native"
            : strcmp(argument, "BASE64") == 0    ? "L2RzdA=="
+           : strcmp(argument, "BYTES") == 0     ? "1400"
            : strcmp(argument, "ID:COUNT") == 0  ? "1:2"
                                                 : "text";
 }
@@ -359,6 +364,7 @@ static void what_is_wrong_is_named(void)
         {"-m 3mm a b", "3mm"},        {"-l", "a value is missing"}, {"a b --host", "--host: a value is missing"},
         {"--policy=best a b", "fixed, high, fair, low"},            {"-k 4 a b", "0, 1, 2, 3"},
         {"-P 0 a b", "-P 0"},         {"-P 65536 a b", "65536"},    {"-P 22x a b", "22x"},   {"-O 0 a b", "-O 0"},
+        {"-Z 295 a b", "296"},        {"-Z 10001 a b", "10000"},    {"-Z 1k a b", "1k"},
         {"-c des a b", "des"},        {"-C 3:2 a b", "3:2"},        {"-C 0:2 a b", "0:2"},   {"-C 1:129 a b", "1:129"},
         {"-C 2 a b", "-C 2"},         {"--mode=up a b", "send, recv"}, {"--dest64=x a b", "takes no value"},
         {"--dest64 a b!", "b!"},      {"--src-base64=A a b", "base64"}, {"--src-base64=AAAA a b", "base64"},
