@@ -352,8 +352,8 @@ void sluice_listing_run(sluice_work *work)
             listing->error = error;
             return;
         }
-        if (!status)
-            status = entry_check(&entry, &error);
+        if (!status && (status = entry_check(&entry, &error)) && mover->store.source->settled)
+            mover->store.source->settled(mover->store.state, entry.name, entry.operand);
         if (entry_list(listing, &entry, status, &error)) {
             listing->status = sluice_fail(&listing->error, SLUICE_ENOMEM, "out of memory for the list of files");
             return;
