@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -156,6 +157,29 @@ static int set_management(session *s, sluice_error *error)
     return status;
 }
 
+/* ascp calls it by the id of the session, which is not known before there is one; so it has one of its own. */
+static int set_manifest(session *s, sluice_error *error)
+{
+    const sluice_ascp_line *line = s->line;
+    const char *directory = line->manifest_path != NULL ? line->manifest_path : ".";
+    const char *path, *assignment;
+    unsigned char id[16];
+    char hex[2 * sizeof id + 1];
+    if (!line->manifest)
+        return SLUICE_OK;
+    if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
+        return sluice_fail(error, SLUICE_EIO, "no random number for the name of the receipt: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof id; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", id[i]);
+    int status = sluice_ascp_text_own(s->line, &path, error, "%s/aspera-transfer-%s-manifest.txt", directory, hex);
+    if (status == SLUICE_OK)
+        status = sluice_ascp_text_own(s->line, &assignment, error, "report.manifest.inprogress-suffix=%s",
+                                      line->manifest_suffix != NULL ? line->manifest_suffix : ".aspera-inprogress");
+    if (status == SLUICE_OK)
+        status = sluice_config_set(s->library, assignment, error);
+    return status == SLUICE_OK ? set(s, "manifest", path, error) : status;
+}
+
 static int set_output(session *s, sluice_error *error)
 {
     int status = s->line->quiet ? set(s, "report", "", error) : SLUICE_OK;
@@ -282,8 +306,8 @@ static int make_library(session *s, sluice_error *error)
 
 static int make_settings(session *s, sluice_error *error)
 {
-    static int (*const steps[])(session * s, sluice_error * error) = {set_management, set_options, set_output,
-                                                                      set_pairs,      set_ticket,  set_ssh};
+    static int (*const steps[])(session * s, sluice_error * error) = {
+        set_management, set_options, set_manifest, set_output, set_pairs, set_ticket, set_ssh};
     int status = sluice_settings_new(s->library, SLUICE_SETTINGS_TRANSFER, NULL, &s->settings, error);
     for (size_t i = 0; i < SLUICE_COUNT(steps) && status == SLUICE_OK; i++)
         status = steps[i](s, error);

@@ -119,5 +119,8 @@ int sluice_client_make_store(sluice_transfer *transfer, sluice_error *error)
                                                     &transfer->request, SLUICE_CLIENT_POOL_THREADS, store, error);
     if (status == SLUICE_OK)
         transfer->once = sluice_store_once(store);
+    /* What is said of the destination's name holds for one file or tree, and these are any number. */
+    if (status == SLUICE_OK && sluice_store_several(store))
+        transfer->request.single = false;
     return status;
 }

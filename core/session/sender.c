@@ -171,6 +171,8 @@ static void list_more(sluice_sender *sender)
     }
     uint64_t most = SLUICE_MOVER_WINDOW - sender->outstanding;
     sender->listing.most = most < SENDER_LIST_BATCH ? (size_t)most : SENDER_LIST_BATCH;
+    if (sender->mover->store.source->capabilities & SLUICE_SOURCE_IN_TURN)
+        sender->listing.most = 1;
     sender->listing_busy = true;
     sluice_mover_submit(sender->mover, &sender->listing.work, sluice_listing_run, listing_done);
 }

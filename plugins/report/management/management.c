@@ -225,7 +225,7 @@ static void management_tick(void *user, sluice_time now)
 static unsigned management_wants(void *user)
 {
     (void)user;
-    return SLUICE_REPORT_FILE_PROGRESS;
+    return SLUICE_REPORT_FILE_PROGRESS | SLUICE_REPORT_EVERY_FILE;
 }
 
 /* ---- life ---- */
