@@ -304,6 +304,30 @@ static int make_library(session *s, sluice_error *error)
     return status;
 }
 
+typedef struct sought {
+    sluice_kind kind;
+    bool found;
+} sought;
+
+static void seek_tar(void *user, const sluice_plugin_info *info)
+{
+    sought *self = user;
+    self->found = self->found || (info->kind == self->kind && info->usable && strcmp(info->name, "tar") == 0);
+}
+
+/* Without the plugin its address would be taken for a path on a host of that name. */
+static int check_tar(session *s, sluice_error *error)
+{
+    const char *source = s->plan.sources.count > 0 ? s->plan.sources.list[0] : "";
+    bool from = s->plan.push && strncmp(source, "tar:", 4) == 0;
+    bool to = !s->plan.push && strncmp(s->plan.destination, "tar:", 4) == 0;
+    sought tar = {.kind = from ? SLUICE_SOURCE : SLUICE_SINK, .found = !from && !to};
+    int status = tar.found ? SLUICE_OK : sluice_plugin_list(s->library, seek_tar, &tar, error);
+    if (status != SLUICE_OK || tar.found)
+        return status;
+    return sluice_fail(error, SLUICE_EPLUGIN, "stdio-tar://: no plugin tar is installed");
+}
+
 static int make_settings(session *s, sluice_error *error)
 {
     static int (*const steps[])(session * s, sluice_error * error) = {
@@ -331,6 +355,8 @@ static int prepare(session *s, sluice_error *error)
         status = sluice_ascp_log_open(&s->log, s->line->log, error);
     if (status == SLUICE_OK)
         status = make_library(s, error);
+    if (status == SLUICE_OK)
+        status = check_tar(s, error);
     return status == SLUICE_OK ? make_settings(s, error) : status;
 }
 
@@ -526,7 +552,7 @@ static int print_version(void)
 {
     struct utsname system = {0};
     uname(&system);
-    printf("sluice ascp version %s\nOperating System: %s %s %s\nAdapters: file, faux, stdio\n", sluice_version(),
+    printf("sluice ascp version %s\nOperating System: %s %s %s\nAdapters: file, faux, stdio, stdio-tar\n", sluice_version(),
            system.sysname, system.release, system.machine);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -541,6 +541,10 @@ static void operands_become_addresses(void)
         {"h:x stdio://", "", false, "[h]:x", "-", "", NULL},
         {"stdio:///run/pipe h:x", "", false, "stdio:/run/pipe", "[h]:x", "", NULL},
         {"h:x stdio:///run/pipe", "", false, "[h]:x", "stdio:/run/pipe", "", NULL},
+        {"stdio-tar:// h:x", "", false, "tar:-", "[h]:x", "", NULL},
+        {"stdio-tar:///run/pipe h:x", "", false, "tar:/run/pipe", "[h]:x", "", NULL},
+        {"h:x stdio-tar://", "", false, "[h]:x", "tar:-", "", "sink.tar.form=heads"},
+        {"h:x stdio-tar:///run/pipe", "", false, "[h]:x", "tar:/run/pipe", "", "sink.tar.form=heads"},
         {"file:////a/b h:x", "", false, "/a/b", "[h]:x", "", NULL},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
@@ -591,8 +595,9 @@ static void plans_that_cannot_be(void)
         {"stdio:///run/pipe?5 h:x", "", "goes to its end"},
         {"stdio:///name? h:x", "", "a size"},
         {"stdio:///name?1x h:x", "", "a size"},
-        {"stdio-tar:// h:x", "", "several files"},
-        {"h:x stdio-tar://", "", "only stdio://"},
+        {"stdio-tar://?5 h:x", "", "stdio-tar:///PATH"},
+        {"h:x stdio-tar://there", "", "stdio-tar:///PATH"},
+        {"stdio-tar:// a h:x", "", "alone"},
         {"h:x stdio:///there", "", "only stdio://"},
         {"stdio:// a h:x", "", "alone"},
         {"faux:///name h:x", "", "SIZE"},
