@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "session/catalogue.h"
+#include "session/filter.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,8 +353,13 @@ void sluice_listing_run(sluice_work *work)
             listing->error = error;
             return;
         }
-        if (!status && (status = entry_check(&entry, &error)) && mover->store.source->settled)
+        bool left_out = !status && sluice_filter_untimely(mover->request, &entry);
+        if (!status && !left_out)
+            status = entry_check(&entry, &error);
+        if ((left_out || status) && mover->store.source->settled)
             mover->store.source->settled(mover->store.state, entry.name, entry.operand);
+        if (left_out)
+            continue;
         if (entry_list(listing, &entry, status, &error)) {
             listing->status = sluice_fail(&listing->error, SLUICE_ENOMEM, "out of memory for the list of files");
             return;
