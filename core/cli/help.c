@@ -133,7 +133,8 @@ const sluice_help sluice_help_streams = {
 static const struct {
     const char *heading, *keys; /* keys: with a blank around each */
 } groups[] = {
-    {"What is copied", " file-list pair-list null exclude include symlinks "},
+    {"What is copied", " file-list pair-list null exclude include exclude-newer-than exclude-older-than "
+     "symlinks "},
     {"How files are written", " overwrite resume preserve sync mkdir "},
     {"Streams", " name source sink deadline gather "},
     {"Verification", " checksum "},
@@ -170,6 +171,7 @@ static const struct {
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
     {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"management-cookie", "TEXT"},
     {"management-tags", "JSON"}, {"manifest", "FILE"},
+    {"exclude-newer-than", "MOMENT"}, {"exclude-older-than", "MOMENT"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)

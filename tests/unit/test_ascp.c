@@ -120,6 +120,8 @@ static void options_become_settings(void)
         {"-E *.o", "exclude", "*.o"},
         {"-E*.o", "exclude", "*.o"},
         {"-N keep.o -E *.o", "include", "keep.o"},
+        {"--exclude-newer-than=-60", "exclude-newer-than", "-60"},
+        {"-exclude-older-than 1700000000", "exclude-older-than", "1700000000"},
         {"--file-checksum=sha-256", "checksum", "sha-256"},
         {"--file-checksum=none", "checksum", NULL},
         {"-S /opt/sluice/bin/sluice", "remote-command", "/opt/sluice/bin/sluice"},
