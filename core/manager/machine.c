@@ -266,7 +266,7 @@ void sluice_machine_started(sluice_machine *machine, int pid, sluice_time now)
     machine->cause.known = false;
     /* Its order has all that was asked for so far, but for this. */
     machine->said = machine->saying_count = 0;
-    machine->rate_due = machine->paused;
+    machine->rate_due = machine->paused || machine->wishes.policy_set;
     machine->no_more_due = machine->no_more;
     sluice_ledger_attempt_begin(&machine->ledger, now);
     sluice_machine_escalate(machine, SIGTERM, now + SLUICE_MACHINE_INIT_NS, SLUICE_MACHINE_TERM_NS);
@@ -276,7 +276,6 @@ void sluice_machine_started(sluice_machine *machine, int pid, sluice_time now)
 void sluice_machine_unable(sluice_machine *machine, int status, const char *why, sluice_time now)
 {
     bool again = status == SLUICE_ELIMIT || status == SLUICE_ENOMEM;
-    machine->ledger.now.attempts++;
     machine->stage = SLUICE_MACHINE_ENDING; /* it waits for nothing */
     machine->cause.known = false;
     blame(machine, status, status == SLUICE_ELIMIT ? 33 : faspmgr_code(status), again, why);
