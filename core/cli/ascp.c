@@ -8,12 +8,14 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/screen.h"
+#include "cli/ssh_command.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -155,6 +157,29 @@ static int set_management(session *s, sluice_error *error)
     return status;
 }
 
+/* ascp calls it by the id of the session, which is not known before there is one; so it has one of its own. */
+static int set_manifest(session *s, sluice_error *error)
+{
+    const sluice_ascp_line *line = s->line;
+    const char *directory = line->manifest_path != NULL ? line->manifest_path : ".";
+    const char *path, *assignment;
+    unsigned char id[16];
+    char hex[2 * sizeof id + 1];
+    if (!line->manifest)
+        return SLUICE_OK;
+    if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
+        return sluice_fail(error, SLUICE_EIO, "no random number for the name of the receipt: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof id; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", id[i]);
+    int status = sluice_ascp_text_own(s->line, &path, error, "%s/aspera-transfer-%s-manifest.txt", directory, hex);
+    if (status == SLUICE_OK)
+        status = sluice_ascp_text_own(s->line, &assignment, error, "report.manifest.inprogress-suffix=%s",
+                                      line->manifest_suffix != NULL ? line->manifest_suffix : ".aspera-inprogress");
+    if (status == SLUICE_OK)
+        status = sluice_config_set(s->library, assignment, error);
+    return status == SLUICE_OK ? set(s, "manifest", path, error) : status;
+}
+
 static int set_output(session *s, sluice_error *error)
 {
     int status = s->line->quiet ? set(s, "report", "", error) : SLUICE_OK;
@@ -195,18 +220,6 @@ static int set_ticket(session *s, sluice_error *error)
 
 /* ---- ssh ---- */
 
-/* A word as the setting ssh takes it: in quotes, and a quote of the kind in quotes of the other one. */
-static void put_word(FILE *command, const char *word)
-{
-    fputs(" '", command);
-    for (; *word != '\0'; word++)
-        if (*word == '\'')
-            fputs("'\"'\"'", command);
-        else
-            putc(*word, command);
-    putc('\'', command);
-}
-
 static int put_keys(session *s, FILE *command, sluice_error *error)
 {
     char path[SLUICE_ASCP_PATH];
@@ -216,7 +229,7 @@ static int put_keys(session *s, FILE *command, sluice_error *error)
     fputs(" -oIdentitiesOnly=yes", command);
     for (size_t i = 0; i < line->keys.count; i++) {
         fputs(" -i", command);
-        put_word(command, line->keys.list[i]);
+        sluice_ssh_command_put(command, line->keys.list[i]);
     }
     if (line->key_text == NULL)
         return SLUICE_OK;
@@ -237,7 +250,7 @@ static int put_ssh(session *s, FILE *command, sluice_error *error)
     const sluice_ascp_line *line = s->line;
     fputs(sluice_settings_get(s->settings, "ssh"), command);
     for (size_t i = 0; i < line->ssh_arguments.count; i++)
-        put_word(command, line->ssh_arguments.list[i]);
+        sluice_ssh_command_put(command, line->ssh_arguments.list[i]);
     if (line->port != 0)
         fprintf(command, " -p %" PRIu64, line->port);
     if (line->ipv6)
@@ -265,7 +278,7 @@ static int set_ssh(session *s, sluice_error *error)
         status = set(s, "ssh", text, error);
     free(text);
     if (status == SLUICE_OK && s->line->password != NULL)
-        status = sluice_ascp_ask_us(error);
+        status = sluice_ascp_ask_us(s->line->password, error);
     return status;
 }
 
@@ -293,8 +306,8 @@ static int make_library(session *s, sluice_error *error)
 
 static int make_settings(session *s, sluice_error *error)
 {
-    static int (*const steps[])(session * s, sluice_error * error) = {set_management, set_options, set_output,
-                                                                      set_pairs,      set_ticket,  set_ssh};
+    static int (*const steps[])(session * s, sluice_error * error) = {
+        set_management, set_options, set_manifest, set_output, set_pairs, set_ticket, set_ssh};
     int status = sluice_settings_new(s->library, SLUICE_SETTINGS_TRANSFER, NULL, &s->settings, error);
     for (size_t i = 0; i < SLUICE_COUNT(steps) && status == SLUICE_OK; i++)
         status = steps[i](s, error);

@@ -33,6 +33,8 @@ typedef struct sluice_ascp_line {
     const char *token;          /* the text itself, or '@' and a file */
     const char *password, *key_text; /* of the environment */
     const char *user_string, *tags, *cookie;
+    bool manifest; /* a receipt is written */
+    const char *manifest_path, *manifest_suffix; /* its directory, and what is behind its name until the end */
     uint64_t port;              /* of the control connection */
     uint64_t part, parts;       /* of several processes that share a job */
     unsigned preserve;          /* bits of sluice_ascp_preserve */

@@ -7,6 +7,10 @@
 
 #define OPTION struct sluice_ascp_option
 #define PARTS_MOST 128 /* processes that may share a job, as ascp has it */
+#define PACKET_LEAST 296 /* bytes, as ascp has it */
+#define PACKET_MOST 10000
+#define PACKET_HEADERS 48 /* of IPv6 and UDP */
+#define PAYLOAD_LEAST 508 /* as datagram-size has it */
 #define UDP_PORTS 100  /* a session takes one port, so the range behind the one that was named is tried as well */
 
 /* ---- what becomes of a value ---- */
@@ -211,6 +215,19 @@ static int take_no_cipher(sluice_ascp_line *line, const OPTION *option, const ch
     return warn(line, error, spelling, NULL, "what leaves this machine is always encrypted");
 }
 
+/* One of two words, of which ours is yes or no. */
+static int take_switch(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                       sluice_error *error)
+{
+    char ours[8], known[64];
+    if (!translate(option->words, value, ours, sizeof ours)) {
+        list_words(option->words, known, sizeof known);
+        return sluice_fail(error, SLUICE_EUSAGE, "%s %s: this is none of %s", spelling, value, known);
+    }
+    *(bool *)((char *)line + option->member) = strcmp(ours, "yes") == 0;
+    return SLUICE_OK;
+}
+
 static int take_mode(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
                      sluice_error *error)
 {
@@ -245,6 +262,21 @@ static int take_part(sluice_ascp_line *line, const OPTION *option, const char *s
     line->part = line->parts = 0;
     return sluice_fail(error, SLUICE_EUSAGE, "%s %s: write ID:COUNT, from 1:1 to %d:%d", spelling, value, PARTS_MOST,
                        PARTS_MOST);
+}
+
+/* An IP packet: what of it is payload is found with the larger of both headers, since either family may be used. */
+static int take_packet(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                       sluice_error *error)
+{
+    uint64_t bytes;
+    const char *at = value, *payload;
+    if (!take_digits(&at, &bytes) || *at != '\0' || bytes < PACKET_LEAST || bytes > PACKET_MOST)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s %s: a packet has from %d to %d bytes", spelling, value, PACKET_LEAST,
+                           PACKET_MOST);
+    if (bytes < PAYLOAD_LEAST + PACKET_HEADERS)
+        bytes = PAYLOAD_LEAST + PACKET_HEADERS;
+    int status = sluice_ascp_text_own(line, &payload, error, "%" PRIu64, bytes - PACKET_HEADERS);
+    return status == SLUICE_OK ? set(line, option->key, payload, error) : status;
 }
 
 /* The bit of sluice_ascp_preserve stands in `member`. */
@@ -327,7 +359,9 @@ static const OPTION options[] = {
     {RATE_GROUP, 'y', NULL, V("0|1|F"), DOES(take_word), .key = "transport", .words = "0= 1= F=tcp f=tcp",
      .help = "HTTP in place of UDP: sluice goes over to TCP by itself; F: TCP from the beginning."},
     {RATE_GROUP, 'w', NULL, V("r|f"), WARNS, .help = "Measures the bandwidth first."},
-    {RATE_GROUP, 'Z', NULL, V("BYTES"), WARNS, .help = "Datagram size: it is found out."},
+    {RATE_GROUP, 'Z', NULL, V("BYTES"), DOES(take_packet), .key = "datagram-size",
+     .help = "Largest IP packet, from 296 to 10000; what is below 556 is taken for that. What the path takes is found out, "
+             "up to there."},
     {RATE_GROUP, 'X', NULL, V("BYTES"), WARNS, .help = "Size of requests to repeat."},
     {RATE_GROUP, 'g', NULL, V("SIZE"), WARNS, .help = "Read block size."},
     {RATE_GROUP, 'G', NULL, V("SIZE"), WARNS, .help = "Write block size."},
@@ -409,10 +443,12 @@ static const OPTION options[] = {
     {WHAT_GROUP, 0, "remove-skipped", WARNS, .help = "Deletes sources that were skipped: they stay."},
     {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), WARNS, .help = "Moves sources away: they stay."},
     {WHAT_GROUP, 0, "delete-before-transfer", WARNS, .help = "Deletes what the source lacks: it stays."},
-    {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_word), .words = "none= text=!", .key = "",
-     .help = "A receipt; text is accepted with a warning."},
-    {WHAT_GROUP, 0, "file-manifest-path", V("DIR"), WARNS, .help = "Where receipts lie."},
-    {WHAT_GROUP, 0, "file-manifest-inprogress-suffix", V("SUFFIX"), WARNS, .help = "Name of an unfinished receipt."},
+    {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_switch), MEMBER(manifest), .words = "none=no text=yes",
+     .help = "text: writes a receipt, aspera-transfer-ID-manifest.txt, in the form that sluice copy --manifest has."},
+    {WHAT_GROUP, 0, "file-manifest-path", V("DIR"), DOES(take_text), MEMBER(manifest_path),
+     .help = "Where the receipt lies; the current directory where it is not given."},
+    {WHAT_GROUP, 0, "file-manifest-inprogress-suffix", V("SUFFIX"), DOES(take_text), MEMBER(manifest_suffix),
+     .help = "What is behind the name of the receipt until the end; .aspera-inprogress where it is not given."},
     {WHAT_GROUP, 0, "apply-local-docroot", WARNS, .help = "Applies a document root here."},
     {WHAT_GROUP, 0, "fail-bad-filepass", WARNS, .help = "Fails where a passphrase of a file is wrong."},
     {WHAT_GROUP, 0, "save-before-overwrite", REFUSES,

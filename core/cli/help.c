@@ -74,11 +74,11 @@ static const sluice_option stream_own[] = {
 };
 
 #define STREAM_KEYS                                                                                                      \
-    " checksum ticket-file pin rate min-rate policy congestion transport cipher crypto timeout memory deadline gather "  \
-    "report json progress quiet verbose "
+    " checksum ticket-file pin rate min-rate policy congestion transport datagram-size cipher crypto timeout memory "    \
+    "deadline gather report json progress quiet verbose "
 #define LISTENING_KEYS                                                                                                   \
     " listen ticket-file default-ticket once max-sessions max-handshakes max-handshakes-per-host max-rate congestion "   \
-    "transport cipher crypto timeout memory gather report json quiet verbose "
+    "transport datagram-size cipher crypto timeout memory gather report json quiet verbose "
 
 static const sluice_help send_listening = {
     .table = SLUICE_SETTINGS_SERVE, .config = true, .keys = LISTENING_KEYS, .own = &stream_own[0], .own_count = 2};
@@ -141,9 +141,10 @@ static const struct {
      " listen stdio root read-only write-only ticket-file default-ticket pin once max-sessions max-handshakes "
      "max-handshakes-per-host "},
     {"Rate", " rate min-rate max-rate policy congestion "},
-    {"Connection", " transport ssh remote-command udp-ports udp-host cipher crypto timeout memory "},
-    {"Output", " report json progress quiet verbose "},
-    {"Managers", " management management-user management-insecure "},
+    {"Connection", " transport ssh remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
+    {"Output", " report json manifest progress quiet verbose "},
+    {"Managers", " management management-user management-cookie management-tags management-required management-extended "
+                 "management-insecure "},
     {"Other", ""},
 };
 #define OTHER (SLUICE_COUNT(groups) - 1)
@@ -167,7 +168,8 @@ static const struct {
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
-    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"},
+    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"management-cookie", "TEXT"},
+    {"management-tags", "JSON"}, {"manifest", "FILE"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)

@@ -12,6 +12,8 @@
 #include <sluice/sink.h>
 #include <sluice/sluice.h>
 
+#define SLUICE_SETTINGS_DATAGRAM_LEAST 508 /* bytes of UDP payload: any path takes them */
+
 /* Values of the ENUM fields, in the order of their choices; those of resume, overwrite and sync are sink.h's. */
 enum { SLUICE_POLICY_FIXED, SLUICE_POLICY_FAIR };
 typedef enum sluice_checksum {
@@ -41,6 +43,7 @@ typedef struct sluice_transfer_settings {
     char *ticket_file; /* NULL: the default place */
     char *ssh, *remote_command;
     char *udp_ports;   /* as sluice_settings_ports reads it */
+    uint64_t datagram_size; /* bytes of UDP payload at most; 0: what the path takes */
     char *udp_host;    /* "": none */
     char *pin;         /* 64 lower-case hex digits; NULL: none */
     char *report;      /* comma-separated plugin names; see sluice_settings_list */
@@ -49,7 +52,10 @@ typedef struct sluice_transfer_settings {
     bool quiet, verbose;
     char *management;      /* [HOST:]PORT, one a line; NULL: none */
     char *management_user; /* NULL: none */
+    char *management_cookie, *management_tags;
+    bool management_extended, management_required;
     bool management_insecure;
+    char *manifest; /* NULL: none */
     sluice_duration timeout;
     uint64_t memory; /* bytes */
     sluice_duration deadline, gather; /* of streams; 0: none */
@@ -81,6 +87,7 @@ typedef struct sluice_serve_settings {
     sluice_duration timeout;
     uint64_t memory; /* bytes for each session */
     sluice_duration gather; /* of streams that it gives; 0: none */
+    uint64_t datagram_size; /* as of a transfer */
 } sluice_serve_settings;
 
 /* A [ticket NAME] section. */

@@ -15,6 +15,10 @@
 #define STREAM_NAME_MOST 255 /* SLUICE_STREAM_NAME_MAX */
 #define MANAGEMENT_BYTES 256 /* a name of the DNS, a port, and the NUL */
 
+#define DATAGRAM_HELP                                                                                                \
+    "Largest payload of a UDP datagram, in bytes from 508, for both directions; an IPv4 packet is 28 bytes larger, an "   \
+    "IPv6 packet 48. 0: as large as the path takes, which is found out."
+
 static const sluice_option transfer_options[] = {
     SLUICE_OPTION_RATE(T, rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
                        .help = "Target rate in bits of IP packets per second. 0: as fast as the path allows."),
@@ -71,6 +75,7 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_STRING(T, udp_host, .def = "",
                          .help = "With ssh: name or address to which UDP goes. Empty: the host that ssh connects to, and "
                                  "the address that the server has there."),
+    SLUICE_OPTION_SIZE(T, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
     SLUICE_OPTION_STRING(T, pin, .help = "SHA-256 fingerprint of the server's public key, in hex."),
     SLUICE_OPTION_STRING(T, report, .def = "progress", .help = "Report plugins, a list."),
     SLUICE_OPTION_BOOL(T, json, .def = "no", .help = "Report events as JSON, one object a line."),
@@ -80,11 +85,22 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_BOOL(T, verbose, .def = "no", .help = "Show each file."),
     SLUICE_OPTION_STRING(T, management, .flags = SLUICE_OPTION_REPEAT,
                          .help = "[HOST:]PORT where a manager listens, which is told of everything by FASPMGR 2 messages and "
-                                 "may change the rate, pause and cancel. Up to 31. Without a manager there nothing begins."),
+                                 "may change the rate, pause and cancel. Up to 31. Without a manager there nothing begins. "
+                                 "fd:N: a connected socket that was inherited."),
     SLUICE_OPTION_STRING(T, management_user, .help = "Text by which managers know this transfer: their UserStr."),
+    SLUICE_OPTION_STRING(T, management_cookie, .help = "Text that managers are told as the Cookie of this transfer."),
+    SLUICE_OPTION_STRING(T, management_tags, .help = "Text, JSON as a rule, that managers are told as its Tags."),
+    SLUICE_OPTION_BOOL(T, management_required, .def = "no",
+                       .help = "The transfer ends, and can be resumed, when one of its managers goes."),
+    SLUICE_OPTION_BOOL(T, management_extended, .def = "no",
+                       .help = "Tells managers more than FASPMGR 2 has words for, which those of ascp cannot read: all statistics, "
+                               "warnings, and names of files byte for byte."),
     SLUICE_OPTION_BOOL(T, management_insecure, .def = "no",
                        .help = "Managers may be on other machines, though nothing of what is told is encrypted, and whoever "
                                "answers there may control the transfer."),
+    SLUICE_OPTION_PATH(T, manifest,
+                       .help = "File for a receipt: a line for each file, with state, size and digest, and one with the totals. "
+                               "It stands under this name when the transfer is over, and replaces what is there."),
     SLUICE_OPTION_DURATION(T, timeout, .def = "60s", .min = "1s", .max = "24h", .unit = "s",
                            .help = "A peer that is silent for so long is given up."),
     SLUICE_OPTION_SIZE(T, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
@@ -148,6 +164,7 @@ static const sluice_option serve_options[] = {
     SLUICE_OPTION_DURATION(S, gather, .def = "0", .max = "10s",
                            .help = "Of streams that are given: less than a packet waits at most so long for more. 0: even a "
                                    "single byte leaves at once."),
+    SLUICE_OPTION_SIZE(S, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
 };
 
 static const sluice_option ticket_options[] = {
@@ -284,6 +301,8 @@ static int check_management(const char *value, sluice_error *error)
     const char *colon = strrchr(value, ':'), *port = colon != NULL ? colon + 1 : value;
     bool plain = strcspn(value, " \t\r\n") == strlen(value) && colon != value && strlen(value) < MANAGEMENT_BYTES;
     uint16_t least, most;
+    if (strncmp(value, "fd:", 3) == 0 && port[0] != '\0' && strspn(port, "0123456789") == strlen(port) && strlen(port) < 7)
+        return SLUICE_OK;
     if (plain && strchr(port, '-') == NULL && sluice_settings_ports(port, &least, &most))
         return SLUICE_OK;
     return sluice_fail(error, SLUICE_EINVAL, "'%s' is not [HOST:]PORT", value);
@@ -359,7 +378,8 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         {"udp_ports", check_ports},      {"ssh", check_nonempty},    {"remote_command", check_nonempty},
         {"rights", check_rights},     {"expires", check_date},       {"sink", check_nonempty},
         {"stream", check_stream},     {"management", check_management},
-        {"management_user", check_line},
+        {"management_user", check_line},   {"management_cookie", check_line}, {"management_tags", check_line},
+        {"manifest", check_nonempty},
     };
     if (strcmp(option->name, "pin") == 0)
         return take_pin(value, canonical, error);

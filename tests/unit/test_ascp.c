@@ -81,6 +81,10 @@ static void options_become_settings(void)
         {"-O 33001", "udp-ports", "33001-33100"},
         {"-O40000", "udp-ports", "40000-40099"},
         {"-O 65500", "udp-ports", "65500-65535"},
+        {"-Z 1500", "datagram-size", "1452"},
+        {"-Z296", "datagram-size", "508"},
+        {"-Z 10000", "datagram-size", "9952"},
+        {"", "datagram-size", NULL},
         {"-y 0", "transport", NULL},
         {"-y 1", "transport", NULL},
         {"-y F", "transport", "tcp"},
@@ -155,6 +159,7 @@ static void other_options_become_members(void)
     sluice_ascp_line line;
     words held;
     CU_ASSERT_EQUAL(read_options(&line, &held,
+                                 "--file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
                                  "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me "
                                  "--source-prefix=/a --src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
                                  NULL),
@@ -164,6 +169,9 @@ static void other_options_become_members(void)
     CU_ASSERT_STRING_EQUAL(line.keys.list[0], "key1");
     CU_ASSERT_STRING_EQUAL(line.keys.list[1], "key2");
     CU_ASSERT_STRING_EQUAL(line.token, "tok");
+    CU_ASSERT_TRUE(line.manifest);
+    CU_ASSERT_STRING_EQUAL(line.manifest_path, "/m");
+    CU_ASSERT_STRING_EQUAL(line.manifest_suffix, ".s");
     CU_ASSERT_TRUE(line.any_host_key && line.ipv6 && line.into && line.quiet && line.verbose);
     CU_ASSERT_EQUAL_FATAL(line.ssh_arguments.count, 1);
     CU_ASSERT_STRING_EQUAL(line.ssh_arguments.list[0], "-v");
@@ -239,6 +247,7 @@ static const char *value_for(const sluice_ascp_option *option, char *room, size_
            : strcmp(argument, "send|recv") == 0 ? "recv"
            : strcmp(argument, "HOW") == 0       ? "native"
            : strcmp(argument, "BASE64") == 0    ? "L2RzdA=="
+           : strcmp(argument, "BYTES") == 0     ? "1400"
            : strcmp(argument, "ID:COUNT") == 0  ? "1:2"
                                                 : "text";
 }
@@ -330,7 +339,7 @@ static void warnings_name_what_is_not_done(void)
         {"-T", "-T"},           {"-c none", "none"},   {"-l 50%", "50%"},         {"-l 50P", "50P"},
         {"-wr", "-w"},          {"-X 1440", "-X"},     {"--proxy=dnat://p", "--proxy"},
         {"-S /opt/aspera/bin/ascp", "/opt/aspera/bin/ascp"}, {"--file-checksum=md5", "md5"},
-        {"--file-manifest=text", "text"}, {"--preserve-acls=metafile", "metafile"}, {"-j 1", "-j"}, {"-j0", "-j"},
+        {"--preserve-acls=metafile", "metafile"}, {"-j 1", "-j"}, {"-j0", "-j"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         sluice_ascp_line line;
@@ -355,6 +364,7 @@ static void what_is_wrong_is_named(void)
         {"-m 3mm a b", "3mm"},        {"-l", "a value is missing"}, {"a b --host", "--host: a value is missing"},
         {"--policy=best a b", "fixed, high, fair, low"},            {"-k 4 a b", "0, 1, 2, 3"},
         {"-P 0 a b", "-P 0"},         {"-P 65536 a b", "65536"},    {"-P 22x a b", "22x"},   {"-O 0 a b", "-O 0"},
+        {"-Z 295 a b", "296"},        {"-Z 10001 a b", "10000"},    {"-Z 1k a b", "1k"},
         {"-c des a b", "des"},        {"-C 3:2 a b", "3:2"},        {"-C 0:2 a b", "0:2"},   {"-C 1:129 a b", "1:129"},
         {"-C 2 a b", "-C 2"},         {"--mode=up a b", "send, recv"}, {"--dest64=x a b", "takes no value"},
         {"--dest64 a b!", "b!"},      {"--src-base64=A a b", "base64"}, {"--src-base64=AAAA a b", "base64"},
