@@ -305,7 +305,7 @@ static void link_settle(sluice_manager_job *job)
     do {
         sluice_link_flush(job->link);
         waiting = sluice_link_waiting(job->link);
-        sluice_machine_feed(&job->machine);
+        sluice_machine_feed(&job->machine, sluice_clock_now());
     } while (sluice_link_waiting(job->link) > waiting);
 }
 
@@ -319,7 +319,7 @@ static void job_settle(sluice_manager_job *job)
     if (job->timer == NULL && sluice_timer_new(&job->timer, job->manager->loop, timer_fired, job) != SLUICE_OK)
         job->timer = NULL;
     if (job->timer != NULL)
-        sluice_timer_set(job->timer, job->machine.wake);
+        sluice_timer_set(job->timer, sluice_machine_wake(&job->machine));
     if (!sluice_machine_over(&job->machine) || job->process != NULL)
         return;
     sluice_timer_free(job->timer);

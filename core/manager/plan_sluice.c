@@ -127,12 +127,15 @@ static void add_paths(sluice_text *out, const sluice_order *order)
     bool pull = order->direction == SLUICE_PULL;
     string(out, "destination");
     add_address(out, order, !pull, order->destination);
+    /* Where sources are, and plain paths there: as those are that come later, so that one can be dropped by its path. */
+    string(out, "base");
+    add_address(out, order, pull, pull ? "" : ".");
     for (size_t i = 0; i < order->count; i++) {
         const sluice_order_entry *entry = &order->entries[i];
         if (entry->dropped)
             continue;
-        string(out, "source");
-        add_address(out, order, pull, entry->path);
+        string(out, "path");
+        string(out, entry->path);
         string(out, entry->as != NULL ? entry->as : "");
         number(out, entry->from);
         if (entry->to == SLUICE_UNKNOWN)

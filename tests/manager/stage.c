@@ -144,9 +144,9 @@ void stage_exit(stage *self, int result, const char *line)
 void stage_pass(stage *self, sluice_duration duration)
 {
     sluice_time until = self->now + duration;
-    while (self->machine.wake <= until) {
-        if (self->machine.wake > self->now)
-            self->now = self->machine.wake;
+    while (sluice_machine_wake(&self->machine) <= until) {
+        if (sluice_machine_wake(&self->machine) > self->now)
+            self->now = sluice_machine_wake(&self->machine);
         sluice_machine_tick(&self->machine, self->now);
     }
     self->now = until;

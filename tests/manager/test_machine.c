@@ -287,35 +287,49 @@ static void test_rates(void)
     stage_session(play);
     stage_hear(play, "NOTIFICATION", "Rate", "40000", "MinRate", "100", "Adaptive", "Adaptive", "Priority", "2", NULL);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "");
-    sluice_machine_pause(&play->machine, true);
+    sluice_machine_pause(&play->machine, true, play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=0 MinRate=100 Adaptive=Adaptive Priority=2;");
     stage_hear(play, "NOTIFICATION", "Rate", "0", "MinRate", "100", NULL);
     CU_ASSERT_EQUAL(state_of(play), SLUICE_JOB_PAUSED);
     /* A rate that is asked for in a pause does not end it. */
-    sluice_machine_rate(&play->machine, 5000000);
+    sluice_machine_rate(&play->machine, 5000000, play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=0 MinRate=100 Adaptive=Adaptive Priority=2;");
-    sluice_machine_pause(&play->machine, false);
+    sluice_machine_pause(&play->machine, false, play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=5000 MinRate=100 Adaptive=Adaptive Priority=2;");
     stage_hear(play, "NOTIFICATION", "Rate", "5000", "MinRate", "100", NULL);
     CU_ASSERT_EQUAL(state_of(play), SLUICE_JOB_RUNNING);
-    sluice_machine_policy(&play->machine, "high");
+    sluice_machine_policy(&play->machine, "high", play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=5000 MinRate=100 Adaptive=Adaptive Priority=1;");
-    sluice_machine_policy(&play->machine, "fixed");
+    sluice_machine_policy(&play->machine, "fixed", play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=5000 MinRate=100 Adaptive=Fixed Priority=2;");
-    sluice_machine_minimum(&play->machine, 0);
+    sluice_machine_minimum(&play->machine, 0, play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=5000 MinRate=0 Adaptive=Fixed Priority=2;");
-    sluice_machine_rate(&play->machine, 0); /* none is not a pause */
+    sluice_machine_rate(&play->machine, 0, play->now); /* none is not a pause */
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=10000000 MinRate=0 Adaptive=Fixed Priority=2;");
-    sluice_machine_rate(&play->machine, 1); /* nor is little */
+    sluice_machine_rate(&play->machine, 1, play->now); /* nor is little */
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=1 MinRate=0 Adaptive=Fixed Priority=2;");
     /* A worker that takes nothing hears the last one, once. */
     play->full = true;
     for (unsigned i = 0; i < 100; i++)
-        sluice_machine_rate(&play->machine, 1000 * (i + 1));
+        sluice_machine_rate(&play->machine, 1000 * (i + 1), play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "");
     play->full = false;
-    sluice_machine_feed(&play->machine);
+    sluice_machine_feed(&play->machine, play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=100 MinRate=0 Adaptive=Fixed Priority=2;");
+    stage_free(play);
+
+    /* One that is asked too often cuts its manager off: the rest waits for the next second, and only the last of it counts. */
+    play = stage_new(true, false, 10);
+    stage_session(play);
+    for (unsigned i = 1; i <= 500; i++)
+        sluice_machine_rate(&play->machine, 1000 * i, play->now);
+    CU_ASSERT_EQUAL(play->says, SLUICE_MACHINE_SAYS_MOST);
+    (void)stage_said(play);
+    stage_pass(play, SLUICE_SECOND - 1);
+    CU_ASSERT_STRING_EQUAL(stage_said(play), "");
+    stage_pass(play, 1);
+    CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=500 MinRate=0 Adaptive=Adaptive Priority=2;");
+    CU_ASSERT_EQUAL(sluice_machine_wake(&play->machine), SLUICE_NEVER);
     stage_free(play);
 }
 
@@ -324,7 +338,7 @@ static void test_rates(void)
 static void test_remembered(void)
 {
     stage *play = stage_new(false, false, 10);
-    sluice_machine_rate(&play->machine, 3000000);
+    sluice_machine_rate(&play->machine, 3000000, play->now);
     CU_ASSERT(play->machine.wishes.rate_set && play->machine.wishes.rate_bps == 3000000);
     stage_start(play);
     stage_hear(play, "INIT", NULL);
@@ -332,10 +346,10 @@ static void test_remembered(void)
     stage_free(play);
 
     play = stage_new(false, false, 10);
-    sluice_machine_pause(&play->machine, true);
+    sluice_machine_pause(&play->machine, true, play->now);
     stage_start(play);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "");
-    sluice_machine_minimum(&play->machine, 2000); /* its order was made before */
+    sluice_machine_minimum(&play->machine, 2000, play->now); /* its order was made before */
     stage_hear(play, "INIT", NULL);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=0 MinRate=2 Adaptive=Adaptive Priority=2;");
     stage_hear(play, "SESSION", NULL);
@@ -375,7 +389,7 @@ static void test_cancels(void)
     CU_ASSERT_STRING_EQUAL(stage_said(play), "");
     stage_hear(play, "INIT", NULL);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "CANCEL;");
-    CU_ASSERT_EQUAL(sluice_machine_pause(&play->machine, true), SLUICE_EEND);
+    CU_ASSERT_EQUAL(sluice_machine_pause(&play->machine, true, play->now), SLUICE_EEND);
     stage_hear(play, "ERROR", "Code", "28", NULL);
     stage_exit(play, 130, "");
     CU_ASSERT_EQUAL(state_of(play), SLUICE_JOB_CANCELLED);
@@ -430,31 +444,31 @@ static void test_cancels(void)
 static void test_sources(void)
 {
     stage *play = stage_new(false, false, 10);
-    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "b", NULL, 0, SLUICE_UNKNOWN), SLUICE_EUNSUPPORTED);
-    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "a"), SLUICE_EUNSUPPORTED);
-    CU_ASSERT_EQUAL(sluice_machine_no_more(&play->machine), SLUICE_EUNSUPPORTED);
+    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "b", NULL, 0, SLUICE_UNKNOWN, play->now), SLUICE_EUNSUPPORTED);
+    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "a", play->now), SLUICE_EUNSUPPORTED);
+    CU_ASSERT_EQUAL(sluice_machine_no_more(&play->machine, play->now), SLUICE_EUNSUPPORTED);
     stage_free(play);
 
     play = stage_new(true, false, 10);
     CU_ASSERT(stage_figures(play).persistent && stage_figures(play).open);
-    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "b", NULL, 0, SLUICE_UNKNOWN), SLUICE_OK); /* in its order */
+    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "b", NULL, 0, SLUICE_UNKNOWN, play->now), SLUICE_OK); /* in its order */
     stage_start(play);
-    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "c", "x/c", 10, 20), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "d", NULL, 10, SLUICE_UNKNOWN), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "c", "x/c", 10, 20, play->now), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "d", NULL, 10, SLUICE_UNKNOWN, play->now), SLUICE_OK);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "");
     stage_hear(play, "INIT", NULL);
     CU_ASSERT_STRING_EQUAL(stage_said(play),
                            "START Source=c Destination=x/c FileBytes=10:19;START Source=d FileBytes=10:;");
-    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c"), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c", play->now), SLUICE_OK);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "STOP Source=c;");
-    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c"), SLUICE_ENOENT);
-    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "", NULL, 0, SLUICE_UNKNOWN), SLUICE_EUSAGE);
-    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "c", "../c", 0, SLUICE_UNKNOWN), SLUICE_EUSAGE);
-    CU_ASSERT_EQUAL(sluice_machine_no_more(&play->machine), SLUICE_OK);
-    CU_ASSERT_EQUAL(sluice_machine_no_more(&play->machine), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c", play->now), SLUICE_ENOENT);
+    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "", NULL, 0, SLUICE_UNKNOWN, play->now), SLUICE_EUSAGE);
+    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "c", "../c", 0, SLUICE_UNKNOWN, play->now), SLUICE_EUSAGE);
+    CU_ASSERT_EQUAL(sluice_machine_no_more(&play->machine, play->now), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_machine_no_more(&play->machine, play->now), SLUICE_OK);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "DONE Operation=Linger;");
     CU_ASSERT_FALSE(stage_figures(play).open);
-    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "e", NULL, 0, SLUICE_UNKNOWN), SLUICE_EEND);
+    CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "e", NULL, 0, SLUICE_UNKNOWN, play->now), SLUICE_EEND);
     /* The next attempt's order has what was added and not dropped, and it is told that there is no more. */
     stage_hear(play, "ERROR", "Code", "16", NULL);
     stage_exit(play, 1, "");
@@ -478,12 +492,12 @@ static void test_feeding(void)
     play->full = true;
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "s%u", i);
-        CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, name, NULL, 0, SLUICE_UNKNOWN), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, name, NULL, 0, SLUICE_UNKNOWN, play->now), SLUICE_OK);
     }
-    (void)sluice_machine_no_more(&play->machine);
+    (void)sluice_machine_no_more(&play->machine, play->now);
     CU_ASSERT_EQUAL(play->says, 0);
     play->full = false;
-    sluice_machine_feed(&play->machine);
+    sluice_machine_feed(&play->machine, play->now);
     CU_ASSERT_EQUAL(play->says, 1001);
     const char *said = stage_said(play);
     for (unsigned i = 0; i < 1000; i++) {
@@ -689,26 +703,26 @@ static void walk_control(stage *play, uint64_t *random)
     snprintf(name, sizeof name, "n%u", next_random(random) % 5);
     switch (next_random(random) % 8) {
     case 0:
-        (void)sluice_machine_pause(&play->machine, next_random(random) % 2);
+        (void)sluice_machine_pause(&play->machine, next_random(random) % 2, play->now);
         break;
     case 1:
-        (void)sluice_machine_rate(&play->machine, next_random(random) % 10 * 1000);
+        (void)sluice_machine_rate(&play->machine, next_random(random) % 10 * 1000, play->now);
         break;
     case 2:
-        (void)sluice_machine_minimum(&play->machine, next_random(random) % 10 * 1000);
+        (void)sluice_machine_minimum(&play->machine, next_random(random) % 10 * 1000, play->now);
         break;
     case 3:
-        (void)sluice_machine_policy(&play->machine, policies[next_random(random) % 4]);
+        (void)sluice_machine_policy(&play->machine, policies[next_random(random) % 4], play->now);
         break;
     case 4:
-        (void)sluice_machine_add(&play->machine, name, NULL, 0, SLUICE_UNKNOWN);
+        (void)sluice_machine_add(&play->machine, name, NULL, 0, SLUICE_UNKNOWN, play->now);
         break;
     case 5:
-        (void)sluice_machine_drop(&play->machine, name);
+        (void)sluice_machine_drop(&play->machine, name, play->now);
         break;
     case 6:
         if (next_random(random) % 10 == 0)
-            (void)sluice_machine_no_more(&play->machine);
+            (void)sluice_machine_no_more(&play->machine, play->now);
         break;
     default:
         if (next_random(random) % 100 == 0)
@@ -785,7 +799,7 @@ static void walk(uint64_t seed, unsigned *ends)
             walk_worker(play, &all, &random);
         else {
             play->full = next_random(&random) % 2;
-            sluice_machine_feed(&play->machine);
+            sluice_machine_feed(&play->machine, play->now);
         }
         check_figures(play, &all);
         check_stage(play, says, heard);

@@ -99,7 +99,7 @@ static void test_records(void)
                 "set\nmanagement-extended\nyes\nset\nmanagement-required\nyes\n"
                 "set\npin\n00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nticket\nsluice1:abc\n"
                 "destination\nsluice://h.example:4100/in/x%20y\n"
-                "source\ndata/a\n\n0\n\nsource\nb\nsub/c\n0\n\nsource\nd\ne\n100\n200\nsource\nd\nf\n200\n\n");
+                "base\n.\npath\ndata/a\n\n0\n\npath\nb\nsub/c\n0\n\npath\nd\ne\n100\n200\npath\nd\nf\n200\n\n");
     /* What does not end with its manager is not told to. */
     sluice_order_outlive(order, true);
     sluice_plan plan = {0};
@@ -122,7 +122,7 @@ static void test_ssh(void)
     sluice_order_persistent(order, true);
     expect_plan(sluice_plan_sluice, order, NULL, "/opt/sluice\nworker\n3\n4\n",
                 TAIL REQUIRED "password\nhunter2\nssh-key\n/k\nssh-port\n2222\npersistent\ndestination\n./here:x\n"
-                              "source\nme@[2001:db8::1]:/data/a:b\n\n0\n\n");
+                              "base\nme@[2001:db8::1]:\npath\n/data/a:b\n\n0\n\n");
     sluice_order_free(order);
 }
 
@@ -136,7 +136,7 @@ static void test_wishes(void)
     const sluice_wishes wishes = {.rate_set = true, .rate_bps = 5000000, .policy_set = true, .policy = "fixed"};
     expect_plan(sluice_plan_sluice, order, &wishes, NULL,
                 "set\nrate\n5000000\nset\nmin-rate\n5000000\nset\npolicy\nfixed\n" TAIL REQUIRED
-                "destination\nsluice://h/in\nsource\na\n\n0\n\n");
+                "destination\nsluice://h/in\nbase\n.\npath\na\n\n0\n\n");
     sluice_order_free(order);
 }
 
@@ -146,7 +146,7 @@ static void test_dropped(void)
     sluice_order *order = push_to("h", "a");
     CU_ASSERT_EQUAL(sluice_order_source(order, "b", NULL, NULL), SLUICE_OK);
     order->entries[0].dropped = true;
-    expect_plan(sluice_plan_sluice, order, NULL, NULL, TAIL REQUIRED "destination\nsluice://h/in\nsource\nb\n\n0\n\n");
+    expect_plan(sluice_plan_sluice, order, NULL, NULL, TAIL REQUIRED "destination\nsluice://h/in\nbase\n.\npath\nb\n\n0\n\n");
     sluice_order_free(order);
 }
 
