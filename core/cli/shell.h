@@ -59,6 +59,9 @@ void sluice_shell_cancel_all(sluice_shell *shell);
 /* Waits until none runs any more, and tells events meanwhile.  False: a signal wants the end first. */
 bool sluice_shell_await_all(sluice_shell *shell);
 
+/* Waits for what runs, or cancels it where the shell was abandoned. */
+void sluice_shell_finish(sluice_shell *shell);
+
 /* "3", "#3" or "last".  EUSAGE. */
 int sluice_shell_job(sluice_shell *shell, const char *word, sluice_job *out, sluice_error *error);
 /* "250m" in bits per second; "5s", or a bare number of seconds; "16Mi" bytes.  EUSAGE. */
