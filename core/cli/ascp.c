@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/screen.h"
+#include "cli/ssh_command.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -195,18 +196,6 @@ static int set_ticket(session *s, sluice_error *error)
 
 /* ---- ssh ---- */
 
-/* A word as the setting ssh takes it: in quotes, and a quote of the kind in quotes of the other one. */
-static void put_word(FILE *command, const char *word)
-{
-    fputs(" '", command);
-    for (; *word != '\0'; word++)
-        if (*word == '\'')
-            fputs("'\"'\"'", command);
-        else
-            putc(*word, command);
-    putc('\'', command);
-}
-
 static int put_keys(session *s, FILE *command, sluice_error *error)
 {
     char path[SLUICE_ASCP_PATH];
@@ -216,7 +205,7 @@ static int put_keys(session *s, FILE *command, sluice_error *error)
     fputs(" -oIdentitiesOnly=yes", command);
     for (size_t i = 0; i < line->keys.count; i++) {
         fputs(" -i", command);
-        put_word(command, line->keys.list[i]);
+        sluice_ssh_command_put(command, line->keys.list[i]);
     }
     if (line->key_text == NULL)
         return SLUICE_OK;
@@ -237,7 +226,7 @@ static int put_ssh(session *s, FILE *command, sluice_error *error)
     const sluice_ascp_line *line = s->line;
     fputs(sluice_settings_get(s->settings, "ssh"), command);
     for (size_t i = 0; i < line->ssh_arguments.count; i++)
-        put_word(command, line->ssh_arguments.list[i]);
+        sluice_ssh_command_put(command, line->ssh_arguments.list[i]);
     if (line->port != 0)
         fprintf(command, " -p %" PRIu64, line->port);
     if (line->ipv6)
@@ -265,7 +254,7 @@ static int set_ssh(session *s, sluice_error *error)
         status = set(s, "ssh", text, error);
     free(text);
     if (status == SLUICE_OK && s->line->password != NULL)
-        status = sluice_ascp_ask_us(error);
+        status = sluice_ascp_ask_us(s->line->password, error);
     return status;
 }
 

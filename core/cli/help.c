@@ -170,7 +170,8 @@ static const struct {
     {"Rate", " rate min-rate max-rate policy congestion "},
     {"Connection", " transport ssh password key-file remote-command udp-ports udp-host cipher crypto timeout memory "},
     {"Output", " report json progress quiet verbose "},
-    {"Managers", " management management-user management-insecure "},
+    {"Managers", " management management-user management-cookie management-tags management-required management-extended "
+                 "management-insecure "},
     {"Other", ""},
 };
 #define OTHER (SLUICE_COUNT(groups) - 1)
@@ -194,8 +195,9 @@ static const struct {
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
-    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"command", "COMMAND"}, {"ascp", "PROGRAM"},
-    {"cookie", "TEXT"}, {"tags", "JSON"}, {"key-file", "FILE"},
+    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"management-cookie", "TEXT"},
+    {"management-tags", "JSON"},
+    {"command", "COMMAND"}, {"ascp", "PROGRAM"}, {"cookie", "TEXT"}, {"tags", "JSON"}, {"key-file", "FILE"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)

@@ -84,6 +84,8 @@ int main(int argc, char **argv)
         return print_help();
     if (strcmp(argv[1], "--version") == 0)
         return print_version();
+    if (strcmp(argv[1], "worker") == 0)
+        return sluice_command_worker(argc - 1, argv + 1);
     for (size_t i = 0; i < SLUICE_COUNT(commands); i++) {
         if (strcmp(commands[i].name, argv[1]) == 0)
             return commands[i].run(argc - 1, argv + 1);

@@ -4,7 +4,8 @@
  *
  * A source lists entries, opens those that hold bytes, and reads them at offsets.  It may block: the core calls it
  * on pool threads, one call at a time per open object, other objects in parallel where PARALLEL is declared; `next`
- * never runs in parallel with itself.  ABI history: 1.0 first; 1.1 interrupt, ONCE, reads of a stream that are short.
+ * never runs in parallel with itself.  ABI history: 1.0 first; 1.1 interrupt, ONCE, reads of a stream that are short; 1.2
+ * add, RANGES.
  */
 #ifndef SLUICE_SOURCE_H
 #define SLUICE_SOURCE_H
@@ -12,7 +13,7 @@
 #include <sluice/plugin.h>
 #include <sys/uio.h>
 
-#define SLUICE_SOURCE_ABI SLUICE_ABI(1, 1)
+#define SLUICE_SOURCE_ABI SLUICE_ABI(1, 2)
 
 typedef enum sluice_entry_type {
     SLUICE_ENTRY_FILE,      /* bytes; size may be SLUICE_UNKNOWN (a stream) */
@@ -58,8 +59,9 @@ enum {
     SLUICE_SOURCE_SEEKABLE = 2,   /* read takes any offset, any number of times */
     SLUICE_SOURCE_PARALLEL = 4,   /* several objects may be open and read at once */
     SLUICE_SOURCE_SPARSE = 8,     /* extent tells holes */
-    SLUICE_SOURCE_ONCE = 16       /* since 1.1: what was read is gone for a second instance too (standard input): a transfer
+    SLUICE_SOURCE_ONCE = 16,      /* since 1.1: what was read is gone for a second instance too (standard input): a transfer
                                      that would begin anew, because the server was restarted, fails in place of that */
+    SLUICE_SOURCE_RANGES = 32     /* since 1.2: operands may be ranges; the core refuses them elsewhere */
 };
 
 typedef enum sluice_symlinks { SLUICE_SYMLINKS_COPY, SLUICE_SYMLINKS_FOLLOW, SLUICE_SYMLINKS_SKIP } sluice_symlinks;
@@ -68,6 +70,9 @@ typedef enum sluice_symlinks { SLUICE_SYMLINKS_COPY, SLUICE_SYMLINKS_FOLLOW, SLU
 typedef struct sluice_operand {
     const char *path;
     const char *as;
+    /* Since 1.2.  Of a file the bytes [from, to) are an object of their own, whose first byte has offset 0; where the file
+     * ends before `to`, so does the object.  Both 0: all of it; to SLUICE_UNKNOWN: to its end. */
+    uint64_t from, to;
 } sluice_operand;
 
 typedef struct sluice_source_spec {
@@ -83,6 +88,7 @@ typedef struct sluice_source_spec {
     void *wanted_user;
     uint32_t threads;  /* how many calls may come at once */
     unsigned preserve; /* SLUICE_PRESERVE_*: XATTR and ACL say which attributes entries are to carry */
+    bool open;         /* since 1.2: operands may come later, by add; so there may be none yet */
 } sluice_source_spec;
 
 typedef struct sluice_source_ops {
@@ -123,6 +129,12 @@ typedef struct sluice_source_ops {
      * later.  Comes once, from another thread than theirs, while they may be under way; must not block.  close and fini
      * still come.  NULL: no call of this source waits long. */
     void (*interrupt)(void *state);
+
+    /* Optional, since 1.2.  One operand more, behind those that there are; `next` tells its entries, also when it has said
+     * SLUICE_EEND before.  The operand is borrowed for the call.  Never in parallel with next, but with reads.  Fails only
+     * when the whole source cannot go on, for want of memory: what is wrong with an operand is told by next in its turn.
+     * NULL: a session whose sources come while it runs cannot have this source. */
+    int (*add)(void *state, const sluice_operand *operand);
 } sluice_source_ops;
 
 #endif

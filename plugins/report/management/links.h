@@ -33,6 +33,7 @@ typedef struct management_links {
     management_link *links;
     size_t count;
     void (*asked)(void *user, const management_ask *ask, const char *manager);
+    void (*gone)(void *user, const char *manager);
     void *user;
     faspmgr_message message; /* the reading thread's */
     management_ask ask;
@@ -45,9 +46,10 @@ typedef struct management_links {
  * Fails with a sentence unless all are there; close is needed in any case. */
 int management_links_open(management_links *links, const sluice_host *host, const char *list, bool insecure);
 
-/* Begins to read: asked is called on the reading thread. */
+/* Begins to read: asked is called on the reading thread, and gone once for a manager that will ask for nothing more. */
 int management_links_read(management_links *links,
-                          void (*asked)(void *user, const management_ask *ask, const char *manager), void *user);
+                          void (*asked)(void *user, const management_ask *ask, const char *manager),
+                          void (*gone)(void *user, const char *manager), void *user);
 
 /* One thread at a time.  Waits for a manager that is slow, a little. */
 void management_links_say(management_links *links, const faspmgr_writer *message);

@@ -100,6 +100,15 @@ static void put_elapsed(const management_story *story, const sluice_event *event
 
 /* ---- messages ---- */
 
+/* Names of files: managers that are ours get every byte. */
+static void put_path(const management_story *story, faspmgr_writer *out, const char *key, const char *path)
+{
+    if (story->extended)
+        faspmgr_path_bytes(out, key, path);
+    else
+        faspmgr_path(out, key, path);
+}
+
 static void begin(const management_story *story, faspmgr_writer *out, const char *type)
 {
     faspmgr_begin(out, type);
@@ -112,6 +121,7 @@ void management_tell_init(const management_story *story, faspmgr_writer *out)
     begin(story, out, "INIT");
     faspmgr_text(out, "Direction", direction(story));
     faspmgr_text(out, "Operation", "Transfer");
+    faspmgr_text(out, "Cookie", story->cookie);
     faspmgr_end(out);
 }
 
@@ -152,8 +162,8 @@ static void tell_session(const management_story *story, const sluice_event *even
     const char *cipher = event->statistics != NULL ? event->statistics->cipher : NULL;
     begin(story, out, "SESSION");
     put_peer(out, event->peer);
-    faspmgr_path(out, "Source", story->source);
-    faspmgr_path(out, "Destination", story->destination);
+    put_path(story, out, "Source", story->source);
+    put_path(story, out, "Destination", story->destination);
     faspmgr_text(out, "Direction", direction(story));
     if (cipher != NULL) {
         faspmgr_text(out, "Encryption", strcmp(cipher, "none") == 0 ? "No" : "Yes");
@@ -161,6 +171,8 @@ static void tell_session(const management_story *story, const sluice_event *even
     }
     put_rates(story, out);
     put_policy(story, out);
+    faspmgr_text(out, "Cookie", story->cookie);
+    faspmgr_text(out, "Tags", story->tags);
     faspmgr_text(out, "Remote", "No");
     faspmgr_end(out);
 }
@@ -175,11 +187,62 @@ static void tell_scan(const management_story *story, const sluice_event *event, 
     faspmgr_end(out);
 }
 
+/* ---- what goes beyond FASPMGR ---- */
+
+/* Our own number, without its sign. */
+static void put_status(const management_story *story, const sluice_event *event, faspmgr_writer *out)
+{
+    if (story->extended)
+        faspmgr_number(out, "Status", (uint64_t)-(int64_t)event->status);
+}
+
+#define AS_TEXT(field) _Generic((field), const char * : (field), default : (const char *)NULL)
+#define AS_NUMBER(field) _Generic((field), const char * : UINT64_C(0), default : (field))
+#define IS_TEXT(field) _Generic((field), const char * : true, default : false)
+
+/* All statistics, each by the name that it has in report.h. */
+static void tell_statistics(const management_story *story, const sluice_statistics *now, faspmgr_writer *out)
+{
+    begin(story, out, "PROGRESS");
+#define PUT(ctype, name, key, format, unit, help)                                         \
+    if (IS_TEXT(now->name))                                  \
+        faspmgr_text(out, #name, AS_TEXT(now->name));        \
+    else if (AS_NUMBER(now->name) != SLUICE_UNKNOWN)         \
+        faspmgr_number(out, #name, AS_NUMBER(now->name));
+    SLUICE_STATISTICS_MAP(PUT)
+#undef PUT
+    faspmgr_number(out, "resumed_bytes", now->resumed_bytes);
+    faspmgr_number(out, "scan_complete", now->scan_complete);
+    faspmgr_end(out);
+}
+
+static void tell_start(const management_story *story, const sluice_event *event, faspmgr_writer *out)
+{
+    begin(story, out, "FILESTART");
+    put_path(story, out, "File", event->path);
+    faspmgr_number(out, "Size", event->file_bytes);
+    faspmgr_end(out);
+}
+
+static void tell_warning(const management_story *story, const sluice_event *event, faspmgr_writer *out)
+{
+    begin(story, out, "WARNING");
+    faspmgr_text(out, "Description", event->message);
+    faspmgr_end(out);
+}
+
+/* Before the last word and after the first one of a session, so that what is counted is known with both. */
+static bool has_statistics(const management_story *story, const sluice_event *event)
+{
+    return story->extended && event->statistics != NULL && (event->type == SLUICE_EVENT_PROGRESS ||
+           event->type == SLUICE_EVENT_SESSION || event->type == SLUICE_EVENT_DONE);
+}
+
 /* What STATS and STOP have in common. */
 static void put_file(const management_story *story, const sluice_event *event, uint64_t written, uint64_t contiguous,
                      faspmgr_writer *out)
 {
-    faspmgr_path(out, "File", event->path);
+    put_path(story, out, "File", event->path);
     faspmgr_number(out, "Size", event->file_bytes);
     faspmgr_number(out, "StartByte", event->resumed_bytes);
     faspmgr_number(out, "Written", written);
@@ -220,14 +283,25 @@ static void tell_file(const management_story *story, const sluice_event *event, 
         put_digest(event->digest, out);
     } else if (strcmp(state, "skipped") == 0) {
         begin(story, out, "SKIP");
-        faspmgr_path(out, "File", event->path);
+        put_path(story, out, "File", event->path);
         faspmgr_number(out, "Size", event->file_bytes);
     } else {
         begin(story, out, "FILEERROR");
-        faspmgr_path(out, "File", event->path);
+        put_path(story, out, "File", event->path);
         faspmgr_number(out, "Code", faspmgr_code(event->status));
         faspmgr_text(out, "Description", event->message);
+        put_status(story, event, out);
     }
+    faspmgr_end(out);
+}
+
+void management_tell_refused(const management_story *story, const char *path, int status, const char *why,
+                             faspmgr_writer *out)
+{
+    begin(story, out, "FILEERROR");
+    put_path(story, out, "File", path);
+    faspmgr_number(out, "Code", faspmgr_code(status));
+    faspmgr_text(out, "Description", why);
     faspmgr_end(out);
 }
 
@@ -246,6 +320,7 @@ static void tell_last(const management_story *story, const sluice_event *event, 
     if (!good) {
         faspmgr_number(out, "Code", faspmgr_code(event->status));
         faspmgr_text(out, "Description", event->message);
+        put_status(story, event, out);
     }
     faspmgr_number(out, "StartByte", 0);
     faspmgr_number(out, "TransferBytes", story->transfer_bytes);
@@ -287,10 +362,27 @@ void management_tell_event(management_story *story, const sluice_event *event, f
         figures_take(story, event->statistics);
     if (event->statistics != NULL && event->session != NULL)
         rates_take(story, event->statistics);
+    if (has_statistics(story, event) && event->type != SLUICE_EVENT_SESSION) {
+        tell_statistics(story, event->statistics, out);
+        say(user, out);
+    }
     switch (event->type) {
     case SLUICE_EVENT_SESSION:
         introduce(story, event, out, say, user);
-        return;
+        if (!has_statistics(story, event))
+            return;
+        tell_statistics(story, event->statistics, out);
+        break;
+    case SLUICE_EVENT_FILE_START:
+        if (!story->extended)
+            return;
+        tell_start(story, event, out);
+        break;
+    case SLUICE_EVENT_WARNING:
+        if (!story->extended)
+            return;
+        tell_warning(story, event, out);
+        break;
     case SLUICE_EVENT_RATE:
         if (was_paused && story->paused) /* nothing comes of it yet: the rate is still 0 */
             return;

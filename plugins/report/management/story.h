@@ -16,7 +16,8 @@
 typedef struct management_story {
     char id[MANAGEMENT_ID_TEXT];
     bool sends;               /* the data goes from here */
-    char *source, *destination, *user; /* the owner's; NULL: not known */
+    char *source, *destination, *user, *cookie, *tags; /* the owner's; NULL: not known */
+    bool extended;            /* more is told than FASPMGR has words for */
     sluice_time began;
     bool introduced;          /* SESSION was told */
     bool over;                /* the last word was said */
@@ -32,6 +33,10 @@ typedef struct management_story {
 void management_story_init(management_story *story, const uint8_t random[16], sluice_time now);
 
 void management_tell_init(const management_story *story, faspmgr_writer *out);
+/* A source that was asked for and is none.  Of the story only what never changes. */
+void management_tell_refused(const management_story *story, const char *path, int status, const char *why,
+                             faspmgr_writer *out);
+
 /* The rates as they are: also the answer to RATE. */
 void management_tell_rates(const management_story *story, faspmgr_writer *out);
 
