@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,6 +46,14 @@ static char *plugin_path(const sluice_line *line)
     return list;
 }
 
+/* Workers are this very program, wherever it lies, unless SLUICE_PROGRAM names another.  NULL: the manager knows one. */
+static const char *worker_program(char *out, size_t size)
+{
+    ssize_t bytes = secure_getenv("SLUICE_PROGRAM") == NULL ? readlink("/proc/self/exe", out, size - 1) : -1;
+    out[bytes > 0 ? bytes : 0] = '\0';
+    return bytes > 0 && access(out, X_OK) == 0 ? out : NULL;
+}
+
 /* --set of the command line. */
 static int take_assignments(sluice_shell *shell, const sluice_line *line, sluice_error *error)
 {
@@ -69,8 +78,12 @@ static bool given(const sluice_line *line, const char *key)
 
 static int begin(sluice_shell *shell, const sluice_line *line, sluice_error *error)
 {
-    char *path = plugin_path(line);
-    const sluice_manager_setup setup = {.size = sizeof setup, .plugin_path = path != NULL && path[0] != '\0' ? path : NULL};
+    char *path = plugin_path(line), program[PATH_MAX];
+    const sluice_manager_setup setup = {
+        .size = sizeof setup,
+        .program = worker_program(program, sizeof program),
+        .plugin_path = path != NULL && path[0] != '\0' ? path : NULL,
+    };
     shell->json = given(line, "json");
     shell->quiet = given(line, "quiet");
     shell->stop_on_error = given(line, "stop-on-error");

@@ -18,8 +18,7 @@ static const sluice_shell_command commands[] = {
      "begin without any.",
      1, SLUICE_SHELL_ANY, {PATH, PATH, PATH}, NULL, &sluice_help_push, sluice_shell_push},
     {"pull", "[OPTION...] SOURCE... DESTINATION", "Starts a job that copies from another machine to here.",
-     "As push. With --persistent the first address may be one of a directory without which no source is told: "
-     "sluice://HOST or HOST:.",
+     "As push. With --persistent and no source yet, the first address names the machine alone: sluice://HOST or HOST:.",
      1, SLUICE_SHELL_ANY, {PATH, PATH, PATH}, NULL, &sluice_help_pull, sluice_shell_pull},
     {"jobs", "", "Lists the jobs, a line for each.", "", 0, 0, {0}, NULL, NULL, sluice_shell_table},
     {"stats", "[JOB...]", "Tells all that is known of a job, or of all.", "", 0, SLUICE_SHELL_ANY, {JOB, JOB, JOB}, NULL, NULL,

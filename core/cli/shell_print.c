@@ -112,8 +112,8 @@ static void put_path(FILE *out, const sluice_job_statistics *job)
 {
     if (job->session[0] == '\0')
         return;
-    fprintf(out, "  path     round trip %s, packets of %" PRIu64 " bytes, %s\n", time_of(job->rtt_ns).text, job->mtu,
-            job->cipher[0] != '\0' ? job->cipher : "cipher not told");
+    fprintf(out, "  path     round trip %" PRIu64 ".%" PRIu64 " ms, packets of %" PRIu64 " bytes, %s\n", job->rtt_ns / SLUICE_MS,
+            job->rtt_ns % SLUICE_MS / (SLUICE_MS / 10), job->mtu, job->cipher[0] != '\0' ? job->cipher : "cipher not told");
 }
 
 static void put_outcome(FILE *out, const sluice_job_statistics *job)

@@ -504,7 +504,7 @@ static void a_job_is_told_whole(void)
                         "  bytes    250 MB of 1.00 GB there; 240 MB sent, 1.50 kB lost and sent again\n"
                         "  rate     100 Mbit/s; target 100 Mbit/s, minimum none, policy fair, limited by target\n"
                         "  time     20.25 s, left about 1:00 min\n"
-                        "  path     round trip 0.01 s, packets of 1500 bytes, aes-128-gcm\n");
+                        "  path     round trip 12.3 ms, packets of 1500 bytes, aes-128-gcm\n");
     job = (sluice_job_statistics){.job = 4, .state = SLUICE_JOB_FAILED, .direction = SLUICE_PULL, .status = SLUICE_EAUTH,
                                   .attempts = 2, .policy = "fair", .message = "bad\nticket"};
     paper_begin(&sheet);
