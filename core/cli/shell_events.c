@@ -62,10 +62,13 @@ void sluice_shell_events_end(sluice_shell_events *events)
 
 /* ---- on the manager's thread ---- */
 
+/* Who cancels a job knows what he does. */
 static bool is_failure(const sluice_job_event *event)
 {
+    if (event->type == SLUICE_JOB_EVENT_SESSION_ERROR)
+        return event->statistics->state != SLUICE_JOB_CANCELLED;
     return event->type == SLUICE_JOB_EVENT_WARNING || event->type == SLUICE_JOB_EVENT_RETRY ||
-           event->type == SLUICE_JOB_EVENT_FILE_ERROR || event->type == SLUICE_JOB_EVENT_SESSION_ERROR;
+           event->type == SLUICE_JOB_EVENT_FILE_ERROR;
 }
 
 static bool is_end(const sluice_job_event *event)

@@ -199,6 +199,18 @@ static void put_end(FILE *out, const sluice_job_event *event)
     }
 }
 
+/* The sentence may begin with the name, and then need not be told of which file it is. */
+static void put_file_error(FILE *out, const sluice_job_file *file, const char *message)
+{
+    if (file != NULL && file->message != NULL && file->message[0] != '\0')
+        message = file->message;
+    if (file != NULL && strncmp(message, file->name, strlen(file->name)) != 0) {
+        put_sentence(out, file->name);
+        fputs(": ", out);
+    }
+    put_sentence(out, message);
+}
+
 static void put_body(FILE *out, const sluice_job_event *event)
 {
     const char *message = event->message != NULL ? event->message : "";
@@ -208,12 +220,7 @@ static void put_body(FILE *out, const sluice_job_event *event)
         put_sentence(out, event->statistics->peer);
         break;
     case SLUICE_JOB_EVENT_FILE_ERROR:
-        if (event->file != NULL) {
-            put_sentence(out, event->file->name);
-            fputs(": ", out);
-            message = event->file->message != NULL && event->file->message[0] != '\0' ? event->file->message : message;
-        }
-        put_sentence(out, message);
+        put_file_error(out, event->file, message);
         break;
     case SLUICE_JOB_EVENT_WARNING:
         fputs("warning: ", out);

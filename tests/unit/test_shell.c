@@ -590,6 +590,7 @@ static void events_are_lines(void)
     paper sheet;
     sluice_job_statistics job = running();
     const sluice_job_file file = {.name = "a\tb", .message = "gone"};
+    const sluice_job_file said = {.name = "dir/c", .message = "dir/c: no such file"};
     const struct {
         sluice_job_event event;
         sluice_job_state state;
@@ -599,6 +600,7 @@ static void events_are_lines(void)
         {{.type = SLUICE_JOB_EVENT_PROGRESS}, SLUICE_JOB_RUNNING, ""},
         {{.type = SLUICE_JOB_EVENT_FILE_STOP, .file = &file}, SLUICE_JOB_RUNNING, ""},
         {{.type = SLUICE_JOB_EVENT_FILE_ERROR, .file = &file}, SLUICE_JOB_RUNNING, "[3] a\\tb: gone"},
+        {{.type = SLUICE_JOB_EVENT_FILE_ERROR, .file = &said}, SLUICE_JOB_RUNNING, "[3] dir/c: no such file"},
         {{.type = SLUICE_JOB_EVENT_WARNING, .message = "x\033y"}, SLUICE_JOB_RUNNING, "[3] warning: x\\x1by"},
         {{.type = SLUICE_JOB_EVENT_RETRY, .message = "refused", .retry_ns = 4 * SLUICE_SECOND}, SLUICE_JOB_RETRYING,
          "[3] refused; tried again in 4.00 s"},
