@@ -37,6 +37,9 @@ typedef struct session {
     sluice_transfer *transfer;
     bool too_short; /* standard input ended before all was there that is meant */
     sluice_statistics statistics;
+    sluice_transfer_path *paths; /* in place of the plan's sources; NULL: those say it all */
+    size_t path_count;
+    const char *base; /* what they lie below; NULL: nothing */
 } session;
 
 /* ---- what files say ---- */
@@ -188,25 +191,28 @@ static int set_output(session *s, sluice_error *error)
     return status == SLUICE_OK && s->line->verbose ? set(s, "verbose", "yes", error) : status;
 }
 
-/* Sources under names of their own become a list that is handed over in memory, NUL behind each line. */
-static int set_pairs(session *s, sluice_error *error)
+/* Sources under names of their own, those of a session that takes more of them later, and parts of files. */
+static int make_paths(session *s, sluice_error *error)
 {
-    char *text = NULL, path[SLUICE_ASCP_PATH];
-    size_t bytes = 0;
-    if (s->plan.pairs.count == 0)
+    const sluice_ascp_plan *plan = &s->plan;
+    bool pairs = plan->pairs.count > 0;
+    size_t count = pairs ? plan->pairs.count / 2 : plan->sources.count;
+    if (!pairs && !s->line->keepalive && !s->line->ranged)
         return SLUICE_OK;
-    FILE *file = open_memstream(&text, &bytes);
-    if (file == NULL)
-        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
-    for (size_t i = 0; i < s->plan.pairs.count; i++)
-        fwrite(s->plan.pairs.list[i], 1, strlen(s->plan.pairs.list[i]) + 1, file);
-    int status = fclose(file) == 0 ? SLUICE_OK : sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
-    if (status == SLUICE_OK)
-        status = sluice_ascp_hold("the list", text, bytes, path, error);
-    free(text);
-    if (status == SLUICE_OK)
-        status = set(s, "pair-list", path, error);
-    return status == SLUICE_OK ? set(s, "null", "yes", error) : status;
+    if (s->line->ranged && count != 1)
+        return sluice_fail(error, SLUICE_EUSAGE, "-@: a range of bytes goes with one source, and there are %zu", count);
+    s->paths = calloc(count + 1, sizeof *s->paths);
+    if (s->paths == NULL)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the names of the files");
+    for (size_t i = 0; i < count; i++)
+        s->paths[i] = (sluice_transfer_path){.path = pairs ? plan->pairs.list[2 * i] : plan->sources.list[i],
+                                             .as = pairs ? plan->pairs.list[2 * i + 1] : NULL,
+                                             .from = s->line->range_from,
+                                             .to = s->line->ranged ? s->line->range_to : 0};
+    s->path_count = count;
+    /* Of a pull, pairs lie below a source that says which machine it is; so do sources that are not known yet. */
+    s->base = pairs && !plan->push ? plan->sources.list[0] : count == 0 ? plan->base : NULL;
+    return SLUICE_OK;
 }
 
 static int set_ticket(session *s, sluice_error *error)
@@ -304,10 +310,34 @@ static int make_library(session *s, sluice_error *error)
     return status;
 }
 
+typedef struct sought {
+    sluice_kind kind;
+    bool found;
+} sought;
+
+static void seek_tar(void *user, const sluice_plugin_info *info)
+{
+    sought *self = user;
+    self->found = self->found || (info->kind == self->kind && info->usable && strcmp(info->name, "tar") == 0);
+}
+
+/* Without the plugin its address would be taken for a path on a host of that name. */
+static int check_tar(session *s, sluice_error *error)
+{
+    const char *source = s->plan.sources.count > 0 ? s->plan.sources.list[0] : "";
+    bool from = s->plan.push && strncmp(source, "tar:", 4) == 0;
+    bool to = !s->plan.push && strncmp(s->plan.destination, "tar:", 4) == 0;
+    sought tar = {.kind = from ? SLUICE_SOURCE : SLUICE_SINK, .found = !from && !to};
+    int status = tar.found ? SLUICE_OK : sluice_plugin_list(s->library, seek_tar, &tar, error);
+    if (status != SLUICE_OK || tar.found)
+        return status;
+    return sluice_fail(error, SLUICE_EPLUGIN, "stdio-tar://: no plugin tar is installed");
+}
+
 static int make_settings(session *s, sluice_error *error)
 {
     static int (*const steps[])(session * s, sluice_error * error) = {
-        set_management, set_options, set_manifest, set_output, set_pairs, set_ticket, set_ssh};
+        set_management, set_options, set_manifest, set_output, set_ticket, set_ssh};
     int status = sluice_settings_new(s->library, SLUICE_SETTINGS_TRANSFER, NULL, &s->settings, error);
     for (size_t i = 0; i < SLUICE_COUNT(steps) && status == SLUICE_OK; i++)
         status = steps[i](s, error);
@@ -331,6 +361,10 @@ static int prepare(session *s, sluice_error *error)
         status = sluice_ascp_log_open(&s->log, s->line->log, error);
     if (status == SLUICE_OK)
         status = make_library(s, error);
+    if (status == SLUICE_OK)
+        status = check_tar(s, error);
+    if (status == SLUICE_OK)
+        status = make_paths(s, error);
     return status == SLUICE_OK ? make_settings(s, error) : status;
 }
 
@@ -341,6 +375,7 @@ static void release(session *s)
     sluice_ascp_log_close(&s->log);
     sluice_ascp_plan_fini(&s->plan);
     free(s->list.list);
+    free(s->paths);
 }
 
 /* ---- the transfer ---- */
@@ -388,11 +423,15 @@ static void event(void *user, const sluice_event *told)
 static int transfer(session *s, sluice_error *error)
 {
     sluice_transfer *moving;
+    bool paths = s->paths != NULL;
     const sluice_transfer_order order = {
         .size = sizeof order,
         .settings = s->settings,
-        .sources = s->plan.sources.list,
-        .source_count = s->plan.sources.count,
+        .sources = paths ? &s->base : s->plan.sources.list,
+        .source_count = paths ? s->base != NULL : s->plan.sources.count,
+        .paths = s->paths,
+        .path_count = s->path_count,
+        .persistent = s->line->keepalive,
         .destination = s->plan.destination,
         .event = event,
         .user = s,
@@ -526,7 +565,7 @@ static int print_version(void)
 {
     struct utsname system = {0};
     uname(&system);
-    printf("sluice ascp version %s\nOperating System: %s %s %s\nAdapters: file, faux, stdio\n", sluice_version(),
+    printf("sluice ascp version %s\nOperating System: %s %s %s\nAdapters: file, faux, stdio, stdio-tar\n", sluice_version(),
            system.sysname, system.release, system.machine);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -323,7 +323,8 @@ const char *sluice_settings_congestion(const sluice_settings *settings)
 static int check_stream(const sluice_settings *settings, sluice_error *error)
 {
     const sluice_transfer_settings *transfer = &settings->values.transfer;
-    if (transfer->file_list != NULL || transfer->pair_list != NULL || transfer->filters != NULL)
+    bool timed = transfer->exclude_newer_than != NULL || transfer->exclude_older_than != NULL;
+    if (transfer->file_list != NULL || transfer->pair_list != NULL || transfer->filters != NULL || timed)
         return sluice_fail(error, SLUICE_EUSAGE, "stream and %s contradict each other: a stream has no files",
                            transfer->file_list != NULL   ? "file-list"
                            : transfer->pair_list != NULL ? "pair-list"

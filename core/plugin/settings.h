@@ -38,6 +38,7 @@ typedef struct sluice_transfer_settings {
     bool null; /* lists are NUL-separated */
     /* --exclude and --include in the order given, one a line: '-' or '+', then the pattern.  NULL: none. */
     char *filters;
+    char *exclude_newer_than, *exclude_older_than; /* as sluice_settings_moment reads them; NULL: none */
     int checksum, sync;
     bool mkdir;
     char *ticket_file; /* NULL: the default place */
@@ -126,6 +127,9 @@ const char *sluice_settings_congestion(const sluice_settings *settings);
 
 /* "A-B" or "A": a range of ports from 1 to 65535.  False: it is none. */
 bool sluice_settings_ports(const char *value, uint16_t *least, uint16_t *most);
+
+/* Seconds since 1970; negative: so many before now_s; or a date as of base/date.h.  False: it is none of them, or NULL. */
+bool sluice_settings_moment(const char *value, int64_t now_s, int64_t *out_ns);
 
 /* preserve as flags SLUICE_PRESERVE_* of sink.h. */
 unsigned sluice_settings_preserve(const sluice_settings *settings);

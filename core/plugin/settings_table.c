@@ -58,6 +58,10 @@ static const sluice_option transfer_options[] = {
      .help = "Leave out what matches this pattern. With include, in the order given: the first match wins."},
     {.name = "include", .type = SLUICE_OPTION_STRING_TYPE, .offset = offsetof(T, filters),
      .flags = SLUICE_OPTION_REPEAT, .help = "Keep what matches this pattern, though a later exclude matches too."},
+    SLUICE_OPTION_STRING(T, exclude_newer_than,
+                         .help = "Leave out files that were modified after this: a date such as 2027-01-31 or "
+                                 "2027-01-31T12:00:00Z (UTC), seconds since 1970, or, negative, seconds before now."),
+    SLUICE_OPTION_STRING(T, exclude_older_than, .help = "Leave out files that were modified before this; the same forms."),
     SLUICE_OPTION_ENUM(T, checksum, .def = "xxh3-128", .choices = "xxh3-128|sha-256|none",
                        .help = "Digest that every file is verified with."),
     SLUICE_OPTION_ENUM(T, sync, .def = "none", .choices = "none|file|end",
@@ -334,6 +338,37 @@ static int check_date(const char *value, sluice_error *error)
     return sluice_date_parse(value, &seconds, error);
 }
 
+#define MOMENT_MOST 9223372036 /* seconds that 63 bits hold in nanoseconds */
+
+bool sluice_settings_moment(const char *value, int64_t now_s, int64_t *out_ns)
+{
+    uint64_t date;
+    if (value == NULL)
+        return false;
+    const char *digits = value + (value[0] == '-');
+    if (digits[0] != '\0' && strspn(digits, "0123456789") == strlen(digits) && strlen(digits) <= 10) {
+        int64_t seconds = strtoll(value, NULL, 10) + (value[0] == '-' ? now_s : 0);
+        if (seconds > MOMENT_MOST || seconds < -MOMENT_MOST)
+            return false;
+        *out_ns = seconds * 1000000000;
+        return true;
+    }
+    if (sluice_date_parse(value, &date, NULL) != SLUICE_OK || date == 0 || date > MOMENT_MOST)
+        return false;
+    *out_ns = (int64_t)date * 1000000000;
+    return true;
+}
+
+static int check_moment(const char *value, sluice_error *error)
+{
+    int64_t moment;
+    if (sluice_settings_moment(value, 0, &moment))
+        return SLUICE_OK;
+    return sluice_fail(error, SLUICE_EINVAL,
+                       "'%s' is no moment: write 2027-01-31, 2027-01-31T12:00:00Z, seconds since 1970, or -SECONDS before now",
+                       value);
+}
+
 static int check_nonempty(const char *value, sluice_error *error)
 {
     return value[0] != '\0' ? SLUICE_OK : sluice_fail(error, SLUICE_EINVAL, "may not be empty");
@@ -380,6 +415,7 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         {"stream", check_stream},     {"management", check_management},
         {"management_user", check_line},   {"management_cookie", check_line}, {"management_tags", check_line},
         {"manifest", check_nonempty},
+        {"exclude_newer_than", check_moment}, {"exclude_older_than", check_moment},
     };
     if (strcmp(option->name, "pin") == 0)
         return take_pin(value, canonical, error);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "session/catalogue.h"
+#include "session/filter.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -379,7 +380,7 @@ void sluice_listing_run(sluice_work *work)
             listing->error = error;
             return;
         }
-        if (!status && is_dropped(listing, entry.operand)) {
+        if (!status && (is_dropped(listing, entry.operand) || sluice_filter_untimely(mover->request, &entry))) {
             entry_settle(mover, &entry);
             continue;
         }

@@ -270,6 +270,9 @@ static void test_request(void)
     asked.target_bps = 250000000;
     asked.seed = UINT64_MAX;
     asked.probe = true;
+    asked.has_newest = asked.has_oldest = true;
+    asked.newest_ns = INT64_MAX;
+    asked.oldest_ns = -5;
     sluice_wire_writer messages = {0};
     CU_ASSERT_EQUAL(sluice_request_encode(&asked, &messages, NULL), SLUICE_OK);
     CU_ASSERT_EQUAL(request_read(&messages, &got), SLUICE_OK);
@@ -290,6 +293,9 @@ static void test_request(void)
     CU_ASSERT_EQUAL(got.target_bps, 250000000);
     CU_ASSERT_EQUAL(got.seed, UINT64_MAX);
     CU_ASSERT(got.probe);
+    CU_ASSERT(got.has_newest && got.has_oldest);
+    CU_ASSERT_EQUAL(got.newest_ns, INT64_MAX);
+    CU_ASSERT_EQUAL(got.oldest_ns, -5);
     sluice_wire_writer_fini(&messages);
     sluice_request_fini(&asked);
     sluice_request_fini(&got);
