@@ -5,6 +5,7 @@
 #include "cli/ascp_input.h"
 #include "cli/ascp_log.h"
 #include "cli/ascp_secrets.h"
+#include "cli/ascp_sources.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/screen.h"
@@ -28,6 +29,8 @@ typedef struct session {
     sluice_ascp_texts list;
     bool ticket; /* the token admits to a running server */
     sluice_ascp_log log;
+    bool removing; /* sources are looked after */
+    sluice_ascp_sources sources;
     sluice *library;
     sluice_settings *settings;
     sluice_ascp_input input;
@@ -349,6 +352,33 @@ static int make_settings(session *s, sluice_error *error)
     return status;
 }
 
+/* Of what lies on the other machine, or is no file, nothing is removed. */
+static int note_sources(session *s, sluice_error *error)
+{
+    const char *source = s->plan.sources.count > 0 ? s->plan.sources.list[0] : s->plan.pairs.list[0];
+    bool files = s->plan.push && (source[0] == '/' || strncmp(source, "./", 2) == 0);
+    if (!sluice_ascp_sources_wanted(s->line))
+        return SLUICE_OK;
+    if (!files) {
+        sluice_screen_say("warning: sources %s stay where they are: only files here are removed or moved",
+                          s->plan.push ? "that are no files" : "on the other machine");
+        return SLUICE_OK;
+    }
+    s->removing = true;
+    return sluice_ascp_sources_note(&s->sources, &s->plan, error);
+}
+
+/* Only what came to its end is known to be on the disk there. */
+static void settle_sources(session *s, int status)
+{
+    if (!s->removing)
+        return;
+    if (status == SLUICE_OK || status == SLUICE_EPARTIAL)
+        sluice_ascp_sources_settle(&s->sources, s->line, sluice_screen_say);
+    else
+        sluice_screen_say("warning: all sources stay where they are: the transfer did not come to its end");
+}
+
 static int prepare(session *s, sluice_error *error)
 {
     int status = read_token(s->line, error);
@@ -368,6 +398,8 @@ static int prepare(session *s, sluice_error *error)
         status = make_library(s, error);
     if (status == SLUICE_OK)
         status = check_tar(s, error);
+    if (status == SLUICE_OK)
+        status = note_sources(s, error);
     return status == SLUICE_OK ? make_settings(s, error) : status;
 }
 
@@ -376,6 +408,7 @@ static void release(session *s)
     sluice_settings_free(s->settings);
     sluice_free(s->library);
     sluice_ascp_log_close(&s->log);
+    sluice_ascp_sources_fini(&s->sources);
     sluice_ascp_plan_fini(&s->plan);
     free(s->list.list);
 }
@@ -419,6 +452,8 @@ static void be_current(session *s, sluice_transfer *transfer)
 static void event(void *user, const sluice_event *told)
 {
     session *s = user;
+    if (s->removing)
+        sluice_ascp_sources_event(&s->sources, told);
     sluice_ascp_log_event(&s->log, told);
 }
 
@@ -532,6 +567,7 @@ static int carry_out(sluice_ascp_line *line)
     if (status == SLUICE_OK) {
         sluice_ascp_log_start(&s.log, line, &s.plan);
         status = transfer_with_signals(&s, &error);
+        settle_sources(&s, status);
         sluice_ascp_log_stop(&s.log, &s.plan, &s.statistics, status == SLUICE_OK ? NULL : error.text);
     }
     int exit_status =

@@ -439,11 +439,18 @@ static const OPTION options[] = {
     {WHAT_GROUP, 0, "skip-dir-traversal-dupes", WARNS, .help = "Leaves out what is met twice."},
     {WHAT_GROUP, 0, "preserve-creation-time", WARNS, .help = "Keeps the time of creation."},
     {WHAT_GROUP, 0, "preserve-source-access-time", WARNS, .help = "Leaves the access time of sources as it was."},
-    {WHAT_GROUP, 0, "remove-after-transfer", WARNS, .help = "Deletes sources: they stay."},
-    {WHAT_GROUP, 0, "remove-empty-directories", WARNS, .help = "Deletes empty sources: they stay."},
-    {WHAT_GROUP, 0, "remove-empty-source-directory", WARNS, .help = "Deletes an empty source: it stays."},
-    {WHAT_GROUP, 0, "remove-skipped", WARNS, .help = "Deletes sources that were skipped: they stay."},
-    {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), WARNS, .help = "Moves sources away: they stay."},
+    {WHAT_GROUP, 0, "remove-after-transfer", DOES(take_flag), MEMBER(remove_files),
+     .help = "Deletes files here when the transfer is over and they have arrived, verified and on the disk there: those that "
+             "were not changed since. Not on the other machine: there sources stay."},
+    {WHAT_GROUP, 0, "remove-empty-directories", DOES(take_flag), MEMBER(remove_directories),
+     .help = "Deletes directories in sources here that are empty at the end."},
+    {WHAT_GROUP, 0, "remove-empty-source-directory", DOES(take_flag), MEMBER(remove_source_directory),
+     .help = "Deletes a source here that is a directory and empty at the end."},
+    {WHAT_GROUP, 0, "remove-skipped", DOES(take_flag), MEMBER(remove_skipped),
+     .help = "With the deletion or moving of files: those too that were skipped, because they were there already."},
+    {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), DOES(take_text), MEMBER(move_to),
+     .help = "Moves files that have arrived into DIR here, on the same file system, under the names that they have below "
+             "their source; what is there is not replaced. Sources on the other machine stay."},
     {WHAT_GROUP, 0, "delete-before-transfer", WARNS, .help = "Deletes what the source lacks: it stays."},
     {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_switch), MEMBER(manifest), .words = "none=no text=yes",
      .help = "text: writes a receipt, aspera-transfer-ID-manifest.txt, in the form that sluice copy --manifest has."},
@@ -540,5 +547,8 @@ int sluice_ascp_options_end(sluice_ascp_line *line, sluice_error *error)
         status = set(line, "preserve", list, error);
     if (status == SLUICE_OK && line->into)
         status = set(line, "mkdir", "yes", error);
+    /* What is deleted here must not be lost there. */
+    if (status == SLUICE_OK && (line->remove_files || line->move_to != NULL))
+        status = set(line, "sync", "end", error);
     return status;
 }

@@ -161,7 +161,8 @@ static void other_options_become_members(void)
     sluice_ascp_line line;
     words held;
     CU_ASSERT_EQUAL(read_options(&line, &held,
-                                 "--file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
+                                 "--remove-after-transfer -remove-skipped --remove-empty-directories "
+                                 "--remove-empty-source-directory --file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
                                  "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me "
                                  "--source-prefix=/a --src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
                                  NULL),
@@ -172,6 +173,8 @@ static void other_options_become_members(void)
     CU_ASSERT_STRING_EQUAL(line.keys.list[1], "key2");
     CU_ASSERT_STRING_EQUAL(line.token, "tok");
     CU_ASSERT_TRUE(line.manifest);
+    CU_ASSERT_TRUE(line.remove_files && line.remove_skipped && line.remove_directories && line.remove_source_directory);
+    CU_ASSERT_STRING_EQUAL(sluice_ascp_line_setting(&line, "sync"), "end");
     CU_ASSERT_STRING_EQUAL(line.manifest_path, "/m");
     CU_ASSERT_STRING_EQUAL(line.manifest_suffix, ".s");
     CU_ASSERT_TRUE(line.any_host_key && line.ipv6 && line.into && line.quiet && line.verbose);
@@ -375,6 +378,7 @@ static void what_is_wrong_is_named(void)
         {"--save-before-overwrite a b", "set old files aside"},    {"--file-crypt=encrypt a b", "at rest"},
         {"--keepalive a", "--keepalive"}, {"--user= a b", "empty"},
         {"--file-pair-list=x --src-base=/a d", "--src-base"},
+        {"--move-after-transfer=/m --remove-after-transfer a b", "do not go together"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         sluice_ascp_line line;
