@@ -31,6 +31,7 @@ typedef struct sluice_ascp_line {
     const char *file_list, *pair_list;
     const char *log;            /* directory, or "-" for stderr */
     const char *token;          /* the text itself, or '@' and a file */
+    const char *host_key;       /* fingerprint that the host's key must have, canonical: see ascp_options.h */
     const char *password, *key_text; /* of the environment */
     const char *user_string, *tags, *cookie;
     bool remove_files, remove_skipped;                /* what has arrived, or was there, is removed here */

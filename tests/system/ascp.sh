@@ -335,6 +335,28 @@ ssh-keygen -q -p -P '' -N 'of the key' -f "$quoted"
 ASPERA_SCP_PASS='of the key' lands "$room/there/k" -q "${anyhow[@]}" -i "$quoted" "$room/small" "root@10.80.2.2:$room/there/k"
 ASPERA_SCP_PASS=wrong wants 1 '' ascp -q "${anyhow[@]}" -i "$quoted" "$room/small" "root@10.80.2.2:$room/there/k"
 
+# The host's key pinned, in each form; known_hosts has no say then, and neither has a connection that stands already.
+key_digest() { cut -d ' ' -f 2 "$keys/$1.pub" | base64 -d | "$2" | cut -d ' ' -f 1; } # KEY PROGRAM
+pinned() { ascp -q -P 2222 -i "$keys/id" --check-sshfp "$@" "$room/small" "root@10.80.2.2:$room/there/pinned"; }
+fingerprint=$(ssh-keygen -lf "$keys/host.pub" | cut -d ' ' -f 2)
+for pin in "$(key_digest host sha1sum)" "$(key_digest host sha256sum | sed 's/../&:/g;s/:$//')" \
+    "$(key_digest host md5sum | tr a-f A-F)" "$fingerprint"; do
+    rm -f "$room/there/pinned"
+    wants 0 '' pinned "$pin"
+    same_file "$room/small" "$room/there/pinned" "the pin $pin"
+done
+rm -f "$room/there/pinned"
+stranger=$(ssh-keygen -lf "$keys/stranger.pub" | cut -d ' ' -f 2)
+cp "$keys/known" "$home/.ssh/known_hosts"
+for pin in "$(key_digest stranger sha1sum)" "$(key_digest stranger sha256sum)" "$stranger"; do
+    wants 1 'ost key verification failed' pinned "$pin"
+    wants 1 'ost key verification failed' pinned "$pin" --ignore-host-key
+done
+cp "$keys/mistaken" "$home/.ssh/known_hosts"
+wants 0 '' pinned "$fingerprint"
+wants 1 'no fingerprint' pinned 'SHA256:$(touch /tmp/x)'
+rm "$home/.ssh/known_hosts"
+
 # A second sshd, which takes passwords.
 { grep -v '^root:' /etc/shadow; echo "root:$(openssl passwd -6 'pass "word'):19000:0:99999:7:::"; } >"$keys/shadow.new"
 cat "$keys/shadow.new" >"$keys/shadow"

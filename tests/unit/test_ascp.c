@@ -252,6 +252,7 @@ static const char *value_for(const sluice_ascp_option *option, char *room, size_
            : strcmp(argument, "send|recv") == 0 ? "recv"
            : strcmp(argument, "HOW") == 0       ? "native"
            : strcmp(argument, "BASE64") == 0    ? "L2RzdA=="
+           : strcmp(argument, "FINGERPRINT") == 0 ? "0123456789abcdef0123456789ABCDEF01234567"
            : strcmp(argument, "BYTES") == 0     ? "1400"
            : strcmp(argument, "ID:COUNT") == 0  ? "1:2"
                                                 : "text";
@@ -388,6 +389,38 @@ static void what_is_wrong_is_named(void)
         if (strstr(error.text, rows[i].named) == NULL)
             printf("%s: '%s' has no '%s'\n", rows[i].text, error.text, rows[i].named);
         CU_ASSERT_PTR_NOT_NULL(strstr(error.text, rows[i].named));
+        sluice_ascp_line_fini(&line);
+    }
+}
+
+static void fingerprints_in_every_form(void)
+{
+    static const struct {
+        const char *text, *canonical; /* NULL: it is none */
+    } rows[] = {
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a0082", "f74e5de9ed0d62feaf0616ed1e851133c42a0082"},
+        {"F7:4E:5D:E9:ED:0D:62:FE:AF:06:16:ED:1E:85:11:33:C4:2A:00:82", "f74e5de9ed0d62feaf0616ed1e851133c42a0082"},
+        {"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"},
+        {"00112233445566778899aabbccddeeff", "00112233445566778899aabbccddeeff"},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"},
+        {"", NULL},
+        {"f74e", NULL},
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a008g", NULL},
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a0082 ]", NULL},
+        {"SHA256:47DEQpj8HBSa", NULL},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSu$U", NULL},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;x", NULL},
+        {"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00", NULL},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        sluice_ascp_line line = {.help = false};
+        const char *canonical = "";
+        CU_ASSERT_EQUAL(sluice_ascp_fingerprint(&line, rows[i].text, &canonical, NULL),
+                        rows[i].canonical != NULL ? SLUICE_OK : SLUICE_EUSAGE);
+        if (rows[i].canonical != NULL)
+            CU_ASSERT_STRING_EQUAL(canonical, rows[i].canonical);
         sluice_ascp_line_fini(&line);
     }
 }
@@ -687,6 +720,7 @@ int main(void)
         {"warnings name what is not done", warnings_name_what_is_not_done},
         {"what is wrong is named", what_is_wrong_is_named},
         {"base64 as the RFC has it", base64_as_the_rfc_has_it},
+        {"fingerprints in every form", fingerprints_in_every_form},
         {"the environment is heard", the_environment_is_heard},
         {"a whole line of automation", a_whole_line_of_automation},
         {"operands become addresses", operands_become_addresses},
