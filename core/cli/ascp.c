@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/screen.h"
+#include "cli/ssh_command.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -39,6 +40,9 @@ typedef struct session {
     sluice_transfer *transfer;
     bool too_short; /* standard input ended before all was there that is meant */
     sluice_statistics statistics;
+    sluice_transfer_path *paths; /* in place of the plan's sources; NULL: those say it all */
+    size_t path_count;
+    const char *base; /* what they lie below; NULL: nothing */
 } session;
 
 /* ---- what files say ---- */
@@ -190,25 +194,28 @@ static int set_output(session *s, sluice_error *error)
     return status == SLUICE_OK && s->line->verbose ? set(s, "verbose", "yes", error) : status;
 }
 
-/* Sources under names of their own become a list that is handed over in memory, NUL behind each line. */
-static int set_pairs(session *s, sluice_error *error)
+/* Sources under names of their own, those of a session that takes more of them later, and parts of files. */
+static int make_paths(session *s, sluice_error *error)
 {
-    char *text = NULL, path[SLUICE_ASCP_PATH];
-    size_t bytes = 0;
-    if (s->plan.pairs.count == 0)
+    const sluice_ascp_plan *plan = &s->plan;
+    bool pairs = plan->pairs.count > 0;
+    size_t count = pairs ? plan->pairs.count / 2 : plan->sources.count;
+    if (!pairs && !s->line->keepalive && !s->line->ranged)
         return SLUICE_OK;
-    FILE *file = open_memstream(&text, &bytes);
-    if (file == NULL)
-        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
-    for (size_t i = 0; i < s->plan.pairs.count; i++)
-        fwrite(s->plan.pairs.list[i], 1, strlen(s->plan.pairs.list[i]) + 1, file);
-    int status = fclose(file) == 0 ? SLUICE_OK : sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
-    if (status == SLUICE_OK)
-        status = sluice_ascp_hold("the list", text, bytes, path, error);
-    free(text);
-    if (status == SLUICE_OK)
-        status = set(s, "pair-list", path, error);
-    return status == SLUICE_OK ? set(s, "null", "yes", error) : status;
+    if (s->line->ranged && count != 1)
+        return sluice_fail(error, SLUICE_EUSAGE, "-@: a range of bytes goes with one source, and there are %zu", count);
+    s->paths = calloc(count + 1, sizeof *s->paths);
+    if (s->paths == NULL)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the names of the files");
+    for (size_t i = 0; i < count; i++)
+        s->paths[i] = (sluice_transfer_path){.path = pairs ? plan->pairs.list[2 * i] : plan->sources.list[i],
+                                             .as = pairs ? plan->pairs.list[2 * i + 1] : NULL,
+                                             .from = s->line->range_from,
+                                             .to = s->line->ranged ? s->line->range_to : 0};
+    s->path_count = count;
+    /* Of a pull, pairs lie below a source that says which machine it is; so do sources that are not known yet. */
+    s->base = pairs && !plan->push ? plan->sources.list[0] : count == 0 ? plan->base : NULL;
+    return SLUICE_OK;
 }
 
 static int set_ticket(session *s, sluice_error *error)
@@ -221,18 +228,6 @@ static int set_ticket(session *s, sluice_error *error)
 }
 
 /* ---- ssh ---- */
-
-/* A word as the setting ssh takes it: in quotes, and a quote of the kind in quotes of the other one. */
-static void put_word(FILE *command, const char *word)
-{
-    fputs(" '", command);
-    for (; *word != '\0'; word++)
-        if (*word == '\'')
-            fputs("'\"'\"'", command);
-        else
-            putc(*word, command);
-    putc('\'', command);
-}
 
 /* ssh asks a command for the keys that the host may have (KnownHostsCommand), and hands it the one that the host shows.  The
  * command repeats that one if its fingerprint is the right one, and is silent otherwise: ssh then knows no key, and asks nobody.
@@ -254,7 +249,7 @@ static int put_host_key(session *s, FILE *command, sluice_error *error)
                                       digest, wanted);
     if (status != SLUICE_OK)
         return status;
-    put_word(command, word);
+    sluice_ssh_command_put(command, word);
     fputs(" -oStrictHostKeyChecking=yes -oUserKnownHostsFile=/dev/null -oGlobalKnownHostsFile=/dev/null -oFingerprintHash=sha256"
           " -oCheckHostIP=no -oVerifyHostKeyDNS=no -oUpdateHostKeys=no -oControlMaster=no -oControlPath=none",
           command);
@@ -270,7 +265,7 @@ static int put_keys(session *s, FILE *command, sluice_error *error)
     fputs(" -oIdentitiesOnly=yes", command);
     for (size_t i = 0; i < line->keys.count; i++) {
         fputs(" -i", command);
-        put_word(command, line->keys.list[i]);
+        sluice_ssh_command_put(command, line->keys.list[i]);
     }
     if (line->key_text == NULL)
         return SLUICE_OK;
@@ -294,7 +289,7 @@ static int put_ssh(session *s, FILE *command, sluice_error *error)
     if (status != SLUICE_OK)
         return status;
     for (size_t i = 0; i < line->ssh_arguments.count; i++)
-        put_word(command, line->ssh_arguments.list[i]);
+        sluice_ssh_command_put(command, line->ssh_arguments.list[i]);
     if (line->port != 0)
         fprintf(command, " -p %" PRIu64, line->port);
     if (line->ipv6)
@@ -324,7 +319,7 @@ static int set_ssh(session *s, sluice_error *error)
         status = set(s, "ssh", text, error);
     free(text);
     if (status == SLUICE_OK && s->line->password != NULL)
-        status = sluice_ascp_ask_us(error);
+        status = sluice_ascp_ask_us(s->line->password, error);
     return status;
 }
 
@@ -377,23 +372,35 @@ static int check_tar(session *s, sluice_error *error)
 static int make_settings(session *s, sluice_error *error)
 {
     static int (*const steps[])(session * s, sluice_error * error) = {
-        set_management, set_options, set_manifest, set_output, set_pairs, set_ticket, set_ssh};
+        set_management, set_options, set_manifest, set_output, set_ticket, set_ssh};
     int status = sluice_settings_new(s->library, SLUICE_SETTINGS_TRANSFER, NULL, &s->settings, error);
     for (size_t i = 0; i < SLUICE_COUNT(steps) && status == SLUICE_OK; i++)
         status = steps[i](s, error);
     return status;
 }
 
-/* Of what lies on the other machine, or is no file, nothing is removed. */
+/* Why nothing may be removed or moved away; NULL: it may.  Of a part nobody knows whether the rest has arrived, and what a
+ * manager names later has not been noted. */
+static const char *why_sources_stay(const session *s)
+{
+    const sluice_ascp_plan *plan = &s->plan;
+    const char *first = plan->sources.count > 0 ? plan->sources.list[0] : plan->pairs.count > 0 ? plan->pairs.list[0] : "";
+    if (!plan->push)
+        return "they lie on the other machine";
+    if (s->line->keepalive)
+        return "with --keepalive a manager names them";
+    if (s->line->ranged)
+        return "a part of them is sent (-@)";
+    return first[0] == '/' || strncmp(first, "./", 2) == 0 ? NULL : "they are no files";
+}
+
 static int note_sources(session *s, sluice_error *error)
 {
-    const char *source = s->plan.sources.count > 0 ? s->plan.sources.list[0] : s->plan.pairs.list[0];
-    bool files = s->plan.push && (source[0] == '/' || strncmp(source, "./", 2) == 0);
     if (!sluice_ascp_sources_wanted(s->line))
         return SLUICE_OK;
-    if (!files) {
-        sluice_screen_say("warning: sources %s stay where they are: only files here are removed or moved",
-                          s->plan.push ? "that are no files" : "on the other machine");
+    const char *why = why_sources_stay(s);
+    if (why != NULL) {
+        sluice_screen_say("warning: sources stay where they are: %s", why);
         return SLUICE_OK;
     }
     s->removing = true;
@@ -431,6 +438,8 @@ static int prepare(session *s, sluice_error *error)
     if (status == SLUICE_OK)
         status = check_tar(s, error);
     if (status == SLUICE_OK)
+        status = make_paths(s, error);
+    if (status == SLUICE_OK)
         status = note_sources(s, error);
     return status == SLUICE_OK ? make_settings(s, error) : status;
 }
@@ -443,6 +452,7 @@ static void release(session *s)
     sluice_ascp_sources_fini(&s->sources);
     sluice_ascp_plan_fini(&s->plan);
     free(s->list.list);
+    free(s->paths);
 }
 
 /* ---- the transfer ---- */
@@ -492,11 +502,15 @@ static void event(void *user, const sluice_event *told)
 static int transfer(session *s, sluice_error *error)
 {
     sluice_transfer *moving;
+    bool paths = s->paths != NULL;
     const sluice_transfer_order order = {
         .size = sizeof order,
         .settings = s->settings,
-        .sources = s->plan.sources.list,
-        .source_count = s->plan.sources.count,
+        .sources = paths ? &s->base : s->plan.sources.list,
+        .source_count = paths ? s->base != NULL : s->plan.sources.count,
+        .paths = s->paths,
+        .path_count = s->path_count,
+        .persistent = s->line->keepalive,
         .destination = s->plan.destination,
         .event = event,
         .user = s,

@@ -40,6 +40,9 @@ typedef struct sluice_ascp_line {
     bool manifest; /* a receipt is written */
     const char *manifest_path, *manifest_suffix; /* its directory, and what is behind its name until the end */
     uint64_t port;              /* of the control connection */
+    bool keepalive;             /* sources come later, from a manager */
+    bool ranged;                /* -@: of one source the bytes [range_from, range_to) */
+    uint64_t range_from, range_to;
     uint64_t part, parts;       /* of several processes that share a job */
     unsigned preserve;          /* bits of sluice_ascp_preserve */
     sluice_ascp_texts settings; /* keys and values in turn: later ones stand over earlier ones, or add to them */

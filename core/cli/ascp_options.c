@@ -251,6 +251,21 @@ static int take_log(sluice_ascp_line *line, const OPTION *option, const char *sp
     return status == SLUICE_OK ? take_text(line, option, spelling, value, error) : status;
 }
 
+/* Both ends are in it. */
+static int take_range(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                      sluice_error *error)
+{
+    const char *at = value;
+    uint64_t last = SLUICE_UNKNOWN - 1;
+    (void)option;
+    line->range_from = 0;
+    bool good = (*at == ':' || take_digits(&at, &line->range_from)) && *at++ == ':' &&
+                (*at == '\0' || take_digits(&at, &last)) && *at == '\0' && last >= line->range_from;
+    line->ranged = good;
+    line->range_to = last + 1;
+    return good ? SLUICE_OK : sluice_fail(error, SLUICE_EUSAGE, "%s %s: write LOW:HIGH, in bytes", spelling, value);
+}
+
 static int take_part(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
                      sluice_error *error)
 {
@@ -476,7 +491,8 @@ static const OPTION options[] = {
      .help = "Leaves out files modified after this: seconds since 1970, or, negative, seconds before now; a date too."},
     {WHAT_GROUP, 0, "exclude-older-than", V("TIME"), DOES(take_setting), .key = "exclude-older-than",
      .help = "Leaves out files modified before this; the same forms."},
-    {WHAT_GROUP, '@', NULL, V("LOW:HIGH"), WARNS, .help = "Byte range of one file."},
+    {WHAT_GROUP, '@', NULL, V("LOW:HIGH"), DOES(take_range),
+     .help = "Of one file the bytes from LOW to HIGH, both included, become a file; either may be left out."},
     {WHAT_GROUP, 0, "partial-file-suffix", V("SUFFIX"), WARNS, .help = "Name of what is not complete."},
     {WHAT_GROUP, 0, "skip-special-files", WARNS, .help = "Leaves out what is no file, directory or link."},
     {WHAT_GROUP, 0, "skip-dir-traversal-dupes", WARNS, .help = "Leaves out what is met twice."},
@@ -525,8 +541,8 @@ static const OPTION options[] = {
     {SESSION_GROUP, 'S', NULL, V("PATH"), DOES(take_remote), .key = "remote-command",
      .help = "Program that ssh calls there, unless it is called ascp; sluice where it is not given."},
     {SESSION_GROUP, 0, "no-mgmt-port-files", HOLDS, .help = "There are no such files."},
-    {SESSION_GROUP, 0, "keepalive", REFUSES,
-     .help = "a session that takes its sources later, from a manager, is not to be had"},
+    {SESSION_GROUP, 0, "keepalive", DOES(take_flag), MEMBER(keepalive),
+     .help = "The session stays for sources that a manager names while it runs (START, STOP and DONE); there need be none yet."},
     {SESSION_GROUP, 0, "faspmgr-io", REFUSES, .help = "streams from memory through a management port are not to be had"},
     {SESSION_GROUP, 0, "read-threads", V("N"), WARNS, .help = "Of ascp4."},
     {SESSION_GROUP, 0, "write-threads", V("N"), WARNS, .help = "Of ascp4."},

@@ -479,7 +479,7 @@ static int find_way(planning *p, const char *text, operand *to)
         return sluice_fail(p->error, SLUICE_EUSAGE, "%s: --mode %s does not fit to this destination", text,
                            p->plan->push ? "recv" : "send");
     if (!p->plan->push && line->operands.count == 1)
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: a list of what is to be fetched needs --mode recv and --host",
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: a list of what is to be fetched, or --keepalive, needs --mode recv and --host",
                            text);
     return p->plan->push ? meet(p, to, text) : SLUICE_OK;
 }
@@ -488,6 +488,8 @@ static int add_sources(planning *p)
 {
     const sluice_ascp_texts *operands = &p->line->operands;
     int status = SLUICE_OK;
+    if (operands->count == 1 && p->line->file_list == NULL && p->line->pair_list == NULL)
+        return p->plan->push ? SLUICE_OK : there(p, "", &p->plan->base);
     if (operands->count == 1)
         return add_listed(p);
     for (size_t i = 0; i + 1 < operands->count && status == SLUICE_OK; i++)

@@ -25,6 +25,7 @@ typedef struct sluice_ascp_plan {
     sluice_ascp_texts sources; /* addresses, as copy takes them; of a pull with pairs the one that they lie below */
     const char *destination;
     sluice_ascp_texts pairs; /* sources and their names in turn, for a pair list; none: sources say it all */
+    const char *base;        /* of sources that come later, of a pull: what says which machine they are on; NULL elsewhere */
     const char *assignment;  /* to the configuration, of a source or destination that is no file; NULL: none */
     uint64_t input;          /* bytes of standard input that are meant; 0: it goes to its end */
     bool output;             /* standard output carries the data */

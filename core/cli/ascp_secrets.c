@@ -40,14 +40,14 @@ int sluice_ascp_hold(const char *what, const char *bytes, size_t count, char pat
     return SLUICE_OK;
 }
 
-int sluice_ascp_ask_us(sluice_error *error)
+int sluice_ascp_ask_us(const char *password, sluice_error *error)
 {
     char program[PATH_MAX];
     ssize_t bytes = readlink("/proc/self/exe", program, sizeof program - 1);
     if (bytes > 0)
         program[bytes] = '\0';
     if (bytes <= 0 || setenv("SSH_ASKPASS", program, 1) != 0 || setenv("SSH_ASKPASS_REQUIRE", "force", 1) != 0 ||
-        setenv(ASKED, "yes", 1) != 0)
+        setenv(ASKED, "yes", 1) != 0 || setenv("ASPERA_SCP_PASS", password, 1) != 0)
         return sluice_fail(error, SLUICE_EIO, "ssh cannot be given the password: %s", strerror(errno));
     return SLUICE_OK;
 }

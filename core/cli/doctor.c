@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/interrupt.h"
+#include "cli/json.h"
 #include "cli/line.h"
 #include "cli/screen.h"
 #include "cli/undertaking.h"
@@ -24,61 +25,35 @@ static const char *const words[SLUICE_FINDING_LEVELS] = {"good", "note", "warnin
 
 /* ---- JSON ---- */
 
-/* Length of the UTF-8 character that text begins with; 0: it begins with none. */
-static size_t character_bytes(const char *text)
-{
-    unsigned char first = (unsigned char)text[0];
-    size_t bytes = first < 0x80                    ? 1
-                   : first >= 0xc2 && first < 0xe0 ? 2
-                   : first >= 0xe0 && first < 0xf0 ? 3
-                   : first >= 0xf0 && first < 0xf5 ? 4
-                                                   : 0;
-    for (size_t i = 1; i < bytes; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            return 0;
-    return bytes;
-}
-
-static void put_string(const char *key, const char *text)
-{
-    printf(",\"%s\":\"", key);
-    while (*text != '\0') {
-        size_t bytes = character_bytes(text);
-        if (bytes == 0)
-            fputs("\xef\xbf\xbd", stdout);
-        else if (*text == '"' || *text == '\\')
-            printf("\\%c", *text);
-        else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            printf("\\u%04x", (unsigned)*text);
-        else
-            fwrite(text, 1, bytes, stdout);
-        text += bytes > 0 ? bytes : 1;
-    }
-    putchar('"');
-}
-
 static void put_finding(const sluice_finding *finding)
 {
-    fputs("{\"event\":\"finding\"", stdout);
-    put_string("topic", finding->topic);
-    put_string("level", words[finding->level]);
-    put_string("where", finding->where);
-    put_string("message", finding->sentence);
-    put_string("remedy", finding->remedy);
-    puts("}");
+    sluice_json json = {.out = stdout};
+    sluice_json_open(&json, NULL, '{');
+    sluice_json_text(&json, "event", "finding");
+    sluice_json_text(&json, "topic", finding->topic);
+    sluice_json_text(&json, "level", words[finding->level]);
+    sluice_json_text(&json, "where", finding->where);
+    sluice_json_text(&json, "message", finding->sentence);
+    sluice_json_text(&json, "remedy", finding->remedy);
+    sluice_json_close(&json, '}');
+    putchar('\n');
 }
 
 static void put_done(const sluice_doctor *doctor, int status, int exit_status, const char *message)
 {
-    fputs("{\"event\":\"done\"", stdout);
-    put_string("status", status != SLUICE_OK ? "failed" : exit_status != 0 ? "bad" : "ok");
-    printf(",\"exit\":%d,\"code\":%d", exit_status, status);
-    put_string("message", message);
+    sluice_json json = {.out = stdout};
+    sluice_json_open(&json, NULL, '{');
+    sluice_json_text(&json, "event", "done");
+    sluice_json_text(&json, "status", status != SLUICE_OK ? "failed" : exit_status != 0 ? "bad" : "ok");
+    sluice_json_int(&json, "exit", exit_status);
+    sluice_json_int(&json, "code", status);
+    sluice_json_text(&json, "message", message);
     for (int level = 0; level < SLUICE_FINDING_LEVELS; level++)
-        printf(",\"%s\":%u", words[level], sluice_doctor_count(doctor, (sluice_finding_level)level));
-    put_string("address", sluice_doctor_address(doctor));
-    put_string("options", sluice_doctor_options(doctor));
-    puts("}");
+        sluice_json_number(&json, words[level], sluice_doctor_count(doctor, (sluice_finding_level)level));
+    sluice_json_text(&json, "address", sluice_doctor_address(doctor));
+    sluice_json_text(&json, "options", sluice_doctor_options(doctor));
+    sluice_json_close(&json, '}');
+    putchar('\n');
 }
 
 /* ---- for people ---- */

@@ -61,6 +61,31 @@ const sluice_help sluice_help_doctor = {
             "verbose ",
 };
 
+static const sluice_option shell_own[] = {
+    {.name = "command", .type = SLUICE_OPTION_STRING_TYPE,
+     .help = "Carries out this command in place of those of a terminal or a pipe. May be given several times."},
+    {.name = "stop-on-error", .type = SLUICE_OPTION_BOOL_TYPE,
+     .help = "The first command that fails, or job that does, ends the shell: what still runs is cancelled, and the exit "
+             "status is that of the failure."},
+};
+
+const sluice_help sluice_help_shell = {
+    .usage = "shell [OPTION...] [FILE]",
+    .summary = "The interactive manager: starts pushes and pulls, several at once, shows how they get on, and changes them "
+               "while they run. `help` tells the commands. They come from the terminal, with history and completion, from "
+               "--command, from FILE, or from a pipe; there # begins a comment, and a backslash at the end of a line goes on "
+               "in the next one. A script waits for its jobs at its end; the exit status is that of the first command or "
+               "job that has failed.",
+    .examples = "  sluice shell\n"
+                "  sluice shell -c 'push data/ user@archive.example:in/' -c 'wait last --timeout 1h'\n"
+                "  sluice shell --json --stop-on-error nightly.sluice\n",
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .keys = " json quiet ",
+    .without = " config ",
+    .own = shell_own,
+    .own_count = SLUICE_COUNT(shell_own),
+};
+
 /* What send and recv have of their own: each takes two neighbours of these. */
 static const sluice_option stream_own[] = {
     {.name = "source", .type = SLUICE_OPTION_STRING_TYPE, .def = "-",
@@ -141,10 +166,13 @@ static const struct {
     {"Admission",
      " listen stdio root read-only write-only ticket-file default-ticket pin once max-sessions max-handshakes "
      "max-handshakes-per-host "},
+    {"Jobs", " persistent attempts outlive cookie tags ascp "},
+    {"Commands", " command stop-on-error "},
     {"Rate", " rate min-rate max-rate policy congestion "},
-    {"Connection", " transport ssh remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
+    {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
     {"Output", " report json manifest progress quiet verbose "},
-    {"Managers", " management management-user management-insecure "},
+    {"Managers", " management management-user management-cookie management-tags management-required management-extended "
+                 "management-insecure "},
     {"Other", ""},
 };
 #define OTHER (SLUICE_COUNT(groups) - 1)
@@ -168,8 +196,10 @@ static const struct {
     {"symlinks", "HOW"},    {"root", "DIR"},         {"pin", "FINGERPRINT"},     {"file-list", "FILE"},
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
-    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"manifest", "FILE"},
+    {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"management-cookie", "TEXT"},
+    {"management-tags", "JSON"}, {"manifest", "FILE"},
     {"exclude-newer-than", "MOMENT"}, {"exclude-older-than", "MOMENT"},
+    {"command", "COMMAND"}, {"ascp", "PROGRAM"}, {"cookie", "TEXT"}, {"tags", "JSON"}, {"key-file", "FILE"},
 };
 
 static const char *argument_of(const sluice_option *option, const char *key)
@@ -216,19 +246,31 @@ static size_t group_of(const char *key)
 
 static char letter_of(const char *key)
 {
-    return strcmp(key, "quiet") == 0 ? 'q' : strcmp(key, "verbose") == 0 ? 'v' : strcmp(key, "null") == 0 ? '0' : '\0';
+    static const struct {
+        char letter;
+        const char *key;
+    } letters[] = {{'q', "quiet"}, {'v', "verbose"}, {'0', "null"}, {'c', "command"}};
+    for (size_t i = 0; i < SLUICE_COUNT(letters); i++)
+        if (strcmp(letters[i].key, key) == 0)
+            return letters[i].letter;
+    return '\0';
+}
+
+static bool is_among(const char *keys, const char *key)
+{
+    char wanted[SLUICE_LINE_KEY + 2];
+    snprintf(wanted, sizeof wanted, " %s ", key);
+    return keys != NULL && strstr(keys, wanted) != NULL;
 }
 
 bool sluice_help_takes(const sluice_help *help, const char *key)
 {
-    char wanted[SLUICE_LINE_KEY + 2];
-    snprintf(wanted, sizeof wanted, " %s ", key);
     for (size_t i = 0; i < help->own_count; i++)
         if (strcmp(help->own[i].name, key) == 0)
             return true;
     if (help->keys == NULL)
-        return help->without == NULL || strstr(help->without, wanted) == NULL;
-    return strstr(help->keys, wanted) != NULL;
+        return !is_among(help->without, key);
+    return is_among(help->keys, key);
 }
 
 static void tell(const sluice_help *help, size_t group, const sluice_option *options, size_t count,
@@ -260,7 +302,7 @@ void sluice_help_each(const sluice_help *help, void (*each)(void *user, const sl
         tell(help, group, options, count, each, user);
     }
     for (size_t i = 0; i < SLUICE_COUNT(own_rows); i++)
-        if (help->config || strcmp(own_rows[i].name, "config") != 0)
+        if ((help->config || strcmp(own_rows[i].name, "config") != 0) && !is_among(help->without, own_rows[i].name))
             each(user, &own_rows[i]);
 }
 

@@ -12,14 +12,15 @@ typedef struct sluice_help {
     sluice_settings_table table;
     bool config;      /* --config is an option */
     const char *keys; /* those of the table that are options, with a blank around each; NULL: all */
-    const char *without; /* with all: those that are not */
-    const sluice_option *own; /* options that are in no table, of type STRING */
+    const char *without; /* with all: those that are not, of the runner's own too */
+    const sluice_option *own; /* options that are in no table: texts, but for those of type BOOL */
     size_t own_count;
+    const char *see; /* where all of them are told; NULL: sluice COMMAND --help */
     const struct sluice_help *listening; /* what it is with --listen; NULL: nothing else */
 } sluice_help;
 
 extern const sluice_help sluice_help_copy, sluice_help_serve, sluice_help_run, sluice_help_doctor, sluice_help_send,
-    sluice_help_recv;
+    sluice_help_recv, sluice_help_shell;
 extern const sluice_help sluice_help_streams; /* of send and recv, what they take as clients together: for the manual */
 
 /* Whether a key of the table, or of its own, is an option of the subcommand. */

@@ -4,6 +4,7 @@
 #include "cli/help.h"
 #include "cli/screen.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,15 @@ static const char *const own_names[] = {"config", "set", "plugin-dir", "help"};
 static const struct {
     char letter;
     const char *key; /* NULL: accepted, and nothing changes */
-} short_options[] = {{'q', "quiet"}, {'v', "verbose"}, {'0', "null"}, {'r', NULL}};
+} short_options[] = {{'q', "quiet"}, {'v', "verbose"}, {'0', "null"}, {'c', "command"}, {'r', NULL}};
+
+/* A grammar may leave some of them out. */
+static bool is_own_name(const sluice_help *grammar, const char *name)
+{
+    char wanted[SLUICE_LINE_KEY + 2];
+    snprintf(wanted, sizeof wanted, " %s ", name);
+    return grammar->without == NULL || strstr(grammar->without, wanted) == NULL;
+}
 
 void sluice_line_key(const sluice_option *option, char out[SLUICE_LINE_KEY])
 {
@@ -51,8 +60,7 @@ static const sluice_option *find(const sluice_help *grammar, const char *key, si
 
 /* ---- the nearest name ---- */
 
-/* Edits (a letter more, less or another) from one word to the other; SLUICE_LINE_KEY when one is too long. */
-static unsigned distance(const char *from, size_t bytes, const char *to)
+unsigned sluice_line_distance(const char *from, size_t bytes, const char *to)
 {
     unsigned row[SLUICE_LINE_KEY + 1];
     size_t width = strlen(to);
@@ -75,7 +83,7 @@ static unsigned distance(const char *from, size_t bytes, const char *to)
 
 static void try_nearest(const char *name, size_t bytes, const char *candidate, char *best, unsigned *least)
 {
-    unsigned edits = distance(name, bytes, candidate);
+    unsigned edits = sluice_line_distance(name, bytes, candidate);
     if (edits < *least) {
         *least = edits;
         snprintf(best, SLUICE_LINE_KEY, "%s", candidate);
@@ -93,6 +101,20 @@ static void try_options(const sluice_help *grammar, const sluice_option *options
     }
 }
 
+/* A sentence, and where help is. */
+static int see_help(const sluice_line *line, sluice_error *error, const char *format, ...) SLUICE_PRINTF(3, 4);
+static int see_help(const sluice_line *line, sluice_error *error, const char *format, ...)
+{
+    char sentence[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    if (line->grammar->see != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s; see `%s`", sentence, line->grammar->see);
+    return sluice_fail(error, SLUICE_EUSAGE, "%s; see `sluice %s --help`", sentence, line->command);
+}
+
 static int unknown_option(const sluice_line *line, const char *name, size_t bytes, sluice_error *error)
 {
     char best[SLUICE_LINE_KEY] = "";
@@ -106,11 +128,11 @@ static int unknown_option(const sluice_line *line, const char *name, size_t byte
     try_options(grammar, options, count, name, bytes, best, &least);
     try_options(grammar, grammar->own, grammar->own_count, name, bytes, best, &least);
     for (size_t i = 0; i < SLUICE_COUNT(own_names); i++)
-        try_nearest(name, bytes, own_names[i], best, &least);
+        if (is_own_name(grammar, own_names[i]))
+            try_nearest(name, bytes, own_names[i], best, &least);
     if (best[0] != '\0')
         return sluice_fail(error, SLUICE_EUSAGE, "--%.*s: unknown option; did you mean --%s?", (int)bytes, name, best);
-    return sluice_fail(error, SLUICE_EUSAGE, "--%.*s: unknown option; see `sluice %s --help`", (int)bytes, name,
-                       line->command);
+    return see_help(line, error, "--%.*s: unknown option", (int)bytes, name);
 }
 
 /* ---- parsing ---- */
@@ -142,7 +164,7 @@ static bool parse_own(sluice_line *line, int argc, char **argv, int *at, size_t 
     while (which < SLUICE_COUNT(own_names) &&
            (strlen(own_names[which]) != bytes || memcmp(own_names[which], name, bytes) != 0))
         which++;
-    if (which == SLUICE_COUNT(own_names))
+    if (which == SLUICE_COUNT(own_names) || !is_own_name(line->grammar, own_names[which]))
         return false;
     *status = SLUICE_OK;
     if (strcmp(own_names[which], "help") == 0) {
@@ -191,9 +213,19 @@ static int parse_long(sluice_line *line, int argc, char **argv, int *at, sluice_
     return status;
 }
 
-static int parse_short(sluice_line *line, const char *letters, sluice_error *error)
+/* What a letter needs: the rest of the argument, or the next one. */
+static int take_short_value(sluice_line *line, const sluice_option *option, const char *rest, int argc, char **argv, int *at,
+                            sluice_error *error)
 {
-    for (; *letters != '\0'; letters++) {
+    if (*rest == '\0' && *at + 1 >= argc)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: a value is missing", argv[*at]);
+    add_option(line, option, *rest != '\0' ? rest : argv[++*at]);
+    return SLUICE_OK;
+}
+
+static int parse_short(sluice_line *line, int argc, char **argv, int *at, sluice_error *error)
+{
+    for (const char *letters = argv[*at] + 1; *letters != '\0'; letters++) {
         size_t i = 0;
         if (*letters == 'h') {
             line->help = true;
@@ -206,8 +238,9 @@ static int parse_short(sluice_line *line, const char *letters, sluice_error *err
         const sluice_option *option = key != NULL ? find(line->grammar, key, strlen(key)) : NULL;
         bool idle = key == NULL && line->grammar->keys == NULL; /* -r goes with files */
         if (!known || (option == NULL && !idle))
-            return sluice_fail(error, SLUICE_EUSAGE, "-%c: unknown option; see `sluice %s --help`", *letters,
-                               line->command);
+            return see_help(line, error, "-%c: unknown option", *letters);
+        if (option != NULL && option->type != SLUICE_OPTION_BOOL_TYPE)
+            return take_short_value(line, option, letters + 1, argc, argv, at, error);
         if (option != NULL)
             add_option(line, option, "yes");
     }
@@ -226,7 +259,7 @@ static int parse_all(sluice_line *line, int argc, char **argv, sluice_error *err
         else if (argv[i][1] == '-')
             status = parse_long(line, argc, argv, &i, error);
         else
-            status = parse_short(line, argv[i] + 1, error);
+            status = parse_short(line, argc, argv, &i, error);
         if (status != SLUICE_OK)
             return status;
     }

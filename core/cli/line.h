@@ -3,7 +3,7 @@
  * line.h - the command line of a subcommand whose options are an option table, and the library made ready from it.
  *
  *     --name VALUE, --name=VALUE; a bool: --name, --no-name, --name=yes
- *     -r -q -v -0 -h, which may stand together; "--" ends options; options and operands may be mixed
+ *     -r -q -v -0 -h -c VALUE, which may stand together; "--" ends options; options and operands may be mixed
  *
  * The runner's own options, which are in no table of settings: --config F, --set KIND.NAME.KEY=VALUE, --plugin-dir D, --help.
  */
@@ -50,6 +50,9 @@ int sluice_line_library(const sluice_line *line, void (*complain)(const char *se
 /* The settings of the configuration, or of a session of it (NULL: none), with the options of the line over them. */
 int sluice_line_settings(const sluice_line *line, sluice *library, const char *session, sluice_settings **out,
                          sluice_error *error);
+
+/* Edits (a letter more, less or another) that make one word, so many bytes, of the other; SLUICE_LINE_KEY when one is too long. */
+unsigned sluice_line_distance(const char *from, size_t bytes, const char *to);
 
 /* The key of an option: its name with '-' for '_'. */
 void sluice_line_key(const sluice_option *option, char out[SLUICE_LINE_KEY]);

@@ -21,6 +21,7 @@ static const command_row commands[] = {
     {"send", "send standard input to another machine", sluice_command_send},
     {"recv", "receive a stream into standard output", sluice_command_recv},
     {"run", "run the sessions that an INI file describes", sluice_command_run},
+    {"shell", "start, watch and change copies, by commands", sluice_command_shell},
     {"doctor", "tell what will hurt a transfer, before there is one", sluice_command_doctor},
     {"check", "validate an INI file and print the effective settings", sluice_command_check},
     {"ascp", "copy by the options of ascp", sluice_command_ascp},
@@ -83,6 +84,8 @@ int main(int argc, char **argv)
         return print_help();
     if (strcmp(argv[1], "--version") == 0)
         return print_version();
+    if (strcmp(argv[1], "worker") == 0)
+        return sluice_command_worker(argc - 1, argv + 1);
     for (size_t i = 0; i < SLUICE_COUNT(commands); i++) {
         if (strcmp(commands[i].name, argv[1]) == 0)
             return commands[i].run(argc - 1, argv + 1);

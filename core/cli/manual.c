@@ -4,13 +4,17 @@
  *
  * A line of the frame that begins with '@' is replaced, all others pass as they are:
  *
- *     @options copy         the options of a subcommand that has an option table; streams: send and recv
+ *     @options copy         the options of a subcommand that has an option table; streams: send and recv; orders: what those
+ *                           of the shell have of their own
+ *     @commands             those of the shell
  *     @keys transfer        the keys of that section of the INI file; serve, ticket, stream
  *     @plugin congestion fair
  */
 #include "cli/ascp_help.h"
 #include "cli/help.h"
 #include "cli/line.h"
+#include "cli/shell.h"
+#include "cli/shell_commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +107,7 @@ static int put_options(const char *command)
     const sluice_help *help = strcmp(command, "copy") == 0      ? &sluice_help_copy
                               : strcmp(command, "serve") == 0   ? &sluice_help_serve
                               : strcmp(command, "doctor") == 0  ? &sluice_help_doctor
+                              : strcmp(command, "shell") == 0   ? &sluice_help_shell
                               : strcmp(command, "streams") == 0 ? &sluice_help_streams
                                                                 : NULL;
     const char *heading = NULL;
@@ -114,6 +119,47 @@ static int put_options(const char *command)
         return SLUICE_EUSAGE;
     sluice_help_each(help, put_row, &heading);
     return SLUICE_OK;
+}
+
+/* What push and pull have that copy has not. */
+static void put_own_row(void *user, const sluice_help_row *row)
+{
+    const sluice_help *help = &sluice_help_push;
+    (void)user;
+    if (row->option < help->own || row->option >= help->own + help->own_count)
+        return;
+    char name[64];
+    snprintf(name, sizeof name, "--%s", row->name);
+    puts(".TP");
+    put_strong(name);
+    if (row->argument != NULL)
+        printf(" \\fI%s\\fR", row->argument);
+    putchar('\n');
+    put_text(row->help);
+    putchar('\n');
+    put_values(row->option);
+}
+
+static void put_commands(void)
+{
+    size_t count;
+    const sluice_shell_command *commands = sluice_shell_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        puts(".TP");
+        put_strong(commands[i].name);
+        if (commands[i].arguments[0] != '\0') {
+            fputs(" \\fI", stdout);
+            put_text(commands[i].arguments);
+            fputs("\\fR", stdout);
+        }
+        putchar('\n');
+        put_text(commands[i].help);
+        putchar('\n');
+        if (commands[i].detail[0] != '\0') {
+            put_text(commands[i].detail);
+            putchar('\n');
+        }
+    }
 }
 
 /* ---- the INI file ---- */
@@ -192,8 +238,12 @@ static int fill(sluice *library)
             continue;
         }
         line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, "@options ", 9) == 0)
+        if (strcmp(line, "@options orders") == 0)
+            sluice_help_each(&sluice_help_push, put_own_row, NULL);
+        else if (strncmp(line, "@options ", 9) == 0)
             status = put_options(line + 9);
+        else if (strcmp(line, "@commands") == 0)
+            put_commands();
         else if (strncmp(line, "@keys ", 6) == 0)
             status = put_section(line + 6);
         else if (strncmp(line, "@plugin ", 8) == 0)

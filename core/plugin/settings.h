@@ -53,6 +53,8 @@ typedef struct sluice_transfer_settings {
     bool quiet, verbose;
     char *management;      /* [HOST:]PORT, one a line; NULL: none */
     char *management_user; /* NULL: none */
+    char *management_cookie, *management_tags;
+    bool management_extended, management_required;
     bool management_insecure;
     char *manifest; /* NULL: none */
     sluice_duration timeout;

@@ -89,8 +89,16 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_BOOL(T, verbose, .def = "no", .help = "Show each file."),
     SLUICE_OPTION_STRING(T, management, .flags = SLUICE_OPTION_REPEAT,
                          .help = "[HOST:]PORT where a manager listens, which is told of everything by FASPMGR 2 messages and "
-                                 "may change the rate, pause and cancel. Up to 31. Without a manager there nothing begins."),
+                                 "may change the rate, pause and cancel. Up to 31. Without a manager there nothing begins. "
+                                 "fd:N: a connected socket that was inherited."),
     SLUICE_OPTION_STRING(T, management_user, .help = "Text by which managers know this transfer: their UserStr."),
+    SLUICE_OPTION_STRING(T, management_cookie, .help = "Text that managers are told as the Cookie of this transfer."),
+    SLUICE_OPTION_STRING(T, management_tags, .help = "Text, JSON as a rule, that managers are told as its Tags."),
+    SLUICE_OPTION_BOOL(T, management_required, .def = "no",
+                       .help = "The transfer ends, and can be resumed, when one of its managers goes."),
+    SLUICE_OPTION_BOOL(T, management_extended, .def = "no",
+                       .help = "Tells managers more than FASPMGR 2 has words for, which those of ascp cannot read: all statistics, "
+                               "warnings, and names of files byte for byte."),
     SLUICE_OPTION_BOOL(T, management_insecure, .def = "no",
                        .help = "Managers may be on other machines, though nothing of what is told is encrypted, and whoever "
                                "answers there may control the transfer."),
@@ -297,6 +305,8 @@ static int check_management(const char *value, sluice_error *error)
     const char *colon = strrchr(value, ':'), *port = colon != NULL ? colon + 1 : value;
     bool plain = strcspn(value, " \t\r\n") == strlen(value) && colon != value && strlen(value) < MANAGEMENT_BYTES;
     uint16_t least, most;
+    if (strncmp(value, "fd:", 3) == 0 && port[0] != '\0' && strspn(port, "0123456789") == strlen(port) && strlen(port) < 7)
+        return SLUICE_OK;
     if (plain && strchr(port, '-') == NULL && sluice_settings_ports(port, &least, &most))
         return SLUICE_OK;
     return sluice_fail(error, SLUICE_EINVAL, "'%s' is not [HOST:]PORT", value);
@@ -403,7 +413,8 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         {"udp_ports", check_ports},      {"ssh", check_nonempty},    {"remote_command", check_nonempty},
         {"rights", check_rights},     {"expires", check_date},       {"sink", check_nonempty},
         {"stream", check_stream},     {"management", check_management},
-        {"management_user", check_line}, {"manifest", check_nonempty},
+        {"management_user", check_line},   {"management_cookie", check_line}, {"management_tags", check_line},
+        {"manifest", check_nonempty},
         {"exclude_newer_than", check_moment}, {"exclude_older_than", check_moment},
     };
     if (strcmp(option->name, "pin") == 0)

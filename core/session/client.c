@@ -101,6 +101,7 @@ static void on_wake(void *user, unsigned directions)
         continue;
     sluice_client_apply_rate(transfer);
     sluice_client_apply_pause(transfer);
+    sluice_client_apply_sources(transfer);
     if (!atomic_load(&transfer->cancel) || transfer->cancelled)
         return;
     transfer->cancelled = true;
@@ -113,7 +114,7 @@ static void on_wake(void *user, unsigned directions)
         sluice_client_end_without_session(transfer, SLUICE_EINTERRUPTED, "interrupted");
 }
 
-static void wake(sluice_transfer *transfer)
+void sluice_client_wake(sluice_transfer *transfer)
 {
     uint64_t one = 1;
     int kept = errno;
@@ -155,8 +156,29 @@ static void control_cancel(void *user)
     sluice_transfer_cancel(user);
 }
 
-static const sluice_report_control report_control = {
-    .size = sizeof report_control, .set = control_set, .pause = control_pause, .cancel = control_cancel};
+static int control_add(void *user, const char *path, const char *as, uint64_t from, uint64_t to, sluice_error *error)
+{
+    const sluice_transfer_path more = {.path = path, .as = as, .from = from, .to = to};
+    return sluice_transfer_add(user, &more, error);
+}
+
+static int control_drop(void *user, const char *path, sluice_error *error)
+{
+    return sluice_transfer_drop(user, path, error);
+}
+
+static int control_no_more(void *user, sluice_error *error)
+{
+    return sluice_transfer_no_more(user, error);
+}
+
+static const sluice_report_control report_control = {.size = sizeof report_control,
+                                                     .set = control_set,
+                                                     .pause = control_pause,
+                                                     .cancel = control_cancel,
+                                                     .add = control_add,
+                                                     .drop = control_drop,
+                                                     .no_more = control_no_more};
 
 static bool moves_files(const sluice_transfer *transfer)
 {
@@ -176,6 +198,11 @@ static int open_watchers(sluice_transfer *transfer, const sluice_transfer_order 
         spec.management = options->management;
         spec.management_user = options->management_user;
         spec.management_insecure = options->management_insecure;
+        spec.management_cookie = options->management_cookie;
+        spec.management_tags = options->management_tags;
+        spec.management_extended = options->management_extended;
+        spec.management_required = options->management_required;
+        spec.persistent = transfer->sources.persistent;
         spec.manifest = options->manifest;
     }
     const sluice_watchers_named named = {
@@ -188,6 +215,7 @@ static int open_watchers(sluice_transfer *transfer, const sluice_transfer_order 
 
 static int prepare(sluice_transfer *transfer, const sluice_transfer_order *order, sluice_error *error)
 {
+    transfer->sources.persistent = order->persistent;
     int status = sluice_settings_copy(order->settings, &transfer->settings, error);
     if (status != SLUICE_OK)
         return status;
@@ -270,10 +298,13 @@ static int wake_fd_new(void)
     return kept;
 }
 
-static int start(sluice *instance, const sluice_transfer_order *order, sluice_probing *probing,
+static int start(sluice *instance, const sluice_transfer_order *given, sluice_probing *probing,
                  const sluice_cargo_maker *maker, sluice_transfer **out, sluice_error *error)
 {
     sluice_error why = {0};
+    /* The caller may know a shorter one. */
+    sluice_transfer_order whole = {0}, *order = &whole;
+    memcpy(order, given, given->size < sizeof whole ? given->size : sizeof whole);
     sluice_transfer *transfer = calloc(1, sizeof *transfer);
     if (!transfer) {
         sluice_probe_release(probing);
@@ -318,13 +349,13 @@ int sluice_client_start_streams(sluice *instance, const sluice_transfer_order *o
 void sluice_transfer_cancel(sluice_transfer *transfer)
 {
     atomic_store(&transfer->cancel, true);
-    wake(transfer);
+    sluice_client_wake(transfer);
 }
 
 void sluice_transfer_pause(sluice_transfer *transfer, bool paused)
 {
     atomic_store(&transfer->paused, paused);
-    wake(transfer);
+    sluice_client_wake(transfer);
 }
 
 int sluice_transfer_set(sluice_transfer *transfer, const char *key, const char *value, sluice_error *error)
@@ -345,7 +376,7 @@ int sluice_transfer_set(sluice_transfer *transfer, const char *key, const char *
     }
     pthread_mutex_unlock(&transfer->lock);
     if (status == SLUICE_OK)
-        wake(transfer);
+        sluice_client_wake(transfer);
     return status;
 }
 
@@ -390,6 +421,7 @@ void sluice_transfer_free(sluice_transfer *transfer)
         close(transfer->wake_fd);
     sluice_store_fini(&transfer->store);
     sluice_request_fini(&transfer->request);
+    sluice_client_sources_fini(&transfer->sources);
     sluice_operands_fini(&transfer->operands);
     sluice_ticket_wipe(&transfer->ticket);
     sluice_settings_free(transfer->settings);

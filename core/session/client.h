@@ -3,7 +3,8 @@
  * client.h - what the files of a client share: one transfer, from the order over the set-up to a session, on a loop thread
  * of its own.
  *
- * client.c has the life of a transfer and the calls from other threads; client_request.c makes request and store from the
+ * client.c has the life of a transfer and the calls from other threads; client_sources.c sources that come later;
+ * client_request.c makes request and store from the
  * order; client_session.c gets to the server, makes the session and keeps a way open for it.
  */
 #ifndef SLUICE_SESSION_CLIENT_H
@@ -25,6 +26,15 @@
 
 typedef struct sluice_probing sluice_probing; /* of probe.h */
 
+/* Sources that may come while the transfer runs; with the operands, guarded by the transfer's lock. */
+typedef struct sluice_client_sources {
+    bool persistent;
+    bool closed;         /* no more will come */
+    size_t handed;       /* operands that the request has */
+    uint32_t *drops;     /* operands that were given up, by number, */
+    size_t drop_count, drops_handed; /* and how many of them the session knows of */
+} sluice_client_sources;
+
 struct sluice_transfer {
     sluice *library;
     sluice_probing *probing; /* NULL: files are really to be moved; else everything is for what it shows */
@@ -36,6 +46,7 @@ struct sluice_transfer {
     sluice_time started;
 
     sluice_operands operands;
+    sluice_client_sources sources;
     sluice_request request;
     sluice_store store;
     sluice_suite suite;
@@ -105,6 +116,15 @@ void sluice_client_end_without_session(sluice_transfer *transfer, int status, co
 /* What other threads have changed since the last time. */
 void sluice_client_apply_rate(sluice_transfer *transfer);
 void sluice_client_apply_pause(sluice_transfer *transfer);
+void sluice_client_wake(sluice_transfer *transfer); /* any thread: so that the loop does */
+
+/* ---- client_sources.c ---- */
+
+/* On the loop. */
+void sluice_client_apply_sources(sluice_transfer *transfer);
+/* Between one session and the next: ENOMEM, ELIMIT. */
+int sluice_client_renew_sources(sluice_transfer *transfer);
+void sluice_client_sources_fini(sluice_client_sources *sources);
 
 /* ---- client_request.c ---- */
 

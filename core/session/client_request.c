@@ -23,6 +23,9 @@ int sluice_client_read_operands(sluice_transfer *transfer, const sluice_transfer
         .source_count = order->source_count,
         .destination = order->destination,
         .file_list = transfer->options->file_list,
+        .paths = order->paths,
+        .path_count = order->path_count,
+        .persistent = order->persistent,
         .pair_list = transfer->options->pair_list,
         .null = transfer->options->null,
         .is_plugin = is_plugin,
@@ -57,7 +60,8 @@ static int request_paths(sluice_transfer *transfer)
     if (status == SLUICE_OK && operands->argument) /* of a source here; of a probe, there */
         status = sluice_request_argument_set(request, operands->argument);
     for (size_t i = 0; i < operands->count && status == SLUICE_OK; i++)
-        status = sluice_request_operand_add(request, operands->operands[i].path, operands->operands[i].as);
+        status = sluice_request_operand_add(request, &operands->operands[i]);
+    transfer->sources.handed = operands->count;
     return status;
 }
 
@@ -92,6 +96,7 @@ int sluice_client_fill_request(sluice_transfer *transfer, sluice_error *error)
     sluice_request *request = &transfer->request;
     request->push = transfer->operands.push;
     request->probe = transfer->probing != NULL;
+    request->open = transfer->sources.persistent;
     request->single = transfer->operands.single;
     request->explicit_names = transfer->operands.explicit_names;
     request->make_parents = options->mkdir;

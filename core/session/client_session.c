@@ -385,6 +385,7 @@ static void begin_session(sluice_transfer *transfer)
     if (status == SLUICE_OK) {
         sluice_client_apply_rate(transfer);
         sluice_client_apply_pause(transfer);
+        sluice_client_apply_sources(transfer);
         return;
     }
     sluice_session_free(transfer->session);
@@ -621,6 +622,9 @@ static int begin_again(sluice_transfer *transfer, sluice_error *error)
     int status = sluice_secure_random(&transfer->request.seed, sizeof transfer->request.seed);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "no random numbers to be had");
+    status = sluice_client_renew_sources(transfer);
+    if (status != SLUICE_OK)
+        return sluice_fail(error, status, "no memory to begin again");
     status = sluice_client_make_store(transfer, error);
     return status == SLUICE_OK ? sluice_client_connect(transfer, true, error) : status;
 }

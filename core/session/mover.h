@@ -152,6 +152,9 @@ int sluice_sender_new(sluice_mover *mover, sluice_sender **out);
 void sluice_sender_free(sluice_sender *sender); /* no work may run */
 void sluice_sender_pump(sluice_sender *sender);
 void sluice_sender_resume(sluice_sender *sender); /* nothing is paused any more */
+/* The request, which is open or was it until now, has changed; drop: the operand of that number is given up, unless it is
+ * UINT32_MAX. */
+void sluice_sender_change(sluice_sender *sender, uint32_t drop);
 void sluice_sender_progress(sluice_sender *sender); /* tells of each file that is moving */
 /* SLUICE_OK, or a status that ends the session with the sentence in error. */
 int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_reader *body, sluice_error *error);

@@ -424,6 +424,123 @@ static int add_list(sluice_operands *out, const sluice_operands_order *order, co
     return status;
 }
 
+/* ---- paths ---- */
+
+/* A name for below the destination; NULL stays NULL. */
+static int path_name(const char *as, const char *path, char **out, sluice_error *error)
+{
+    *out = NULL;
+    if (as == NULL)
+        return SLUICE_OK;
+    *out = tidy_name(as);
+    if (*out == NULL)
+        return out_of_memory(error);
+    if ((*out)[0] != '\0')
+        return SLUICE_OK;
+    free(*out);
+    *out = NULL;
+    return sluice_fail(error, SLUICE_EUSAGE, "%s: %s: must be a relative name below the destination, without '..'", path, as);
+}
+
+/* What a plain path is on the side that sends: a server's own root is where it begins. */
+static char *path_below(const sluice_operands *operands, const char *path)
+{
+    const char *base = operands->base;
+    bool below = base[0] != '\0' && strcmp(base, ".") != 0;
+    if (below || (!operands->push && operands->target[0] == '\0'))
+        path += strspn(path, "/");
+    return below && path[0] != '\0' ? join(base, path) : strdup(path[0] != '\0' ? path : below ? base : ".");
+}
+
+/* Takes path over. */
+static int add_part(sluice_operands *out, char *path, const sluice_transfer_path *from, sluice_error *error)
+{
+    char *as = NULL;
+    int status = path == NULL ? out_of_memory(error) : path_name(from->as, from->path, &as, error);
+    if (status == SLUICE_OK && from->to != 0 && from->to <= from->from)
+        status = sluice_fail(error, SLUICE_EUSAGE, "%s: there are no bytes in that range", from->path);
+    if (status != SLUICE_OK) {
+        free(path);
+        free(as);
+        return status;
+    }
+    status = add_operand(out, path, as, error);
+    if (status == SLUICE_OK && (from->from > 0 || (from->to > 0 && from->to != SLUICE_UNKNOWN))) {
+        out->operands[out->count - 1].from = from->from;
+        out->operands[out->count - 1].to = from->to;
+    }
+    return status;
+}
+
+static int add_plain(sluice_operands *out, const sluice_transfer_path *path, sluice_error *error)
+{
+    if (path->path == NULL || path->path[0] == '\0')
+        return sluice_fail(error, SLUICE_EUSAGE, "an empty source; the directory itself is '.'");
+    return add_part(out, path_below(out, path->path), path, error);
+}
+
+static int add_addressed(sluice_operands *out, const sluice_transfer_path *path, const sluice_operands_order *order,
+                         sluice_error *error)
+{
+    address from;
+    int status = parse_address(path->path, SLUICE_SOURCE, order, &from, error);
+    if (status == SLUICE_OK && from.place == PLACE_PLUGIN)
+        status = sluice_fail(error, SLUICE_EUSAGE, "%s: a source that is not a file is copied alone", path->path);
+    if (status == SLUICE_OK)
+        status = agree(out, out->count == 0, &from, path->path, error);
+    if (status == SLUICE_OK)
+        return add_part(out, from.path, path, error);
+    free(from.path);
+    return status;
+}
+
+static int add_paths(sluice_operands *out, const sluice_operands_order *order, bool plain, sluice_error *error)
+{
+    int status = SLUICE_OK;
+    out->explicit_names = order->persistent;
+    for (size_t i = 0; i < order->path_count && status == SLUICE_OK; i++) {
+        const sluice_transfer_path *path = &order->paths[i];
+        out->explicit_names = out->explicit_names || path->as != NULL;
+        status = plain ? add_plain(out, path, error) : add_addressed(out, path, order, error);
+    }
+    return status;
+}
+
+/* The directory that paths lie below, and which server it is on.  Without one, what the destination is says whether sources
+ * are here. */
+static int read_base(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
+{
+    address base = {.place = PLACE_LOCAL};
+    const char *text = order->source_count == 1 ? order->sources[0] : order->destination;
+    int status = parse_address(text, order->source_count == 1 ? SLUICE_SOURCE : SLUICE_SINK, order, &base, error);
+    if (status == SLUICE_OK && order->source_count == 1 && base.place == PLACE_PLUGIN)
+        status = sluice_fail(error, SLUICE_EUSAGE, "%s: sources lie below a directory only", text);
+    if (status == SLUICE_OK && order->source_count == 1) {
+        status = agree(out, true, &base, text, error);
+        out->base = base.path;
+        return status;
+    }
+    out->push = base.place == PLACE_REMOTE;
+    free(base.path);
+    if (status == SLUICE_OK)
+        out->base = strdup("");
+    return status != SLUICE_OK || out->base != NULL ? status : out_of_memory(error);
+}
+
+static int read_paths(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
+{
+    if (order->file_list != NULL || order->pair_list != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "a list of files does not go with paths, or with a session that stays");
+    if (order->source_count > 1)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s: paths lie below one source at most", order->sources[1]);
+    int status = read_base(out, order, error);
+    if (status == SLUICE_OK)
+        status = add_paths(out, order, order->source_count == 1, error);
+    if (status == SLUICE_OK && !out->push && out->count == 0 && order->source_count == 0)
+        status = sluice_fail(error, SLUICE_EUSAGE, "nothing says which server to pull from; name a directory there as source");
+    return status;
+}
+
 /* A list whose lines lie below the one source that is given with it. */
 static int add_list_below(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
 {
@@ -442,6 +559,8 @@ static int add_list_below(sluice_operands *out, const sluice_operands_order *ord
 static int read_sources(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
 {
     bool listed = order->file_list != NULL || order->pair_list != NULL;
+    if (order->path_count > 0 || order->persistent)
+        return read_paths(out, order, error);
     if (order->file_list != NULL && order->pair_list != NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "--file-list and --pair-list do not go together");
     if (listed && order->source_count > 1)
@@ -522,6 +641,27 @@ int sluice_operands_server(sluice_operands *out, const char *text, sluice_error 
     return SLUICE_OK;
 }
 
+int sluice_operands_add(sluice_operands *operands, const sluice_transfer_path *path, sluice_operand **added,
+                        sluice_error *error)
+{
+    int status = add_plain(operands, path, error);
+    if (status == SLUICE_OK)
+        *added = &operands->operands[operands->count - 1];
+    return status;
+}
+
+bool sluice_operands_find(const sluice_operands *operands, const char *path, size_t *index)
+{
+    char *whole = path_below(operands, path);
+    bool found = false;
+    while (whole != NULL && !found && *index < operands->count) {
+        found = strcmp(operands->operands[*index].path, whole) == 0;
+        *index += !found;
+    }
+    free(whole);
+    return found;
+}
+
 void sluice_operands_fini(sluice_operands *operands)
 {
     for (size_t i = 0; i < operands->count; i++) {
@@ -530,6 +670,7 @@ void sluice_operands_fini(sluice_operands *operands)
     }
     free(operands->operands);
     free(operands->argument);
+    free(operands->base);
     free(operands->destination);
     *operands = (sluice_operands){.push = false};
 }

@@ -19,6 +19,7 @@
 
 #include "net/address.h"
 #include <sluice/plugin.h>
+#include <sluice/sluice.h>
 #include <sluice/source.h>
 
 #define SLUICE_DEFAULT_PORT 33001
@@ -28,6 +29,9 @@ typedef struct sluice_operands_order {
     const char *const *sources;
     size_t source_count;
     const char *destination;
+    const sluice_transfer_path *paths; /* with them sources are none, or one that all of them lie below */
+    size_t path_count;
+    bool persistent;
     const char *file_list, *pair_list; /* files; "-": stdin; NULL: none */
     bool null;                         /* their lines end with NUL instead of newline */
     /* Whether a source or sink plugin of that name is there, for KIND:ARGUMENT.  NULL: none is. */
@@ -44,6 +48,7 @@ typedef struct sluice_operands {
     char *argument;                      /* push: ARGUMENT of the source; else NULL */
     sluice_operand *operands;            /* strings are owned; none with an argument */
     size_t count, capacity;
+    char *base;                  /* what later paths lie below; "": nothing.  Of persistent transfers */
     char *destination;           /* as given, decoded; or the ARGUMENT of a sink */
     bool single, explicit_names; /* as of sluice_sink_spec */
 } sluice_operands;
@@ -54,6 +59,11 @@ int sluice_operands_read(sluice_operands *out, const sluice_operands_order *orde
 /* A server alone: sluice://host[:port][/NAME], host[:port], or NULL or "" for the ticket's.  Of the rest only `destination` is
  * set: NAME, decoded, or "".  Otherwise as sluice_operands_read. */
 int sluice_operands_server(sluice_operands *out, const char *text, sluice_error *error);
+/* Of a persistent transfer: one more, as operand_count.  The strings of *added are the operands' own. */
+int sluice_operands_add(sluice_operands *operands, const sluice_transfer_path *path, sluice_operand **added,
+                        sluice_error *error);
+/* The next operand, from *index on, that was given by this plain path. */
+bool sluice_operands_find(const sluice_operands *operands, const char *path, size_t *index);
 void sluice_operands_fini(sluice_operands *operands);
 
 #endif

@@ -79,6 +79,10 @@ struct sluice_sender {
     sluice_outbox catalogue;
     sluice_listing listing;
     bool listing_busy, listing_end, totals_told;
+    bool catalogue_told;       /* of a request that is open: that all was listed so far */
+    size_t added;              /* operands of the request that the source knows, or is being told */
+    uint32_t *dropped;         /* operands that were given up */
+    size_t dropped_count;
     bool zero_known;
     sluice_digest zero; /* of a whole chunk of zeroes */
 };

@@ -298,6 +298,13 @@ static sluice_listed *listed_new(const char *name, uint32_t operand)
     return listed;
 }
 
+/* Of what is listed but will not be sent. */
+static void entry_settle(const sluice_mover *mover, const sluice_entry *entry)
+{
+    if (mover->store.source->settled)
+        mover->store.source->settled(mover->store.state, entry->name, entry->operand);
+}
+
 /* A name, target or list of attributes that no peer would take is a fault of that entry. */
 static int entry_check(const sluice_entry *entry, sluice_error *error)
 {
@@ -333,10 +340,30 @@ static int entry_list(sluice_listing *listing, const sluice_entry *entry, int st
     return listing->records.failed ? SLUICE_ENOMEM : SLUICE_OK;
 }
 
+static bool is_dropped(const sluice_listing *listing, uint32_t operand)
+{
+    for (size_t i = 0; i < listing->dropped_count; i++)
+        if (listing->dropped[i] == operand)
+            return true;
+    return false;
+}
+
+static int operands_add(sluice_mover *mover, sluice_listing *listing)
+{
+    int status = SLUICE_OK;
+    for (size_t i = 0; i < listing->add_count && status == SLUICE_OK; i++)
+        status = mover->store.source->add(mover->store.state, &listing->adds[i]);
+    return status == SLUICE_OK ? SLUICE_OK : failed(mover, status, &listing->error);
+}
+
 void sluice_listing_run(sluice_work *work)
 {
     sluice_listing *listing = (sluice_listing *)work;
     sluice_mover *mover = work->mover;
+    listing->end = false;
+    listing->status = operands_add(mover, listing);
+    if (listing->status)
+        return;
     for (size_t i = 0; i < listing->most && listing->records.size < READER_LISTING_BYTES; i++) {
         sluice_entry entry = {
             .mode = UINT32_MAX, .mtime_ns = INT64_MIN, .atime_ns = INT64_MIN, .uid = UINT32_MAX, .gid = UINT32_MAX};
@@ -353,13 +380,12 @@ void sluice_listing_run(sluice_work *work)
             listing->error = error;
             return;
         }
-        bool left_out = !status && sluice_filter_untimely(mover->request, &entry);
-        if (!status && !left_out)
-            status = entry_check(&entry, &error);
-        if ((left_out || status) && mover->store.source->settled)
-            mover->store.source->settled(mover->store.state, entry.name, entry.operand);
-        if (left_out)
+        if (!status && (is_dropped(listing, entry.operand) || sluice_filter_untimely(mover->request, &entry))) {
+            entry_settle(mover, &entry);
             continue;
+        }
+        if (!status && (status = entry_check(&entry, &error)))
+            entry_settle(mover, &entry);
         if (entry_list(listing, &entry, status, &error)) {
             listing->status = sluice_fail(&listing->error, SLUICE_ENOMEM, "out of memory for the list of files");
             return;

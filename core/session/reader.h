@@ -72,7 +72,11 @@ TAILQ_HEAD(sluice_listed_list, sluice_listed);
 
 typedef struct sluice_listing {
     sluice_work work;
-    size_t most;                 /* input: entries */
+    size_t most;                 /* inputs: entries; */
+    sluice_operand *adds;        /* what the source is to be told before; the strings are the request's; */
+    size_t add_count;
+    uint32_t *dropped;           /* operands of which nothing is wanted any more */
+    size_t dropped_count;
     struct sluice_listed_list entries; /* outputs; owned by who takes them */
     sluice_wire_writer records;
     bool end;

@@ -543,6 +543,9 @@ static int failed_take(sluice_receiver *receiver, sluice_incoming *entry, sluice
     int status = sluice_message_get_status(body, sentence, sizeof(sentence));
     if (body->bad)
         return malformed(error, "FAILED");
+    /* It is given up too late: it is just getting its name. */
+    if (status == SLUICE_ECANCELLED && entry->busy && entry->writing.commit)
+        return SLUICE_OK;
     sluice_incoming_fail(receiver, entry, status ? status : SLUICE_EFAILED, sentence);
     return SLUICE_OK;
 }

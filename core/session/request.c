@@ -27,13 +27,22 @@ enum {
     FIELD_SEED = 27,
     FIELD_MORE = 29,
     FIELD_PROBE = 31,
+    FIELD_OPEN = 33,
     FIELD_NEWEST = 37,
     FIELD_OLDEST = 39
 };
 enum { FLAG_SINGLE = 1, FLAG_EXPLICIT_NAMES = 2, FLAG_MAKE_PARENTS = 4 };
 
 /* Fields of OPERANDS. */
-enum { OPERAND_PATH = 1, OPERAND_AS = 3, OPERAND_EXCLUDE = 5, OPERAND_INCLUDE = 7, OPERAND_LAST = 9 };
+enum {
+    OPERAND_PATH = 1,
+    OPERAND_AS = 3,
+    OPERAND_EXCLUDE = 5,
+    OPERAND_INCLUDE = 7,
+    OPERAND_LAST = 9,
+    OPERAND_RANGE = 11, /* of the last path: two u64 */
+    OPERAND_DROP = 13   /* SOURCES alone */
+};
 
 void sluice_request_init(sluice_request *request)
 {
@@ -50,12 +59,20 @@ static void owned_free(const char *text)
     free((void *)(uintptr_t)text);
 }
 
-void sluice_request_fini(sluice_request *request)
+void sluice_request_operands_clear(sluice_request *request)
 {
     for (size_t i = 0; i < request->operand_count; i++) {
-        owned_free(request->operands[i].path);
-        owned_free(request->operands[i].as);
+        const sluice_operand *operand = &request->operands[i];
+        request->text_bytes -= strlen(operand->path) + 1 + (operand->as ? strlen(operand->as) + 1 : 0);
+        owned_free(operand->path);
+        owned_free(operand->as);
     }
+    request->operand_count = 0;
+}
+
+void sluice_request_fini(sluice_request *request)
+{
+    sluice_request_operands_clear(request);
     for (size_t i = 0; i < request->rule_count; i++)
         free(request->rules[i].pattern);
     free(request->operands);
@@ -122,21 +139,22 @@ static int room_make(void **list, size_t count, size_t *capacity, size_t bytes)
     return SLUICE_OK;
 }
 
-int sluice_request_operand_add(sluice_request *request, const char *path, const char *as)
+int sluice_request_operand_add(sluice_request *request, const sluice_operand *operand)
 {
     void *list = request->operands;
     int status = room_make(&list, request->operand_count, &request->operand_capacity, sizeof(*request->operands));
     request->operands = list;
     char *path_copy = NULL, *as_copy = NULL;
     if (!status)
-        status = text_copy(request, path, &path_copy);
-    if (!status && as)
-        status = text_copy(request, as, &as_copy);
+        status = text_copy(request, operand->path, &path_copy);
+    if (!status && operand->as)
+        status = text_copy(request, operand->as, &as_copy);
     if (status) {
         free(path_copy);
         return status;
     }
-    request->operands[request->operand_count++] = (sluice_operand){.path = path_copy, .as = as_copy};
+    request->operands[request->operand_count++] =
+        (sluice_operand){.path = path_copy, .as = as_copy, .from = operand->from, .to = operand->to};
     return SLUICE_OK;
 }
 
@@ -202,6 +220,23 @@ static void head_put(const sluice_request *request, bool more, sluice_wire_write
         sluice_wire_put_field_u64(body, FIELD_NEWEST, (uint64_t)request->newest_ns);
     if (!request->push && request->has_oldest)
         sluice_wire_put_field_u64(body, FIELD_OLDEST, (uint64_t)request->oldest_ns);
+    if (request->open)
+        sluice_wire_put_field_number(body, FIELD_OPEN, 1);
+}
+
+/* Servers that know no ranges refuse them: the field is only there where it says something. */
+static void operand_put(const sluice_operand *operand, sluice_wire_writer *body)
+{
+    text_put(body, OPERAND_PATH, operand->path);
+    text_put(body, OPERAND_AS, operand->as);
+    if (operand->from == 0 && (operand->to == 0 || operand->to == SLUICE_UNKNOWN))
+        return;
+    sluice_wire_writer range = {0};
+    sluice_wire_put_u64(&range, operand->from);
+    sluice_wire_put_u64(&range, operand->to ? operand->to : SLUICE_UNKNOWN);
+    sluice_wire_put_field(body, OPERAND_RANGE, range.bytes, range.size);
+    body->failed = body->failed || range.failed;
+    sluice_wire_writer_fini(&range);
 }
 
 /* Operands and rules, a batch a message, the last one marked. */
@@ -214,8 +249,7 @@ static void lists_put(const sluice_request *request, sluice_wire_writer *writer,
             sluice_wire_clear(body);
         }
         if (i < request->operand_count) {
-            text_put(body, OPERAND_PATH, request->operands[i].path);
-            text_put(body, OPERAND_AS, request->operands[i].as);
+            operand_put(&request->operands[i], body);
         } else {
             const sluice_rule *rule = &request->rules[i - request->operand_count];
             text_put(body, rule->include ? OPERAND_INCLUDE : OPERAND_EXCLUDE, rule->pattern);
@@ -232,6 +266,12 @@ static int length_check(const char *text, sluice_error *error)
     return SLUICE_OK;
 }
 
+int sluice_request_operand_check(const sluice_operand *operand, sluice_error *error)
+{
+    int status = length_check(operand->path, error);
+    return status ? status : length_check(operand->as, error);
+}
+
 static int lengths_check(const sluice_request *request, sluice_error *error)
 {
     int status = length_check(request->destination, error);
@@ -239,11 +279,8 @@ static int lengths_check(const sluice_request *request, sluice_error *error)
         status = length_check(request->argument, error);
     if (!status)
         status = length_check(request->congestion, error);
-    for (size_t i = 0; i < request->operand_count && !status; i++) {
-        status = length_check(request->operands[i].path, error);
-        if (!status)
-            status = length_check(request->operands[i].as, error);
-    }
+    for (size_t i = 0; i < request->operand_count && !status; i++)
+        status = sluice_request_operand_check(&request->operands[i], error);
     for (size_t i = 0; i < request->rule_count && !status; i++)
         status = length_check(request->rules[i].pattern, error);
     return status;
@@ -312,6 +349,7 @@ static int field_read(sluice_request *request, uint64_t tag, sluice_wire_reader 
         REQUEST_NUMBER(FIELD_MINIMUM, SLUICE_WIRE_NUMBER_MAX, request->minimum_bps = number)
         REQUEST_NUMBER(FIELD_MORE, 1, *more = number)
         REQUEST_NUMBER(FIELD_PROBE, 1, request->probe = number)
+        REQUEST_NUMBER(FIELD_OPEN, 1, request->open = number)
 #undef REQUEST_NUMBER
     case FIELD_FLAGS:
         status = number_read(body, SLUICE_WIRE_NUMBER_MAX, &number);
@@ -372,6 +410,18 @@ int sluice_request_decode(sluice_request *request, sluice_wire_reader *body, boo
     return SLUICE_OK;
 }
 
+/* A second one of the same operand would say something else. */
+static int range_read(sluice_request *request, sluice_wire_reader *field)
+{
+    sluice_operand *last = request->operand_count ? &request->operands[request->operand_count - 1] : NULL;
+    uint64_t from = sluice_wire_get_u64(field), to = sluice_wire_get_u64(field);
+    if (field->bad || !last || last->from || last->to || to <= from)
+        return SLUICE_EPROTOCOL;
+    last->from = from;
+    last->to = to;
+    return SLUICE_OK;
+}
+
 /* One field of OPERANDS. */
 static int operand_read(sluice_request *request, uint64_t tag, sluice_wire_reader *field, bool *more)
 {
@@ -379,6 +429,8 @@ static int operand_read(sluice_request *request, uint64_t tag, sluice_wire_reade
         *more = false;
         return SLUICE_OK;
     }
+    if (tag == OPERAND_RANGE)
+        return range_read(request, field);
     if (tag > OPERAND_LAST || !(tag & 1))
         return tag & 1 ? SLUICE_EUNSUPPORTED : SLUICE_OK;
     if (sluice_wire_left(field) > REQUEST_NAME_MAX)
@@ -388,7 +440,7 @@ static int operand_read(sluice_request *request, uint64_t tag, sluice_wire_reade
     if (!text)
         return status;
     if (tag == OPERAND_PATH) {
-        status = sluice_request_operand_add(request, text, NULL);
+        status = sluice_request_operand_add(request, &(sluice_operand){.path = text});
     } else if (tag == OPERAND_AS) {
         sluice_operand *last = request->operand_count ? &request->operands[request->operand_count - 1] : NULL;
         char *as = NULL;
@@ -414,4 +466,50 @@ int sluice_request_decode_operands(sluice_request *request, sluice_wire_reader *
             return decode_fail(status, "list of names", tag, error);
     }
     return body->bad ? decode_fail(SLUICE_EPROTOCOL, "list of names", tag, error) : SLUICE_OK;
+}
+
+/* ---- while it is open ---- */
+
+void sluice_request_put_change(sluice_wire_writer *body, const sluice_request_change *change)
+{
+    if (change->add)
+        operand_put(change->add, body);
+    if (change->drop != UINT32_MAX)
+        sluice_wire_put_field_number(body, OPERAND_DROP, change->drop);
+    if (change->last)
+        sluice_wire_put_field(body, OPERAND_LAST, NULL, 0);
+}
+
+/* Rules are those of the beginning. */
+static int change_read(sluice_request *request, uint64_t tag, sluice_wire_reader *field, uint32_t *drop)
+{
+    uint64_t number = 0;
+    bool more = true;
+    if (tag == OPERAND_EXCLUDE || tag == OPERAND_INCLUDE)
+        return SLUICE_EPROTOCOL;
+    if (tag != OPERAND_DROP) {
+        int status = operand_read(request, tag, field, &more);
+        request->open = request->open && more;
+        return status;
+    }
+    if (request->operand_count == 0 || *drop != UINT32_MAX)
+        return SLUICE_EPROTOCOL;
+    int status = number_read(field, request->operand_count - 1, &number);
+    *drop = status ? UINT32_MAX : (uint32_t)number;
+    return status;
+}
+
+int sluice_request_take_change(sluice_request *request, sluice_wire_reader *body, uint32_t *drop, sluice_error *error)
+{
+    sluice_wire_reader field;
+    uint64_t tag = 0;
+    *drop = UINT32_MAX;
+    if (!request->open)
+        return sluice_fail(error, SLUICE_EPROTOCOL, "sources came for a session that takes no more");
+    while (sluice_wire_get_field(body, &tag, &field)) {
+        int status = change_read(request, tag, &field, drop);
+        if (status)
+            return decode_fail(status, "list of sources", tag, error);
+    }
+    return body->bad ? decode_fail(SLUICE_EPROTOCOL, "list of sources", tag, error) : SLUICE_OK;
 }

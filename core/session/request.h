@@ -43,6 +43,7 @@ typedef struct sluice_request {
     sluice_symlinks tree_symlinks, named_symlinks;
     sluice_rate target_bps, minimum_bps; /* for the sending side; 0: none */
     char *congestion;              /* name of the congestion plugin; or NULL */
+    bool open;                     /* operands may come while the session runs */
     uint64_t seed;                 /* of digests for resume and compare: random, by the client */
     bool probe;                    /* nothing is moved for its own sake: the server takes source `zero` or sink `null` in place
                                       of its files, and tells its facts */
@@ -57,7 +58,8 @@ void sluice_request_fini(sluice_request *request);
 int sluice_request_destination_set(sluice_request *request, const char *path);
 int sluice_request_argument_set(sluice_request *request, const char *argument);
 int sluice_request_congestion_set(sluice_request *request, const char *name);
-int sluice_request_operand_add(sluice_request *request, const char *path, const char *as);
+int sluice_request_operand_add(sluice_request *request, const sluice_operand *operand);
+void sluice_request_operands_clear(sluice_request *request);
 int sluice_request_rule_add(sluice_request *request, bool include, const char *pattern);
 
 /* Writes REQUEST, and OPERANDS as needed: whole messages.  EINVAL: a name is longer than a message; ENOMEM. */
@@ -68,5 +70,20 @@ int sluice_request_encode(const sluice_request *request, sluice_wire_writer *wri
 int sluice_request_decode(sluice_request *request, sluice_wire_reader *body, bool *more, sluice_error *error);
 int sluice_request_decode_operands(sluice_request *request, sluice_wire_reader *body, bool *more,
                                    sluice_error *error);
+
+/* Of a request that is open, by SOURCES: operands come, are given up, or there will be no more of them. */
+typedef struct sluice_request_change {
+    const sluice_operand *add; /* NULL: none */
+    uint32_t drop;             /* the operand of that number; UINT32_MAX: none */
+    bool last;
+} sluice_request_change;
+
+/* The body of SOURCES. */
+void sluice_request_put_change(sluice_wire_writer *body, const sluice_request_change *change);
+/* Appends what it adds to the operands, and closes the request after the last.  *drop: UINT32_MAX, or the number of one that
+ * there is. */
+int sluice_request_take_change(sluice_request *request, sluice_wire_reader *body, uint32_t *drop, sluice_error *error);
+/* ELIMIT or EINVAL for an operand that no message carries. */
+int sluice_request_operand_check(const sluice_operand *operand, sluice_error *error);
 
 #endif

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GIVEN_UP "given up by its user"
+
 /* ---- listing ---- */
 
 static int entry_add(sluice_sender *sender, const sluice_listed *listed)
@@ -52,6 +54,15 @@ static void catalogue_send(sluice_sender *sender)
     sender->mover->dirty = true;
     if (status)
         sluice_outgoing_out_of_memory(sender);
+}
+
+/* Of a request that is open: everything so far is listed. */
+static void catalogue_up_to_date(sluice_sender *sender)
+{
+    if (sender->catalogue_told)
+        return;
+    sender->catalogue_told = true;
+    sender->mover->setup.calls->scanned(sender->mover->setup.user);
 }
 
 /* The last record, and the end of object 1. */
@@ -97,15 +108,67 @@ static void listing_done(sluice_work *work)
     sender->listing_end = sender->listing.end;
     if (sender->listing.status)
         sluice_mover_fail(sender->mover, sender->listing.status, "%s", sender->listing.error.text);
-    else if (sender->listing_end)
+}
+
+/* What came to the request since the source was told last.  False: no memory. */
+static bool adds_take(sluice_sender *sender)
+{
+    const sluice_request *request = sender->mover->request;
+    sluice_listing *listing = &sender->listing;
+    size_t count = request->operand_count - sender->added;
+    free(listing->adds);
+    listing->adds = NULL;
+    listing->add_count = 0;
+    if (count == 0)
+        return true;
+    listing->adds = malloc(count * sizeof *listing->adds);
+    if (!listing->adds)
+        return false;
+    memcpy(listing->adds, request->operands + sender->added, count * sizeof *listing->adds);
+    listing->add_count = count;
+    sender->added += count;
+    return true;
+}
+
+/* The listing runs elsewhere, and more may be given up meanwhile: it has a list of its own. */
+static bool dropped_take(sluice_sender *sender)
+{
+    sluice_listing *listing = &sender->listing;
+    if (listing->dropped_count == sender->dropped_count)
+        return true;
+    uint32_t *copy = reallocarray(listing->dropped, sender->dropped_count, sizeof *copy);
+    if (!copy)
+        return false;
+    memcpy(copy, sender->dropped, sender->dropped_count * sizeof *copy);
+    listing->dropped = copy;
+    listing->dropped_count = sender->dropped_count;
+    return true;
+}
+
+/* Nothing is to be listed now: that is the end, unless more may come. */
+static void list_nothing(sluice_sender *sender)
+{
+    if (sender->mover->request->open)
+        catalogue_up_to_date(sender);
+    else if (!sender->totals_told)
         totals_tell(sender);
 }
 
 static void list_more(sluice_sender *sender)
 {
-    if (sender->listing_busy || sender->listing_end || sender->outstanding >= SLUICE_MOVER_WINDOW ||
-        sluice_outbox_kept(&sender->catalogue) > SENDER_CATALOGUE_MOST)
+    bool more = sender->mover->request->operand_count > sender->added;
+    if (sender->listing_busy)
         return;
+    if (sender->listing_end && !more) {
+        list_nothing(sender);
+        return;
+    }
+    if (sender->outstanding >= SLUICE_MOVER_WINDOW || sluice_outbox_kept(&sender->catalogue) > SENDER_CATALOGUE_MOST)
+        return;
+    if (!adds_take(sender) || !dropped_take(sender)) {
+        sluice_outgoing_out_of_memory(sender);
+        return;
+    }
     uint64_t most = SLUICE_MOVER_WINDOW - sender->outstanding;
     sender->listing.most = most < SENDER_LIST_BATCH ? (size_t)most : SENDER_LIST_BATCH;
     if (sender->mover->store.source->capabilities & SLUICE_SOURCE_IN_TURN)
@@ -146,6 +209,63 @@ void sluice_sender_resume(sluice_sender *sender)
         }
     sender->mover->dirty = true;
     sluice_sender_pump(sender);
+}
+
+/* ---- a request that is open ---- */
+
+/* The receiver may have put it in place already: its RESULT says whether. */
+static void ended_drop(sluice_sender *sender, const sluice_outgoing *entry)
+{
+    sluice_wire_writer *body = sluice_mover_message(sender->mover);
+    sluice_wire_put_number(body, entry->node.index);
+    sluice_message_put_status(body, SLUICE_ECANCELLED, GIVEN_UP);
+    sluice_mover_send(sender->mover, SLUICE_MESSAGE_FAILED);
+}
+
+/* What is under way of it is given up. */
+static void entries_drop(sluice_sender *sender, uint32_t operand)
+{
+    for (size_t i = 0; i < SLUICE_MOVER_WINDOW; i++)
+        for (sluice_roster_node *node = sender->roster.buckets[i], *next; node; node = next) {
+            sluice_outgoing *entry = (sluice_outgoing *)node;
+            next = node->next;
+            if (entry->operand != operand || entry->retired || entry->type != SLUICE_ENTRY_FILE)
+                continue;
+            if (entry->state == OUT_ENDED)
+                ended_drop(sender, entry);
+            else
+                sluice_outgoing_fail(sender, entry, SLUICE_ECANCELLED, GIVEN_UP);
+        }
+}
+
+static bool is_dropped(const sluice_sender *sender, uint32_t operand)
+{
+    for (size_t i = 0; i < sender->dropped_count; i++)
+        if (sender->dropped[i] == operand)
+            return true;
+    return false;
+}
+
+static bool dropped_add(sluice_sender *sender, uint32_t operand)
+{
+    uint32_t *grown = reallocarray(sender->dropped, sender->dropped_count + 1, sizeof *grown);
+    if (!grown)
+        return false;
+    sender->dropped = grown;
+    sender->dropped[sender->dropped_count++] = operand;
+    return true;
+}
+
+void sluice_sender_change(sluice_sender *sender, uint32_t drop)
+{
+    if (drop == UINT32_MAX)
+        sender->catalogue_told = false;
+    if (drop == UINT32_MAX || is_dropped(sender, drop))
+        return;
+    if (dropped_add(sender, drop))
+        entries_drop(sender, drop);
+    else
+        sluice_outgoing_out_of_memory(sender);
 }
 
 /* Each chunk is passed once in all, however often it is asked. */
@@ -536,6 +656,7 @@ int sluice_sender_new(sluice_mover *mover, sluice_sender **out)
     if (!sender)
         return SLUICE_ENOMEM;
     sender->mover = mover;
+    sender->added = mover->request->operand_count;
     sender->readings_most = 2 * mover->setup.crew.threads + 2;
     if (!(mover->store.source->capabilities & SLUICE_SOURCE_PARALLEL))
         sender->readings_most = 1;
@@ -565,6 +686,9 @@ void sluice_sender_free(sluice_sender *sender)
         sluice_listed_free(listed);
     }
     sluice_wire_writer_fini(&sender->listing.records);
+    free(sender->listing.adds);
+    free(sender->listing.dropped);
+    free(sender->dropped);
     sluice_outbox_fini(&sender->catalogue);
     free(sender);
 }

@@ -717,6 +717,15 @@ void sluice_session_pause(sluice_session *session, bool paused)
     sluice_lane_wake(session->lane);
 }
 
+void sluice_session_change(sluice_session *session, const sluice_request_change *change)
+{
+    if (!session->mover)
+        return;
+    sluice_mover_change(session->mover, change, sluice_loop_now(session->loop));
+    sluice_session_settle(session);
+    sluice_lane_wake(session->lane);
+}
+
 uint64_t sluice_session_received(const sluice_session *session)
 {
     sluice_transport_statistics own = {0};

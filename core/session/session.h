@@ -119,6 +119,8 @@ int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_
                         sluice_error *error);
 /* Of files: stops the data, or lets it go on. */
 void sluice_session_pause(sluice_session *session, bool paused);
+/* Of files, client: the request, which is open, has changed just so. */
+void sluice_session_change(sluice_session *session, const sluice_request_change *change);
 const sluice_limits *sluice_session_limits(const sluice_session *session);
 
 void sluice_session_tell_warning(sluice_session *session, const char *sentence);

@@ -5,6 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What not every source can do is refused, not left out. */
+static int source_fits(const sluice_source_ops *ops, const char *plugin, const sluice_request *request,
+                       sluice_error *error)
+{
+    if (request->open && !ops->add)
+        return sluice_fail(error, SLUICE_EUNSUPPORTED, "source %s takes no sources while a session runs", plugin);
+    for (size_t i = 0; i < request->operand_count; i++) {
+        const sluice_operand *operand = &request->operands[i];
+        if (!(ops->capabilities & SLUICE_SOURCE_RANGES) && (operand->from > 0 || operand->to > 0))
+            return sluice_fail(error, SLUICE_EUNSUPPORTED, "%s: source %s cannot send a range of bytes", operand->path,
+                               plugin);
+    }
+    return SLUICE_OK;
+}
+
 int sluice_store_source(sluice *library, const char *plugin, const char *root, const sluice_request *request,
                         uint32_t threads, sluice_store *out, sluice_error *error)
 {
@@ -22,11 +37,17 @@ int sluice_store_source(sluice *library, const char *plugin, const char *root, c
         .wanted_user = (void *)(uintptr_t)request,
         .threads = threads,
         .preserve = request->preserve,
+        .open = request->open,
     };
     int status = sluice_instance_new(library, SLUICE_SOURCE, plugin, &instance, error);
     if (status != SLUICE_OK)
         return status;
     const sluice_source_ops *ops = instance->ops;
+    status = source_fits(ops, plugin, request, error);
+    if (status != SLUICE_OK) {
+        sluice_instance_free(instance);
+        return status;
+    }
     status = ops->init(instance->state, instance->config, instance->host, &spec);
     if (status != SLUICE_OK) {
         status = sluice_instance_error(instance, status, error);

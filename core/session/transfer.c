@@ -229,6 +229,11 @@ void sluice_mover_fail(sluice_mover *mover, int status, const char *format, ...)
 
 void sluice_mover_file_told(sluice_mover *mover, const sluice_cargo_item *file)
 {
+    sluice_cargo_item given_up = *file;
+    given_up.state = "skipped";
+    /* Its user has thought better of it: that is no failure. */
+    if (strcmp(file->state, "failed") == 0 && file->status == SLUICE_ECANCELLED)
+        file = &given_up;
     if (strcmp(file->state, "done") == 0) {
         mover->statistics.files++;
         mover->statistics.bytes += file->file_bytes;
@@ -328,9 +333,23 @@ static int ending_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *b
     return SLUICE_OK;
 }
 
+/* Server of a pull whose request is open. */
+static int sources_take(sluice_mover *mover, sluice_wire_reader *body, sluice_error *error)
+{
+    uint32_t drop;
+    if (mover->setup.client || !mover->sender)
+        return sluice_fail(error, SLUICE_EPROTOCOL, "sources came that nobody can send");
+    int status = sluice_request_take_change(&mover->received, body, &drop, error);
+    if (status == SLUICE_OK)
+        sluice_sender_change(mover->sender, drop);
+    return status;
+}
+
 /* Messages of the sender and the receiver; they wait in the inbox until there is one. */
 static bool of_files(uint64_t type)
 {
+    if (type == SLUICE_MESSAGE_SOURCES)
+        return true;
     bool of_session = type >= SLUICE_MESSAGE_RATE && type <= SLUICE_MESSAGE_ERROR;
     return type >= SLUICE_MESSAGE_WANT && type <= SLUICE_MESSAGE_FAULT && (type & 1) && !of_session;
 }
@@ -358,6 +377,8 @@ static int message_take(sluice_mover *mover, uint64_t type, sluice_wire_reader *
     case SLUICE_MESSAGE_PAUSE:
         pause_take(mover, body);
         return SLUICE_OK;
+    case SLUICE_MESSAGE_SOURCES:
+        return sources_take(mover, body, error);
     default:
         break;
     }
@@ -685,6 +706,20 @@ void sluice_mover_rate(void *mover, sluice_rate target_bps, sluice_rate minimum_
         return;
     message_sent(self, sluice_mailbox_send_rate(&self->mailbox, target_bps, minimum_bps, policy));
     wake_if_dirty(self);
+}
+
+void sluice_mover_change(sluice_mover *mover, const sluice_request_change *change, sluice_time now)
+{
+    mover->now = now;
+    if (!sluice_mover_running(mover))
+        return;
+    if (mover->sender) {
+        sluice_sender_change(mover->sender, change->drop);
+    } else {
+        sluice_request_put_change(sluice_mover_message(mover), change);
+        sluice_mover_send(mover, SLUICE_MESSAGE_SOURCES);
+    }
+    after(mover);
 }
 
 void sluice_mover_facts(sluice_mover *mover, const sluice_facts *facts)

@@ -100,6 +100,10 @@ void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, 
 void sluice_mover_pause(sluice_mover *mover, bool paused);
 bool sluice_mover_paused(const sluice_mover *mover); /* by either side */
 
+/* Client of a request that is open, which it has changed just so: a source was appended, is given up, or there will be no
+ * more. */
+void sluice_mover_change(sluice_mover *mover, const sluice_request_change *change, sluice_time now);
+
 /* ---- the calls of its cargo, which say what they do; user is the mover ---- */
 
 /* All tasks must be done: call cancel first and free only when idle says so.  NULL is fine. */

@@ -200,7 +200,7 @@ static int source_make(joint *at, sluice *instance, sluice_error *error)
     int status = sluice_place_parse(instance->registry, SLUICE_SOURCE, at->place, &place, error);
     if (status != SLUICE_OK)
         return status;
-    status = place.file ? sluice_request_operand_add(&at->request, place.argument, NULL)
+    status = place.file ? sluice_request_operand_add(&at->request, &(sluice_operand){.path = place.argument})
                         : sluice_request_argument_set(&at->request, place.argument);
     if (status != SLUICE_OK)
         return no_memory(error);

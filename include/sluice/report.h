@@ -6,8 +6,8 @@
  * cannot disagree.  Reports run on a thread of their own, fed by a bounded ring with a drop counter: a slow report
  * never slows a transfer.
  *
- * ABI history: 1.0 first; 1.1 control and the order's own words in the spec, file-progress, wants, paused; 1.2 manifest,
- * SLUICE_REPORT_EVERY_FILE.
+ * ABI history: 1.0 first; 1.1 control and the order's own words in the spec, file-progress, wants, paused; 1.2 sources by
+ * control, persistent, more words of managers, manifest, EVERY_FILE.
  */
 #ifndef SLUICE_REPORT_H
 #define SLUICE_REPORT_H
@@ -112,6 +112,10 @@ typedef struct sluice_report_control {
     /* As sluice_transfer_pause and sluice_transfer_cancel do. */
     void (*pause)(void *user, bool paused);
     void (*cancel)(void *user);
+    /* Since 1.2: as sluice_transfer_add (from and to as of its path), _drop and _no_more do.  error may be NULL. */
+    int (*add)(void *user, const char *path, const char *as, uint64_t from, uint64_t to, sluice_error *error);
+    int (*drop)(void *user, const char *path, sluice_error *error);
+    int (*no_more)(void *user, sluice_error *error);
 } sluice_report_control;
 
 typedef struct sluice_report_spec {
@@ -129,7 +133,12 @@ typedef struct sluice_report_spec {
     const char *management;               /* settings of these names; management: [HOST:]PORT, one a line; NULL: none */
     const char *management_user;
     bool management_insecure;
-    const char *manifest; /* from 1.2: the setting of this name, the path of a receipt; NULL: none */
+    /* From 1.2. */
+    const char *management_cookie, *management_tags; /* texts for managers to repeat; NULL: none */
+    bool management_extended; /* they are ours, and are told more than FASPMGR 2 has words for */
+    bool management_required; /* when one of them goes, the transfer ends */
+    bool persistent;          /* sources may be added */
+    const char *manifest; /* the setting of this name, the path of a receipt; NULL: none */
 } sluice_report_spec;
 
 /* What costs something, so that it is done only where a report wants it. */

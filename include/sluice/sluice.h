@@ -99,6 +99,13 @@ SLUICE_API bool sluice_settings_number(const sluice_settings *settings, const ch
 
 typedef struct sluice_transfer sluice_transfer;
 
+/* A source by its path, perhaps under another name, perhaps a part of it. */
+typedef struct sluice_transfer_path {
+    const char *path;  /* see paths of an order, and sluice_transfer_add */
+    const char *as;    /* its name below the destination, which is then a directory; NULL: the last component */
+    uint64_t from, to; /* of a file, the bytes [from, to) become a file of their own; to 0 or SLUICE_UNKNOWN: to its end */
+} sluice_transfer_path;
+
 typedef struct sluice_transfer_order {
     uint32_t size;
     const sluice_settings *settings;   /* borrowed for the call */
@@ -110,6 +117,12 @@ typedef struct sluice_transfer_order {
     void (*event)(void *user, const sluice_event *event);
     void *user;
     sluice_report_spec report;         /* for the report plugins that the settings name */
+    /* In place of sources: addresses as of copy.  Or below the only one, which then is a directory and says which server it
+     * is (sluice://host:port/, user@host:dir, or a local one): plain paths of that side. */
+    const sluice_transfer_path *paths;
+    size_t path_count;
+    /* The session stays, for sources that are added while it runs; there need be none yet.  The destination is a directory. */
+    bool persistent;
 } sluice_transfer_order;
 
 /* Checks the order, starts its thread and returns; what fails later is told by wait.  With managers in the settings it
@@ -123,6 +136,19 @@ SLUICE_API int sluice_transfer_set(sluice_transfer *transfer, const char *key, c
 /* Stops the data of a transfer of files, or lets it go on, within a round trip; the session lives on meanwhile, for hours
  * if need be, and the peer is told.  Any thread; before there is a session too. */
 SLUICE_API void sluice_transfer_pause(sluice_transfer *transfer, bool paused);
+/* Of persistent transfers (SLUICE_EUNSUPPORTED: it is none).  Any thread.  Those that were added are sent anew as well when the
+ * transfer begins anew because the server was restarted; what is there already is skipped then. */
+
+/* One source more, behind the others, by its plain path on the side that sends, below the order's directory if it has one;
+ * what was there before may come again.  path and strings are borrowed for the call.
+ * SLUICE_EEND: no more are taken, or the transfer is over. */
+SLUICE_API int sluice_transfer_add(sluice_transfer *transfer, const sluice_transfer_path *path, sluice_error *error);
+/* Gives up what was added or ordered by this path: what of it is not in place yet counts as skipped.  SLUICE_ENOENT: nothing
+ * was. */
+SLUICE_API int sluice_transfer_drop(sluice_transfer *transfer, const char *path, sluice_error *error);
+/* No more come: the transfer ends when all that there are are in place. */
+SLUICE_API int sluice_transfer_no_more(sluice_transfer *transfer, sluice_error *error);
+
 /* Waits for the end, copies the final statistics (may be NULL; its strings live until free) and returns the status. */
 SLUICE_API int sluice_transfer_wait(sluice_transfer *transfer, sluice_statistics *out, sluice_error *error);
 SLUICE_API void sluice_transfer_free(sluice_transfer *transfer); /* cancels and waits if it still runs */

@@ -4,8 +4,8 @@
  *
  * A source lists entries, opens those that hold bytes, and reads them at offsets.  It may block: the core calls it
  * on pool threads, one call at a time per open object, other objects in parallel where PARALLEL is declared; `next`
- * never runs in parallel with itself.  ABI history: 1.0 first; 1.1 interrupt, ONCE, reads of a stream that are short;
- * 1.2 settled, IN_TURN.
+ * never runs in parallel with itself.  ABI history: 1.0 first; 1.1 interrupt, ONCE, reads of a stream that are short; 1.2
+ * add, RANGES, settled, IN_TURN.
  */
 #ifndef SLUICE_SOURCE_H
 #define SLUICE_SOURCE_H
@@ -61,7 +61,8 @@ enum {
     SLUICE_SOURCE_SPARSE = 8,     /* extent tells holes */
     SLUICE_SOURCE_ONCE = 16,      /* since 1.1: what was read is gone for a second instance too (standard input): a transfer
                                      that would begin anew, because the server was restarted, fails in place of that */
-    SLUICE_SOURCE_IN_TURN = 32    /* since 1.2: its argument stands for several objects, one behind the other in a stream.
+    SLUICE_SOURCE_RANGES = 32,    /* since 1.2: operands may be ranges; the core refuses them elsewhere */
+    SLUICE_SOURCE_IN_TURN = 64    /* since 1.2: its argument stands for several objects, one behind the other in a stream.
                                      The receiver is told of each entry before `next` is called again, which so may wait
                                      until earlier ones were read or are settled.  Goes with PARALLEL */
 };
@@ -72,6 +73,9 @@ typedef enum sluice_symlinks { SLUICE_SYMLINKS_COPY, SLUICE_SYMLINKS_FOLLOW, SLU
 typedef struct sluice_operand {
     const char *path;
     const char *as;
+    /* Since 1.2.  Of a file the bytes [from, to) are an object of their own, whose first byte has offset 0; where the file
+     * ends before `to`, so does the object.  Both 0: all of it; to SLUICE_UNKNOWN: to its end. */
+    uint64_t from, to;
 } sluice_operand;
 
 typedef struct sluice_source_spec {
@@ -87,6 +91,7 @@ typedef struct sluice_source_spec {
     void *wanted_user;
     uint32_t threads;  /* how many calls may come at once */
     unsigned preserve; /* SLUICE_PRESERVE_*: XATTR and ACL say which attributes entries are to carry */
+    bool open;         /* since 1.2: operands may come later, by add; so there may be none yet */
 } sluice_source_spec;
 
 typedef struct sluice_source_ops {
@@ -127,6 +132,12 @@ typedef struct sluice_source_ops {
      * later.  Comes once, from another thread than theirs, while they may be under way; must not block.  close and fini
      * still come.  NULL: no call of this source waits long. */
     void (*interrupt)(void *state);
+
+    /* Optional, since 1.2.  One operand more, behind those that there are; `next` tells its entries, also when it has said
+     * SLUICE_EEND before.  The operand is borrowed for the call.  Never in parallel with next, but with reads.  Fails only
+     * when the whole source cannot go on, for want of memory: what is wrong with an operand is told by next in its turn.
+     * NULL: a session whose sources come while it runs cannot have this source. */
+    int (*add)(void *state, const sluice_operand *operand);
 
     /* Optional, since 1.2.  This entry has its result, whatever that is: nobody will open it any more.  While it is
      * open, close comes later.  From any thread, while other calls may be under way; must not block. */

@@ -44,6 +44,16 @@ for command in send recv; do
     extra=$(helped "$command" | grep -vxFe "$(explained "OPTIONS OF SERVE"; explained "OPTIONS OF SEND AND RECV")")
     [ -z "$extra" ] || complain "$command --listen: $extra is told nowhere"
 done
+agree shell "$(helped shell)" "$(explained "OPTIONS OF SHELL")"
+# Commands of the shell; what its orders take beside the options of copy.
+agree "commands of the shell" "$("$SLUICE" shell -c help | sed -nE 's/^  ([a-z]+!?)( .*|)$/\1/p')" \
+    "$(section "THE SHELL" | awk 'tag { print $1 } { tag = $0 == ".TP" }' | grep -v -e '^--')"
+orders=$("$SLUICE" shell -c 'help push' | grep -oE '^ +(-[a-z0], )?--[a-z][a-z0-9-]*' | grep -oE -- '--[a-z].*')
+agree "orders of the shell" "$(grep -vxFe "$(helped copy)" <<<"$orders")" \
+    "$(section "THE SHELL" | awk 'tag { print } { tag = $0 == ".TP" }' | grep -oE -- '^--[a-z][a-z0-9-]*')"
+for option in $orders; do
+    "$SLUICE" shell -c "push $option=x --help" 2>&1 | grep -q "unknown option" && complain "push does not accept $option"
+done
 agree doctor "$(helped doctor)" "$(explained "OPTIONS OF DOCTOR")"
 agree ascp "$(helped ascp)" "$(explained "IN PLACE OF ASCP")"
 agree serve "$(helped serve)" "$(explained "OPTIONS OF SERVE")"
@@ -55,7 +65,7 @@ refused() {
     "$SLUICE" "$1" "$2" --help 2>&1 </dev/null | grep -q "unknown option"
 }
 
-for command in copy send recv run serve doctor ascp check plugins; do
+for command in copy send recv run serve shell doctor ascp check plugins; do
     for option in $(helped "$command"); do
         refused "$command" "$option" && complain "$command does not accept $option"
     done
@@ -63,7 +73,8 @@ done
 # What the text mentions: some subcommand accepts it.
 for option in $( (plain "$commands"; plain "$keys") | grep -oE -- '--[a-z][a-z0-9-]*[a-z0-9]' | sort -u); do
     case $option in --no | --version) continue ;; esac
-    for command in copy send recv serve ascp check plugins; do
+    grep -qxFe "$option" <<<"$orders" && continue
+    for command in copy send recv serve shell ascp check plugins; do
         refused "$command" "$option" || continue 2
     done
     complain "the manual names $option, which no subcommand accepts"

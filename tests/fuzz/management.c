@@ -5,14 +5,14 @@
  */
 #include "fuzz/replay.h"
 
-#include "report/management/message.h"
+#include "report/management/ask.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define MESSAGES 64
 
 typedef struct heard {
-    management_message messages[MESSAGES];
+    management_ask *asks;
     size_t count;
     bool malformed;
 } heard;
@@ -26,27 +26,22 @@ static void insist(bool true_always)
 /* Reads with at most so many bytes a call. */
 static void hear(const char *bytes, size_t count, size_t piece, heard *out)
 {
-    management_reader *reader = calloc(1, sizeof *reader);
-    insist(reader != NULL);
+    faspmgr_reader *reader = calloc(1, sizeof *reader);
     memset(out, 0, sizeof *out);
+    out->asks = calloc(MESSAGES, sizeof *out->asks);
+    insist(reader != NULL && out->asks != NULL);
     while (count > 0 && !out->malformed) {
         size_t taken, most = count < piece ? count : piece;
-        management_message message;
-        management_verdict verdict = management_read(reader, bytes, most, &taken, &message);
-        insist(taken > 0 && taken <= most && (taken == most || verdict != MANAGEMENT_MORE));
+        faspmgr_message message;
+        faspmgr_verdict verdict = faspmgr_read(reader, bytes, most, &taken, &message);
+        insist(taken > 0 && taken <= most && (taken == most || verdict != FASPMGR_MORE));
         bytes += taken;
         count -= taken;
-        out->malformed = verdict == MANAGEMENT_MALFORMED;
-        if (verdict == MANAGEMENT_WHOLE && out->count < MESSAGES)
-            out->messages[out->count++] = message;
+        out->malformed = verdict == FASPMGR_MALFORMED;
+        if (verdict == FASPMGR_WHOLE && out->count < MESSAGES)
+            management_understand(&message, &out->asks[out->count++]);
     }
     free(reader);
-}
-
-static bool same(const management_message *a, const management_message *b)
-{
-    return a->type == b->type && a->rate_kbps == b->rate_kbps && a->minimum_kbps == b->minimum_kbps &&
-           a->priority == b->priority && a->policy == b->policy;
 }
 
 static void check_reading(const char *bytes, size_t count)
@@ -56,21 +51,23 @@ static void check_reading(const char *bytes, size_t count)
     hear(bytes, count, 1 + count % 7, &pieces);
     insist(whole.count == pieces.count && whole.malformed == pieces.malformed);
     for (size_t i = 0; i < whole.count; i++)
-        insist(same(&whole.messages[i], &pieces.messages[i]));
+        insist(memcmp(&whole.asks[i], &pieces.asks[i], sizeof *whole.asks) == 0);
+    free(whole.asks);
+    free(pieces.asks);
 }
 
-/* A value of these bytes makes no line of its own. */
+/* A value of these bytes makes no line of its own, and a name comes back as it was. */
 static void check_writing(const char *bytes, size_t count)
 {
-    management_writer *writer = malloc(sizeof *writer);
+    faspmgr_writer *writer = malloc(sizeof *writer);
     char *value = calloc(1, count + 1);
     insist(writer != NULL && value != NULL);
     memcpy(value, bytes, count);
-    management_begin(writer, "STATS");
-    management_path(writer, "File", value);
-    management_text(writer, "Description", value);
-    management_number(writer, "Size", count);
-    management_end(writer);
+    faspmgr_begin(writer, "STATS");
+    faspmgr_path_bytes(writer, "File", value);
+    faspmgr_text(writer, "Description", value);
+    faspmgr_number(writer, "Size", count);
+    faspmgr_end(writer);
     size_t lines = 0;
     for (size_t i = 0; i < writer->bytes; i++) {
         lines += writer->text[i] == '\n';
@@ -78,6 +75,17 @@ static void check_writing(const char *bytes, size_t count)
     }
     insist(lines == 6);
     insist(writer->bytes > 2 && memcmp(writer->text + writer->bytes - 2, "\n\n", 2) == 0);
+    faspmgr_reader *reader = calloc(1, sizeof *reader);
+    faspmgr_message message;
+    char *back = malloc(count + 1);
+    size_t taken;
+    insist(reader != NULL && back != NULL);
+    if (strlen(value) < 4096) {
+        insist(faspmgr_read(reader, writer->text, writer->bytes, &taken, &message) == FASPMGR_WHOLE && taken == writer->bytes);
+        insist(faspmgr_value_path(&message, "File", back, count + 1) && strcmp(back, value) == 0);
+    }
+    free(back);
+    free(reader);
     free(value);
     free(writer);
 }

@@ -296,8 +296,13 @@ make_sources
 cp "$room/small" "$room/going/sub/a"
 wants 1 '' ascp -q -d --remove-after-transfer "$room/going/a" "$room/going/sub/a" "near:$room/there"
 [ -e "$room/going/a" ] && [ -e "$room/going/sub/a" ] || fail "one of two of a name was removed"
+# Of a part nothing goes, nor what is no file.
+make_sources
+wants 0 'a part of them is sent' ascp -q -@ 0:99 --remove-after-transfer "$room/going/a" "near:$room/there/part"
+[ -e "$room/going/a" ] || fail "a file of which a part was sent was removed"
+wants 0 'they are no files' ascp -q --remove-after-transfer 'faux:///zeroes?1k' "near:$room/there/"
 # On the other machine nothing goes.
-wants 0 'on the other machine stay' ascp -q -l 1g --remove-after-transfer "near:$room/small" "$room/back/stays"
+wants 0 'sources stay where they are: they lie on the other machine' ascp -q -l 1g --remove-after-transfer "near:$room/small" "$room/back/stays"
 [ -e "$room/small" ] || fail "a source on the other machine was removed"
 
 # Options that have no effect here are said and gone on with; tokens of others too.

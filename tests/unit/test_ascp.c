@@ -255,6 +255,7 @@ static const char *value_for(const sluice_ascp_option *option, char *room, size_
            : strcmp(argument, "FINGERPRINT") == 0 ? "0123456789abcdef0123456789ABCDEF01234567"
            : strcmp(argument, "BYTES") == 0     ? "1400"
            : strcmp(argument, "ID:COUNT") == 0  ? "1:2"
+           : strcmp(argument, "LOW:HIGH") == 0  ? "5:"
                                                 : "text";
 }
 
@@ -267,7 +268,8 @@ static void wants_effect(const sluice_ascp_option *option, const char *text)
     words held;
     bool alone = option->name != NULL && strcmp(option->name, "host") == 0;
     bool list = option->name != NULL && strstr(option->name, "-list") != NULL;
-    (void)snprintf(whole, sizeof whole, "%s %s %s", alone ? "--mode=send" : "", text, list ? "dst" : "src host:L2RzdA==");
+    bool later = option->name != NULL && strcmp(option->name, "keepalive") == 0;
+    (void)snprintf(whole, sizeof whole, "%s %s %s", alone ? "--mode=send" : later ? "-M 1" : "", text, list ? "dst" : "src host:L2RzdA==");
     if (option->name != NULL && strcmp(option->name, "dest64") == 0)
         (void)snprintf(whole, sizeof whole, "src %s L2RzdA==", text);
     int status = read_with(&line, &held, whole, nothing, &error);
@@ -372,7 +374,8 @@ static void what_is_wrong_is_named(void)
         {"-P 0 a b", "-P 0"},         {"-P 65536 a b", "65536"},    {"-P 22x a b", "22x"},   {"-O 0 a b", "-O 0"},
         {"-Z 295 a b", "296"},        {"-Z 10001 a b", "10000"},    {"-Z 1k a b", "1k"},
         {"-c des a b", "des"},        {"-C 3:2 a b", "3:2"},        {"-C 0:2 a b", "0:2"},   {"-C 1:129 a b", "1:129"},
-        {"-C 2 a b", "-C 2"},         {"--mode=up a b", "send, recv"}, {"--dest64=x a b", "takes no value"},
+        {"-C 2 a b", "-C 2"},         {"-@ 7 a b", "LOW:HIGH"},   {"-@ 9:7 a b", "9:7"},   {"-@ a:b a b", "a:b"},
+                {"--mode=up a b", "send, recv"}, {"--dest64=x a b", "takes no value"},
         {"--dest64 a b!", "b!"},      {"--src-base64=A a b", "base64"}, {"--src-base64=AAAA a b", "base64"},
         {"--host=h a b", "--mode"},   {"--file-list=x --file-pair-list=y d", "do not go together"},
         {"--file-list=x a b", "no other sources"}, {"a", "a source and a destination"}, {"-d", "a source and a destination"},

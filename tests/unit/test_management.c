@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FASPMGR 2 apart from sockets: the transcript of a transfer, byte for byte, and what is made of what managers say. */
-#include "report/management/codes.h"
+#include "faspmgr/codes.h"
+#include "report/management/ask.h"
 #include "report/management/story.h"
 #include "unit/suite.h"
 
@@ -12,12 +13,12 @@
 
 typedef struct transcript {
     management_story story;
-    management_writer writer;
+    faspmgr_writer writer;
     char text[65536];
     size_t bytes;
 } transcript;
 
-static void say(void *user, const management_writer *message)
+static void say(void *user, const faspmgr_writer *message)
 {
     transcript *all = user;
     CU_ASSERT_FATAL(all->bytes + message->bytes < sizeof all->text);
@@ -197,23 +198,26 @@ static void names_make_no_lines(void)
 
 /* ---- what managers say ---- */
 
-static management_verdict read_all(const char *text, management_message *out)
+static faspmgr_verdict read_all(const char *text, management_ask *out)
 {
-    management_reader *reader = calloc(1, sizeof *reader);
+    faspmgr_reader *reader = calloc(1, sizeof *reader);
     CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+    faspmgr_message message;
     size_t taken, count = strlen(text);
-    management_verdict verdict = management_read(reader, text, count, &taken, out);
-    CU_ASSERT(verdict != MANAGEMENT_WHOLE || taken == count);
+    faspmgr_verdict verdict = faspmgr_read(reader, text, count, &taken, &message);
+    CU_ASSERT(verdict != FASPMGR_WHOLE || taken == count);
+    if (verdict == FASPMGR_WHOLE)
+        management_understand(&message, out);
     free(reader);
     return verdict;
 }
 
 static void rates_are_read(void)
 {
-    management_message message;
+    management_ask message;
     CU_ASSERT_EQUAL_FATAL(read_all("FASPMGR 2\nType: RATE\nRate: 50000\nMinRate: 10\nAdaptive: Fixed\nPriority: 2\n\n",
                                    &message),
-                          MANAGEMENT_WHOLE);
+                          FASPMGR_WHOLE);
     CU_ASSERT_EQUAL(message.type, MANAGEMENT_RATE);
     CU_ASSERT_EQUAL(message.rate_kbps, 50000);
     CU_ASSERT_EQUAL(message.minimum_kbps, 10);
@@ -222,11 +226,45 @@ static void rates_are_read(void)
     /* Fields in any order, without the blank, with CR, of names that nobody knows, and numbers that are none. */
     CU_ASSERT_EQUAL_FATAL(read_all("\r\nFASPMGR 2\r\nRate:7\r\nTimePolicy: a:b\r\nMinRate: 50%\r\nType: RATE\r\n\r\n",
                                    &message),
-                          MANAGEMENT_WHOLE);
+                          FASPMGR_WHOLE);
     CU_ASSERT_EQUAL(message.type, MANAGEMENT_RATE);
     CU_ASSERT_EQUAL(message.rate_kbps, 7);
     CU_ASSERT_EQUAL(message.minimum_kbps, SLUICE_UNKNOWN);
     CU_ASSERT_EQUAL(message.policy, MANAGEMENT_POLICY_NONE);
+}
+
+static void sources_are_read(void)
+{
+    management_ask message;
+    CU_ASSERT_EQUAL_FATAL(read_all("FASPMGR 2\nType: START\nSource: a\x1bn\x1b\x1b: b\nDestination: in/c\nFileBytes: 5:9\n\n",
+                                   &message),
+                          FASPMGR_WHOLE);
+    CU_ASSERT_EQUAL(message.type, MANAGEMENT_START);
+    CU_ASSERT_TRUE(message.named && message.ranged);
+    CU_ASSERT_STRING_EQUAL(message.source, "a\n\x1b: b");
+    CU_ASSERT_STRING_EQUAL(message.destination, "in/c");
+    CU_ASSERT_EQUAL(message.from, 5);
+    CU_ASSERT_EQUAL(message.to, 10);
+    static const struct {
+        const char *bytes;
+        bool ranged;
+        uint64_t from, to;
+    } rows[] = {{":", true, 0, SLUICE_UNKNOWN}, {"7:", true, 7, SLUICE_UNKNOWN}, {":7", true, 0, 8}, {"0:0", true, 0, 1},
+                {"9:7", false, 9, 8},           {"x:7", false, 0, 0},            {"7", false, 0, 0}, {"-1:7", false, 0, 0},
+                {"1:9999999999999999999", false, 1, 0}};
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        char text[200];
+        snprintf(text, sizeof text, "FASPMGR 2\nType: START\nSource: a\nFileBytes: %s\n\n", rows[i].bytes);
+        CU_ASSERT_EQUAL(read_all(text, &message), FASPMGR_WHOLE);
+        CU_ASSERT_EQUAL(message.ranged, rows[i].ranged);
+        CU_ASSERT(!rows[i].ranged || (message.from == rows[i].from && message.to == rows[i].to));
+    }
+    CU_ASSERT_EQUAL(read_all("FASPMGR 2\nType: START\nDestination: x\n\n", &message), FASPMGR_WHOLE);
+    CU_ASSERT_FALSE(message.named);
+    CU_ASSERT_EQUAL(read_all("FASPMGR 2\nType: DONE\nOperation: Linger\n\n", &message), FASPMGR_WHOLE);
+    CU_ASSERT_TRUE(message.type == MANAGEMENT_DONE && message.linger);
+    CU_ASSERT_EQUAL(read_all("FASPMGR 2\nType: DONE\n\n", &message), FASPMGR_WHOLE);
+    CU_ASSERT_TRUE(message.type == MANAGEMENT_DONE && !message.linger);
 }
 
 static void types_are_read(void)
@@ -241,8 +279,8 @@ static void types_are_read(void)
         {"FASPMGR 2\n\n", MANAGEMENT_OTHER},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
-        management_message message;
-        CU_ASSERT_EQUAL(read_all(rows[i].text, &message), MANAGEMENT_WHOLE);
+        management_ask message;
+        CU_ASSERT_EQUAL(read_all(rows[i].text, &message), FASPMGR_WHOLE);
         CU_ASSERT_EQUAL(message.type, rows[i].type);
     }
 }
@@ -251,29 +289,29 @@ static void what_is_no_message_is_refused(void)
 {
     static const char *const texts[] = {"FASPMGR 4\n", "GET / HTTP/1.1\r\n", "FASPMGR 2\nno colon\n", "FASPMGR 2\n: x\n",
                                         "faspmgr 2\n"};
-    management_message message;
+    management_ask message;
     for (size_t i = 0; i < SLUICE_COUNT(texts); i++)
-        CU_ASSERT_EQUAL(read_all(texts[i], &message), MANAGEMENT_MALFORMED);
+        CU_ASSERT_EQUAL(read_all(texts[i], &message), FASPMGR_MALFORMED);
     /* Too long a line; too many; and the longest that is none. */
-    char *text = malloc(MANAGEMENT_MESSAGE_MOST + 100);
+    char *text = malloc(FASPMGR_MESSAGE_MOST + 100);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    memset(text, 'x', MANAGEMENT_LINE_MOST);
-    text[MANAGEMENT_LINE_MOST] = '\0';
-    CU_ASSERT_EQUAL(read_all(text, &message), MANAGEMENT_MALFORMED);
-    text[MANAGEMENT_LINE_MOST - 1] = '\0';
-    CU_ASSERT_EQUAL(read_all(text, &message), MANAGEMENT_MORE);
-    memset(text, '\n', MANAGEMENT_MESSAGE_MOST + 1);
-    text[MANAGEMENT_MESSAGE_MOST + 1] = '\0';
-    CU_ASSERT_EQUAL(read_all(text, &message), MANAGEMENT_MALFORMED);
-    text[MANAGEMENT_MESSAGE_MOST] = '\0';
-    CU_ASSERT_EQUAL(read_all(text, &message), MANAGEMENT_MORE);
+    memset(text, 'x', FASPMGR_LINE_MOST);
+    text[FASPMGR_LINE_MOST] = '\0';
+    CU_ASSERT_EQUAL(read_all(text, &message), FASPMGR_MALFORMED);
+    text[FASPMGR_LINE_MOST - 1] = '\0';
+    CU_ASSERT_EQUAL(read_all(text, &message), FASPMGR_MORE);
+    memset(text, '\n', FASPMGR_LINE_MOST + 1);
+    text[FASPMGR_LINE_MOST + 1] = '\0';
+    CU_ASSERT_EQUAL(read_all(text, &message), FASPMGR_MALFORMED);
+    text[FASPMGR_LINE_MOST] = '\0';
+    CU_ASSERT_EQUAL(read_all(text, &message), FASPMGR_MORE);
     free(text);
 }
 
 static void every_status_has_a_number(void)
 {
 #define KNOWN(name, number) SLUICE_##name,
-    static const int known[] = {MANAGEMENT_CODE_MAP(KNOWN)};
+    static const int known[] = {FASPMGR_CODE_MAP(KNOWN)};
 #undef KNOWN
 #define STATUS(name, number, exit_status, text) SLUICE_##name,
     static const int statuses[] = {SLUICE_STATUS_MAP(STATUS)};
@@ -281,10 +319,10 @@ static void every_status_has_a_number(void)
     CU_ASSERT_EQUAL_FATAL(SLUICE_COUNT(known), SLUICE_COUNT(statuses));
     for (size_t i = 0; i < SLUICE_COUNT(statuses); i++)
         CU_ASSERT_EQUAL(known[i], statuses[i]);
-    CU_ASSERT_EQUAL(management_code(SLUICE_OK), 0);
-    CU_ASSERT_EQUAL(management_code(SLUICE_EINTERRUPTED), 28);
-    CU_ASSERT_EQUAL(management_code(SLUICE_ENOSPACE), 25);
-    CU_ASSERT_EQUAL(management_code(-1000), 2);
+    CU_ASSERT_EQUAL(faspmgr_code(SLUICE_OK), 0);
+    CU_ASSERT_EQUAL(faspmgr_code(SLUICE_EINTERRUPTED), 28);
+    CU_ASSERT_EQUAL(faspmgr_code(SLUICE_ENOSPACE), 25);
+    CU_ASSERT_EQUAL(faspmgr_code(-1000), 2);
 }
 
 int main(void)
@@ -295,7 +333,7 @@ int main(void)
         {"counts never fall", counts_never_fall},
         {"names make no lines", names_make_no_lines},
         {"rates are read", rates_are_read},
-        {"types are read", types_are_read},
+        {"types are read", types_are_read}, {"sources are read", sources_are_read},
         {"what is no message is refused", what_is_no_message_is_refused},
         {"every status has a number", every_status_has_a_number},
         CU_TEST_INFO_NULL,

@@ -217,7 +217,7 @@ static void test_asked(void)
     for (size_t i = 0; i < SLUICE_COUNT(cases); i++) {
         sluice_request request;
         sluice_request_init(&request);
-        CU_ASSERT_EQUAL(sluice_request_operand_add(&request, cases[i].path, cases[i].as), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_request_operand_add(&request, &(sluice_operand){.path = cases[i].path, .as = cases[i].as}), SLUICE_OK);
         sluice_entry entry = {.name = cases[i].name};
         CU_ASSERT_EQUAL(sluice_catalogue_name_asked(&request, &entry), cases[i].asked);
         entry.operand = 1;
@@ -255,7 +255,7 @@ static void test_request(void)
     memset(path, 'p', sizeof(path));
     for (int i = 0; i < 1000; i++) { /* several messages */
         path[sizeof(path) - 1 - i % 100] = 0;
-        CU_ASSERT_EQUAL(sluice_request_operand_add(&asked, path, i % 2 ? "as" : NULL), SLUICE_OK);
+        CU_ASSERT_EQUAL(sluice_request_operand_add(&asked, &(sluice_operand){.path = path, .as = i % 2 ? "as" : NULL}), SLUICE_OK);
         path[sizeof(path) - 1 - i % 100] = 'p';
     }
     CU_ASSERT_EQUAL(sluice_request_rule_add(&asked, true, "*.c"), SLUICE_OK);

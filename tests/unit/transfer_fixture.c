@@ -621,7 +621,7 @@ void fixture_init(fixture *f, bool push, uint64_t seed, item *items, size_t coun
     f->request.push = push;
     f->request.seed = 0x123456789abcdef0u;
     int status = push ? sluice_request_destination_set(&f->request, "there/")
-                      : sluice_request_operand_add(&f->request, "dir/t", NULL);
+                      : sluice_request_operand_add(&f->request, &(sluice_operand){.path = "dir/t"});
     CU_ASSERT_EQUAL(status, SLUICE_OK);
 }
 

@@ -2,6 +2,7 @@
 #include "links.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,13 +13,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CONNECT_NS (5 * SLUICE_SECOND)
 #define AGAIN_NS (50 * SLUICE_MS) /* between one refusal and the next try */
 #define STALL_NS (2 * SLUICE_SECOND) /* a manager may let us wait so long in a row, all messages together */
-#define ASKED_MOST 200               /* messages of a manager in a second */
+#define ASKED_MOST 200               /* messages of a manager in a second, sources aside, which have a limit of their own */
+#define INHERITED "fd:"
 
 static uint64_t clock_now(void)
 {
@@ -122,8 +125,27 @@ static void split(const char *place, char *host, size_t size, const char **port)
         snprintf(host, size, "localhost");
 }
 
+/* A socket that whoever started us has left open: nobody else can be at its other end. */
+static int link_inherit(management_link *link, const sluice_host *host, const char *place)
+{
+    struct stat about;
+    int fd = atoi(place + strlen(INHERITED));
+    snprintf(link->name, sizeof link->name, "%s", place);
+    if (fd <= STDERR_FILENO || fstat(fd, &about) != 0 || !S_ISSOCK(about.st_mode))
+        return host->fail(host, SLUICE_EUSAGE, "the required management connection %s is no socket that was inherited", place);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return host->fail(host, SLUICE_EFAILED, "the required management connection %s failed: %s", place, strerror(errno));
+    link->socket = fd;
+    atomic_store(&link->hears, true);
+    link->speaks = true;
+    return SLUICE_OK;
+}
+
 static int link_open(management_link *link, const sluice_host *host, const char *place, bool insecure, uint64_t until)
 {
+    if (strncmp(place, INHERITED, strlen(INHERITED)) == 0)
+        return link_inherit(link, host, place);
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
     char name[256];
@@ -204,7 +226,7 @@ static bool wait_for_room(management_link *link)
     return true;
 }
 
-static void link_say(management_links *links, management_link *link, const management_writer *message)
+static void link_say(management_links *links, management_link *link, const faspmgr_writer *message)
 {
     size_t sent = 0;
     link->stalled = false;
@@ -221,7 +243,7 @@ static void link_say(management_links *links, management_link *link, const manag
         link->waited_ns = 0;
 }
 
-void management_links_say(management_links *links, const management_writer *message)
+void management_links_say(management_links *links, const faspmgr_writer *message)
 {
     for (size_t i = 0; i < links->count; i++)
         link_say(links, &links->links[i], message);
@@ -229,29 +251,37 @@ void management_links_say(management_links *links, const management_writer *mess
 
 /* ---- reading ---- */
 
-static bool asks_too_much(management_link *link)
+static bool asks_too_much(management_link *link, const faspmgr_message *message)
 {
+    if (strcmp(message->type, "START") == 0)
+        return false;
     uint64_t second = clock_now() / SLUICE_SECOND;
     link->asked = second == link->second ? link->asked + 1 : 1;
     link->second = second;
     return link->asked > ASKED_MOST;
 }
 
+static void ask(management_links *links, const management_link *link)
+{
+    management_understand(&links->message, &links->ask);
+    links->asked(links->user, &links->ask, link->name);
+}
+
 static void take(management_links *links, management_link *link, const char *bytes, size_t count)
 {
-    management_message message;
     while (count > 0) {
         size_t taken;
-        management_verdict verdict = management_read(&link->reader, bytes, count, &taken, &message);
+        faspmgr_verdict verdict = faspmgr_read(&link->reader, bytes, count, &taken, &links->message);
         bytes += taken;
         count -= taken;
-        if (verdict == MANAGEMENT_MALFORMED || (verdict == MANAGEMENT_WHOLE && asks_too_much(link))) {
+        if (verdict == FASPMGR_MALFORMED || (verdict == FASPMGR_WHOLE && asks_too_much(link, &links->message))) {
             link->speaks = false;
-            cut(links, link, verdict == MANAGEMENT_WHOLE ? "it asks without end" : "what it says is not FASPMGR 2");
+            links->gone(links->user, link->name);
+            cut(links, link, verdict == FASPMGR_WHOLE ? "it asks without end" : "what it says is not FASPMGR 2");
             return;
         }
-        if (verdict == MANAGEMENT_WHOLE)
-            links->asked(links->user, &message, link->name);
+        if (verdict == FASPMGR_WHOLE)
+            ask(links, link);
     }
 }
 
@@ -262,8 +292,10 @@ static void link_read(management_links *links, management_link *link)
     ssize_t count = recv(link->socket, bytes, sizeof bytes, 0);
     if (count > 0)
         take(links, link, bytes, (size_t)count);
-    else if (count == 0 || (errno != EAGAIN && errno != EINTR))
+    else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
         link->speaks = false;
+        links->gone(links->user, link->name);
+    }
 }
 
 static void *body(void *argument)
@@ -284,10 +316,12 @@ static void *body(void *argument)
 }
 
 int management_links_read(management_links *links,
-                          void (*asked)(void *user, const management_message *message, const char *manager), void *user)
+                          void (*asked)(void *user, const management_ask *ask, const char *manager),
+                          void (*gone)(void *user, const char *manager), void *user)
 {
     sigset_t all, before;
     links->asked = asked;
+    links->gone = gone;
     links->user = user;
     links->wake = eventfd(0, EFD_CLOEXEC);
     if (links->wake < 0)

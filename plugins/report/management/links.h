@@ -9,7 +9,7 @@
 #ifndef SLUICE_PLUGINS_REPORT_MANAGEMENT_LINKS_H
 #define SLUICE_PLUGINS_REPORT_MANAGEMENT_LINKS_H
 
-#include "message.h"
+#include "ask.h"
 #include <pthread.h>
 #include <sluice/host.h>
 #include <stdatomic.h>
@@ -23,7 +23,7 @@ typedef struct management_link {
     bool speaks;         /* the reading thread's: it may still ask for something */
     bool stalled;        /* the writing thread's: the last message had to wait */
     uint64_t waited_ns;  /* so long, since one did not */
-    management_reader reader;
+    faspmgr_reader reader;
     uint64_t second;     /* the reading thread's: which one it is, */
     unsigned asked;      /* and how often it was asked for something in it */
 } management_link;
@@ -32,8 +32,11 @@ typedef struct management_links {
     const sluice_host *host;
     management_link *links;
     size_t count;
-    void (*asked)(void *user, const management_message *message, const char *manager);
+    void (*asked)(void *user, const management_ask *ask, const char *manager);
+    void (*gone)(void *user, const char *manager);
     void *user;
+    faspmgr_message message; /* the reading thread's */
+    management_ask ask;
     int wake;            /* eventfd: the reading thread is to end */
     pthread_t thread;
     bool reading;
@@ -43,12 +46,13 @@ typedef struct management_links {
  * Fails with a sentence unless all are there; close is needed in any case. */
 int management_links_open(management_links *links, const sluice_host *host, const char *list, bool insecure);
 
-/* Begins to read: asked is called on the reading thread. */
+/* Begins to read: asked is called on the reading thread, and gone once for a manager that will ask for nothing more. */
 int management_links_read(management_links *links,
-                          void (*asked)(void *user, const management_message *message, const char *manager), void *user);
+                          void (*asked)(void *user, const management_ask *ask, const char *manager),
+                          void (*gone)(void *user, const char *manager), void *user);
 
 /* One thread at a time.  Waits for a manager that is slow, a little. */
-void management_links_say(management_links *links, const management_writer *message);
+void management_links_say(management_links *links, const faspmgr_writer *message);
 
 /* Ends reading, then every connection, in order.  A zeroed struct is fine. */
 void management_links_close(management_links *links);

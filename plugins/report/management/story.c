@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "story.h"
 
-#include "codes.h"
+#include "faspmgr/codes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static uint64_t target_kbps(const management_story *story)
 {
     if (story->paused)
         return 0;
-    return story->target_bps > 0 ? kbps(story->target_bps) : MANAGEMENT_RATE_NONE_KBPS;
+    return story->target_bps > 0 ? kbps(story->target_bps) : FASPMGR_RATE_NONE_KBPS;
 }
 
 static const char *policy_word(const management_story *story)
@@ -81,52 +81,62 @@ static void figures_take(management_story *story, const sluice_statistics *now)
         snprintf(story->congestion, sizeof story->congestion, "%s", now->congestion);
 }
 
-static void put_rates(const management_story *story, management_writer *out)
+static void put_rates(const management_story *story, faspmgr_writer *out)
 {
-    management_number(out, "Rate", target_kbps(story));
-    management_number(out, "MinRate", kbps(story->minimum_bps));
+    faspmgr_number(out, "Rate", target_kbps(story));
+    faspmgr_number(out, "MinRate", kbps(story->minimum_bps));
 }
 
-static void put_policy(const management_story *story, management_writer *out)
+static void put_policy(const management_story *story, faspmgr_writer *out)
 {
-    management_text(out, "Adaptive", policy_word(story));
-    management_number(out, "Priority", strcmp(story->congestion, "high") == 0 ? 1 : 2);
+    faspmgr_text(out, "Adaptive", policy_word(story));
+    faspmgr_number(out, "Priority", strcmp(story->congestion, "high") == 0 ? 1 : 2);
 }
 
-static void put_elapsed(const management_story *story, const sluice_event *event, management_writer *out)
+static void put_elapsed(const management_story *story, const sluice_event *event, faspmgr_writer *out)
 {
-    management_number(out, "Elapsedusec", event->now > story->began ? (event->now - story->began) / SLUICE_US : 0);
+    faspmgr_number(out, "Elapsedusec", event->now > story->began ? (event->now - story->began) / SLUICE_US : 0);
 }
 
 /* ---- messages ---- */
 
-static void begin(const management_story *story, management_writer *out, const char *type)
+/* Names of files: managers that are ours get every byte. */
+static void put_path(const management_story *story, faspmgr_writer *out, const char *key, const char *path)
 {
-    management_begin(out, type);
-    management_text(out, "SessionId", story->id);
-    management_text(out, "UserStr", story->user);
+    if (story->extended)
+        faspmgr_path_bytes(out, key, path);
+    else
+        faspmgr_path(out, key, path);
 }
 
-void management_tell_init(const management_story *story, management_writer *out)
+static void begin(const management_story *story, faspmgr_writer *out, const char *type)
+{
+    faspmgr_begin(out, type);
+    faspmgr_text(out, "SessionId", story->id);
+    faspmgr_text(out, "UserStr", story->user);
+}
+
+void management_tell_init(const management_story *story, faspmgr_writer *out)
 {
     begin(story, out, "INIT");
-    management_text(out, "Direction", direction(story));
-    management_text(out, "Operation", "Transfer");
-    management_end(out);
+    faspmgr_text(out, "Direction", direction(story));
+    faspmgr_text(out, "Operation", "Transfer");
+    faspmgr_text(out, "Cookie", story->cookie);
+    faspmgr_end(out);
 }
 
-void management_tell_rates(const management_story *story, management_writer *out)
+void management_tell_rates(const management_story *story, faspmgr_writer *out)
 {
     begin(story, out, "NOTIFICATION");
     put_rates(story, out);
     put_policy(story, out);
     if (story->mtu > 0)
-        management_number(out, "PMTU", story->mtu);
-    management_end(out);
+        faspmgr_number(out, "PMTU", story->mtu);
+    faspmgr_end(out);
 }
 
 /* peer is host:port, [v6]:port, or what ssh was asked for, which names no port. */
-static void put_peer(management_writer *out, const char *peer)
+static void put_peer(faspmgr_writer *out, const char *peer)
 {
     char host[300];
     const char *colon = peer != NULL ? strrchr(peer, ':') : NULL;
@@ -139,79 +149,132 @@ static void put_peer(management_writer *out, const char *peer)
         bytes -= 2;
     }
     snprintf(host, sizeof host, "%.*s", (int)(bytes < sizeof host ? bytes : sizeof host - 1), peer);
-    management_text(out, "Host", host);
+    faspmgr_text(out, "Host", host);
     if (port) {
         uint64_t number = strtoul(colon + 1, NULL, 10);
-        management_number(out, "Port", number); /* one of each kind, with the same number */
-        management_number(out, "TCPPort", number);
+        faspmgr_number(out, "Port", number); /* one of each kind, with the same number */
+        faspmgr_number(out, "TCPPort", number);
     }
 }
 
-static void tell_session(const management_story *story, const sluice_event *event, management_writer *out)
+static void tell_session(const management_story *story, const sluice_event *event, faspmgr_writer *out)
 {
     const char *cipher = event->statistics != NULL ? event->statistics->cipher : NULL;
     begin(story, out, "SESSION");
     put_peer(out, event->peer);
-    management_path(out, "Source", story->source);
-    management_path(out, "Destination", story->destination);
-    management_text(out, "Direction", direction(story));
+    put_path(story, out, "Source", story->source);
+    put_path(story, out, "Destination", story->destination);
+    faspmgr_text(out, "Direction", direction(story));
     if (cipher != NULL) {
-        management_text(out, "Encryption", strcmp(cipher, "none") == 0 ? "No" : "Yes");
-        management_text(out, "Cipher", cipher);
+        faspmgr_text(out, "Encryption", strcmp(cipher, "none") == 0 ? "No" : "Yes");
+        faspmgr_text(out, "Cipher", cipher);
     }
     put_rates(story, out);
     put_policy(story, out);
-    management_text(out, "Remote", "No");
-    management_end(out);
+    faspmgr_text(out, "Cookie", story->cookie);
+    faspmgr_text(out, "Tags", story->tags);
+    faspmgr_text(out, "Remote", "No");
+    faspmgr_end(out);
 }
 
-static void tell_scan(const management_story *story, const sluice_event *event, management_writer *out)
+static void tell_scan(const management_story *story, const sluice_event *event, faspmgr_writer *out)
 {
     const sluice_statistics *totals = event->statistics;
     begin(story, out, "NOTIFICATION");
-    management_number(out, "PreTransferBytes", totals->total_bytes != SLUICE_UNKNOWN ? totals->total_bytes : 0);
-    management_number(out, "PreTransferFiles", totals->total_files);
-    management_number(out, "PreTransferFailed", totals->failed);
-    management_end(out);
+    faspmgr_number(out, "PreTransferBytes", totals->total_bytes != SLUICE_UNKNOWN ? totals->total_bytes : 0);
+    faspmgr_number(out, "PreTransferFiles", totals->total_files);
+    faspmgr_number(out, "PreTransferFailed", totals->failed);
+    faspmgr_end(out);
+}
+
+/* ---- what goes beyond FASPMGR ---- */
+
+/* Our own number, without its sign. */
+static void put_status(const management_story *story, const sluice_event *event, faspmgr_writer *out)
+{
+    if (story->extended)
+        faspmgr_number(out, "Status", (uint64_t)-(int64_t)event->status);
+}
+
+#define AS_TEXT(field) _Generic((field), const char * : (field), default : (const char *)NULL)
+#define AS_NUMBER(field) _Generic((field), const char * : UINT64_C(0), default : (field))
+#define IS_TEXT(field) _Generic((field), const char * : true, default : false)
+
+/* All statistics, each by the name that it has in report.h. */
+static void tell_statistics(const management_story *story, const sluice_statistics *now, faspmgr_writer *out)
+{
+    begin(story, out, "PROGRESS");
+#define PUT(ctype, name, key, format, unit, help)                                         \
+    if (IS_TEXT(now->name))                                  \
+        faspmgr_text(out, #name, AS_TEXT(now->name));        \
+    else if (AS_NUMBER(now->name) != SLUICE_UNKNOWN)         \
+        faspmgr_number(out, #name, AS_NUMBER(now->name));
+    SLUICE_STATISTICS_MAP(PUT)
+#undef PUT
+    faspmgr_number(out, "resumed_bytes", now->resumed_bytes);
+    faspmgr_number(out, "scan_complete", now->scan_complete);
+    faspmgr_end(out);
+}
+
+static void tell_start(const management_story *story, const sluice_event *event, faspmgr_writer *out)
+{
+    begin(story, out, "FILESTART");
+    put_path(story, out, "File", event->path);
+    faspmgr_number(out, "Size", event->file_bytes);
+    faspmgr_end(out);
+}
+
+static void tell_warning(const management_story *story, const sluice_event *event, faspmgr_writer *out)
+{
+    begin(story, out, "WARNING");
+    faspmgr_text(out, "Description", event->message);
+    faspmgr_end(out);
+}
+
+/* Before the last word and after the first one of a session, so that what is counted is known with both. */
+static bool has_statistics(const management_story *story, const sluice_event *event)
+{
+    return story->extended && event->statistics != NULL && (event->type == SLUICE_EVENT_PROGRESS ||
+           event->type == SLUICE_EVENT_SESSION || event->type == SLUICE_EVENT_DONE);
 }
 
 /* What STATS and STOP have in common. */
 static void put_file(const management_story *story, const sluice_event *event, uint64_t written, uint64_t contiguous,
-                     management_writer *out)
+                     faspmgr_writer *out)
 {
-    management_path(out, "File", event->path);
-    management_number(out, "Size", event->file_bytes);
-    management_number(out, "StartByte", event->resumed_bytes);
-    management_number(out, "Written", written);
-    management_number(out, "Bytescont", contiguous);
-    management_number(out, "TransferBytes", story->transfer_bytes);
-    management_number(out, "FileBytes", story->file_bytes);
+    put_path(story, out, "File", event->path);
+    faspmgr_number(out, "Size", event->file_bytes);
+    faspmgr_number(out, "StartByte", event->resumed_bytes);
+    faspmgr_number(out, "Written", written);
+    faspmgr_number(out, "Bytescont", contiguous);
+    faspmgr_number(out, "TransferBytes", story->transfer_bytes);
+    faspmgr_number(out, "FileBytes", story->file_bytes);
     put_elapsed(story, event, out);
     put_rates(story, out);
-    management_number(out, "Loss", story->lost_bytes);
-    management_number(out, "Delay", story->delay_ms);
+    faspmgr_number(out, "Loss", story->lost_bytes);
+    faspmgr_number(out, "Delay", story->delay_ms);
 }
 
-static void tell_stats(const management_story *story, const sluice_event *event, management_writer *out)
+static void tell_stats(const management_story *story, const sluice_event *event, faspmgr_writer *out)
 {
     begin(story, out, "STATS");
     put_file(story, event, event->resumed_bytes + event->moved_bytes, event->contiguous_bytes, out);
-    management_end(out);
+    faspmgr_end(out);
 }
 
 /* digest is algorithm:hex. */
-static void put_digest(const char *digest, management_writer *out)
+static void put_digest(const char *digest, faspmgr_writer *out)
 {
     char algorithm[32];
     const char *colon = digest != NULL ? strchr(digest, ':') : NULL;
     if (colon == NULL)
         return;
     snprintf(algorithm, sizeof algorithm, "%.*s", (int)(colon - digest), digest);
-    management_text(out, "FileChecksum", colon + 1);
-    management_text(out, "FileChecksumType", algorithm);
+    faspmgr_text(out, "FileChecksum", colon + 1);
+    faspmgr_text(out, "FileChecksumType", algorithm);
 }
 
-static void tell_file(const management_story *story, const sluice_event *event, management_writer *out)
+static void tell_file(const management_story *story, const sluice_event *event, faspmgr_writer *out)
 {
     const char *state = event->state != NULL ? event->state : "";
     if (strcmp(state, "done") == 0) {
@@ -220,50 +283,62 @@ static void tell_file(const management_story *story, const sluice_event *event, 
         put_digest(event->digest, out);
     } else if (strcmp(state, "skipped") == 0) {
         begin(story, out, "SKIP");
-        management_path(out, "File", event->path);
-        management_number(out, "Size", event->file_bytes);
+        put_path(story, out, "File", event->path);
+        faspmgr_number(out, "Size", event->file_bytes);
     } else {
         begin(story, out, "FILEERROR");
-        management_path(out, "File", event->path);
-        management_number(out, "Code", management_code(event->status));
-        management_text(out, "Description", event->message);
+        put_path(story, out, "File", event->path);
+        faspmgr_number(out, "Code", faspmgr_code(event->status));
+        faspmgr_text(out, "Description", event->message);
+        put_status(story, event, out);
     }
-    management_end(out);
+    faspmgr_end(out);
 }
 
-static void put_counts(const sluice_statistics *counts, management_writer *out)
+void management_tell_refused(const management_story *story, const char *path, int status, const char *why,
+                             faspmgr_writer *out)
 {
-    management_number(out, "TransfersAttempted", counts->files + counts->failed);
-    management_number(out, "TransfersFailed", counts->failed);
-    management_number(out, "TransfersPassed", counts->files);
-    management_number(out, "TransfersSkipped", counts->skipped);
+    begin(story, out, "FILEERROR");
+    put_path(story, out, "File", path);
+    faspmgr_number(out, "Code", faspmgr_code(status));
+    faspmgr_text(out, "Description", why);
+    faspmgr_end(out);
 }
 
-static void tell_last(const management_story *story, const sluice_event *event, management_writer *out)
+static void put_counts(const sluice_statistics *counts, faspmgr_writer *out)
+{
+    faspmgr_number(out, "TransfersAttempted", counts->files + counts->failed);
+    faspmgr_number(out, "TransfersFailed", counts->failed);
+    faspmgr_number(out, "TransfersPassed", counts->files);
+    faspmgr_number(out, "TransfersSkipped", counts->skipped);
+}
+
+static void tell_last(const management_story *story, const sluice_event *event, faspmgr_writer *out)
 {
     bool good = event->status == SLUICE_OK;
     begin(story, out, good ? "DONE" : "ERROR");
     if (!good) {
-        management_number(out, "Code", management_code(event->status));
-        management_text(out, "Description", event->message);
+        faspmgr_number(out, "Code", faspmgr_code(event->status));
+        faspmgr_text(out, "Description", event->message);
+        put_status(story, event, out);
     }
-    management_number(out, "StartByte", 0);
-    management_number(out, "TransferBytes", story->transfer_bytes);
-    management_number(out, "FileBytes", story->file_bytes);
+    faspmgr_number(out, "StartByte", 0);
+    faspmgr_number(out, "TransferBytes", story->transfer_bytes);
+    faspmgr_number(out, "FileBytes", story->file_bytes);
     put_elapsed(story, event, out);
     put_rates(story, out);
-    management_number(out, "Loss", story->lost_bytes);
-    management_number(out, "Delay", story->delay_ms);
+    faspmgr_number(out, "Loss", story->lost_bytes);
+    faspmgr_number(out, "Delay", story->delay_ms);
     if (event->statistics != NULL)
         put_counts(event->statistics, out);
-    management_end(out);
+    faspmgr_end(out);
 }
 
 /* ---- events ---- */
 
 /* The rates follow at once: a session that came anew may have others. */
-static void introduce(management_story *story, const sluice_event *event, management_writer *out,
-                      void (*say)(void *user, const management_writer *message), void *user)
+static void introduce(management_story *story, const sluice_event *event, faspmgr_writer *out,
+                      void (*say)(void *user, const faspmgr_writer *message), void *user)
 {
     if (!story->introduced) {
         tell_session(story, event, out);
@@ -274,8 +349,8 @@ static void introduce(management_story *story, const sluice_event *event, manage
     say(user, out);
 }
 
-void management_tell_event(management_story *story, const sluice_event *event, management_writer *out,
-                           void (*say)(void *user, const management_writer *message), void *user)
+void management_tell_event(management_story *story, const sluice_event *event, faspmgr_writer *out,
+                           void (*say)(void *user, const faspmgr_writer *message), void *user)
 {
     if (story->over)
         return;
@@ -287,10 +362,27 @@ void management_tell_event(management_story *story, const sluice_event *event, m
         figures_take(story, event->statistics);
     if (event->statistics != NULL && event->session != NULL)
         rates_take(story, event->statistics);
+    if (has_statistics(story, event) && event->type != SLUICE_EVENT_SESSION) {
+        tell_statistics(story, event->statistics, out);
+        say(user, out);
+    }
     switch (event->type) {
     case SLUICE_EVENT_SESSION:
         introduce(story, event, out, say, user);
-        return;
+        if (!has_statistics(story, event))
+            return;
+        tell_statistics(story, event->statistics, out);
+        break;
+    case SLUICE_EVENT_FILE_START:
+        if (!story->extended)
+            return;
+        tell_start(story, event, out);
+        break;
+    case SLUICE_EVENT_WARNING:
+        if (!story->extended)
+            return;
+        tell_warning(story, event, out);
+        break;
     case SLUICE_EVENT_RATE:
         if (was_paused && story->paused) /* nothing comes of it yet: the rate is still 0 */
             return;

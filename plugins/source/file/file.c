@@ -22,7 +22,8 @@
 
 typedef struct file_object {
     int fd;
-    uint64_t size;
+    uint64_t from, to; /* of the file, what the object is */
+    uint64_t size;     /* of the file */
     struct timespec mtime;
     /* The run of data that was found last, all of it for a file that has as many blocks as its size wants.  Looking for
      * the end of a run costs as much as the run is long (tmpfs looks at every page), so it is done once for each. */
@@ -82,7 +83,8 @@ static int fail_open(const sluice_file_source *source, const char *name, int err
     return host->fail(host, sluice_beneath_status(errnum), "%s: cannot be opened: %s", shown, strerror(errnum));
 }
 
-static int object_new(sluice_file_source *source, const char *name, int fd, file_object **out)
+static int object_new(sluice_file_source *source, const sluice_file_operand *operand, const char *name, int fd,
+                      file_object **out)
 {
     const sluice_host *host = source->host;
     struct stat status;
@@ -96,8 +98,9 @@ static int object_new(sluice_file_source *source, const char *name, int fd, file
         return host->fail(host, SLUICE_ENOMEM, "%s: out of memory", shown);
     object->fd = fd;
     object->size = (uint64_t)status.st_size;
-    if ((uint64_t)status.st_blocks * 512 >= object->size)
-        object->data_to = object->size;
+    sluice_file_operand_range(operand, object->size, &object->from, &object->to);
+    object->data_from = 0;
+    object->data_to = (uint64_t)status.st_blocks * 512 >= object->size ? object->size : 0;
     object->mtime = status.st_mtim;
     strcpy(object->name, shown);
     *out = object;
@@ -107,14 +110,14 @@ static int object_new(sluice_file_source *source, const char *name, int fd, file
 static int open_object(void *state, const char *name, uint32_t operand, void **out, uint64_t *size)
 {
     sluice_file_source *source = state;
-    if (operand >= source->operand_count)
+    if (operand >= atomic_load(&source->operand_count))
         return fail_open(source, name, EXDEV);
-    int fd =
-        sluice_file_operand_open_quietly(source, &source->operands[operand], name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const sluice_file_operand *from = sluice_file_operand_at(source, operand);
+    int fd = sluice_file_operand_open_quietly(source, from, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return fail_open(source, name, errno);
     file_object *object = NULL;
-    int status = object_new(source, name, fd, &object);
+    int status = object_new(source, from, name, fd, &object);
     if (status != SLUICE_OK) {
         (void)close(fd);
         return status;
@@ -122,22 +125,25 @@ static int open_object(void *state, const char *name, uint32_t operand, void **o
     if (object->size > READ_AHEAD_BYTES)
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     *out = object;
-    *size = object->size;
+    *size = object->to - object->from;
     return SLUICE_OK;
 }
 
-/* Goes on after short reads: only the end of the file makes the answer shorter than the buffers. */
+/* Goes on after short reads: only the end of the object makes the answer shorter than the buffers. */
 static int64_t read_object(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count,
                            sluice_completion *completion)
 {
     const sluice_file_source *source = state;
     const file_object *file = object;
+    uint64_t left = offset < file->to - file->from ? file->to - file->from - offset : 0;
     int64_t total = 0;
     (void)completion;
+    offset += file->from;
     for (int i = 0; i < count; i++) {
-        size_t done = 0;
-        while (done < buffers[i].iov_len) {
-            ssize_t bytes = pread(file->fd, (char *)buffers[i].iov_base + done, buffers[i].iov_len - done,
+        size_t done = 0, wanted = buffers[i].iov_len < left ? buffers[i].iov_len : (size_t)left;
+        left -= wanted;
+        while (done < wanted) {
+            ssize_t bytes = pread(file->fd, (char *)buffers[i].iov_base + done, wanted - done,
                                   (off_t)(offset + (uint64_t)total));
             if (bytes < 0 && errno == EINTR)
                 continue;
@@ -154,7 +160,8 @@ static int64_t read_object(void *state, void *object, uint64_t offset, const str
     return total;
 }
 
-static int extent(void *state, void *object, uint64_t offset, uint64_t *from, uint64_t *to)
+/* The first run of data of the file, whatever the object is of it. */
+static int file_extent(void *state, void *object, uint64_t offset, uint64_t *from, uint64_t *to)
 {
     const sluice_file_source *source = state;
     file_object *file = object;
@@ -183,6 +190,18 @@ static int extent(void *state, void *object, uint64_t offset, uint64_t *from, ui
         *to = (uint64_t)end;
     file->data_from = *from;
     file->data_to = *to;
+    return SLUICE_OK;
+}
+
+static int extent(void *state, void *object, uint64_t offset, uint64_t *from, uint64_t *to)
+{
+    const file_object *file = object;
+    uint64_t end = file->to - file->from;
+    int status = file_extent(state, object, offset + file->from, from, to);
+    if (status != SLUICE_OK)
+        return status;
+    *from = *from - file->from < end ? *from - file->from : end;
+    *to = *to - file->from < end ? *to - file->from : end;
     return SLUICE_OK;
 }
 
@@ -232,6 +251,11 @@ static int unchanged(void *state, void *object)
     return SLUICE_OK;
 }
 
+static int add(void *state, const sluice_operand *operand)
+{
+    return sluice_file_operands_add(state, operand);
+}
+
 static void close_object(void *state, void *object)
 {
     const sluice_file_source *source = state;
@@ -241,7 +265,8 @@ static void close_object(void *state, void *object)
 }
 
 static const sluice_source_ops ops = {
-    .capabilities = SLUICE_SOURCE_SIZE_KNOWN | SLUICE_SOURCE_SEEKABLE | SLUICE_SOURCE_PARALLEL | SLUICE_SOURCE_SPARSE,
+    .capabilities = SLUICE_SOURCE_SIZE_KNOWN | SLUICE_SOURCE_SEEKABLE | SLUICE_SOURCE_PARALLEL | SLUICE_SOURCE_SPARSE |
+                    SLUICE_SOURCE_RANGES,
     .init = init,
     .fini = fini,
     .next = next,
@@ -250,8 +275,9 @@ static const sluice_source_ops ops = {
     .extent = extent,
     .unchanged = unchanged,
     .close = close_object,
+    .add = add,
 };
 
-SLUICE_PLUGIN_DEFINE(source, file, SLUICE_SOURCE, SLUICE_SOURCE_ABI, .name = "file", .version = "1.0",
+SLUICE_PLUGIN_DEFINE(source, file, SLUICE_SOURCE, SLUICE_SOURCE_ABI, .name = "file", .version = "1.1",
                      .summary = "files, directories and symbolic links of this machine",
                      .state_size = sizeof(sluice_file_source), .ops = &ops, .ops_size = sizeof ops);

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <sluice/source.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 /* Why an operand will not be walked; told by next when its turn comes. */
@@ -15,6 +16,7 @@ typedef enum sluice_file_problem {
     SLUICE_FILE_FINE,
     SLUICE_FILE_OUTSIDE,  /* leaves the root by its path alone */
     SLUICE_FILE_BAD_NAME, /* `as` is no name */
+    SLUICE_FILE_BAD_RANGE, /* holds nothing */
     SLUICE_FILE_DUPLICATE /* an earlier operand has the same name below the destination */
 } sluice_file_problem;
 
@@ -23,7 +25,12 @@ typedef struct sluice_file_operand {
     char *path;  /* where it is, seen from base; part of the same allocation, as is name */
     char *name;  /* below the destination; "." if it has none of its own */
     sluice_file_problem problem;
+    uint64_t from, to; /* the range of a file that is meant; to SLUICE_UNKNOWN: to its end */
 } sluice_file_operand;
+
+/* Operands lie in blocks, each twice as long as the one before, and never move: some are read while others come. */
+#define SLUICE_FILE_BLOCKS 26
+#define SLUICE_FILE_BLOCK_FIRST 64u
 
 /* A directory that is being listed.  The streams of shallow ones are closed while the walk is deep below. */
 typedef struct sluice_file_level {
@@ -65,14 +72,21 @@ typedef struct sluice_file_source {
     unsigned preserve;
     bool (*wanted)(void *user, const char *name, bool directory);
     void *wanted_user;
-    sluice_file_operand *operands;
-    size_t operand_count;
+    sluice_file_operand *blocks[SLUICE_FILE_BLOCKS];
+    atomic_size_t operand_count; /* read by those who open, while others come */
     sluice_file_walk walk;
 } sluice_file_source;
 
 /* Takes the operands over into the source.  ENOMEM. */
 int sluice_file_operands_init(sluice_file_source *source, const sluice_source_spec *spec);
+/* One more; ENOMEM. */
+int sluice_file_operands_add(sluice_file_source *source, const sluice_operand *asked);
 void sluice_file_operands_fini(sluice_file_source *source);
+
+sluice_file_operand *sluice_file_operand_at(const sluice_file_source *source, size_t index);
+
+/* The range of a file that has so many bytes now. */
+void sluice_file_operand_range(const sluice_file_operand *operand, uint64_t bytes, uint64_t *from, uint64_t *to);
 
 /* Opens what is called name and came from the operand, by the policies for links; below a root nothing outside is
  * reached.  -1 and errno. */

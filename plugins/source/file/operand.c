@@ -30,6 +30,34 @@ static void name_of(const char *path, char *out)
         strcpy(out, ".");
 }
 
+sluice_file_operand *sluice_file_operand_at(const sluice_file_source *source, size_t index)
+{
+    size_t block = 0, first = 0;
+    while (index - first >= (size_t)SLUICE_FILE_BLOCK_FIRST << block)
+        first += (size_t)SLUICE_FILE_BLOCK_FIRST << block++;
+    return &source->blocks[block][index - first];
+}
+
+/* Room for one more behind the last. */
+static int room_make(sluice_file_source *source)
+{
+    size_t block = 0, first = 0, count = atomic_load(&source->operand_count);
+    while (block < SLUICE_FILE_BLOCKS && count - first >= (size_t)SLUICE_FILE_BLOCK_FIRST << block)
+        first += (size_t)SLUICE_FILE_BLOCK_FIRST << block++;
+    if (block < SLUICE_FILE_BLOCKS && source->blocks[block] == NULL)
+        source->blocks[block] = source->host->resize(
+            source->host, NULL, ((size_t)SLUICE_FILE_BLOCK_FIRST << block) * sizeof *source->blocks[block]);
+    if (block == SLUICE_FILE_BLOCKS || source->blocks[block] == NULL)
+        return source->host->fail(source->host, SLUICE_ENOMEM, "out of memory for the list of sources");
+    return SLUICE_OK;
+}
+
+void sluice_file_operand_range(const sluice_file_operand *operand, uint64_t bytes, uint64_t *from, uint64_t *to)
+{
+    *to = operand->to < bytes ? operand->to : bytes;
+    *from = operand->from < *to ? operand->from : *to;
+}
+
 static int operand_init(sluice_file_source *source, const sluice_operand *asked, sluice_file_operand *out)
 {
     const sluice_host *host = source->host;
@@ -43,6 +71,8 @@ static int operand_init(sluice_file_source *source, const sluice_operand *asked,
     out->path = text + path_bytes + 2;
     out->name = out->path + path_bytes + 2;
     out->problem = SLUICE_FILE_FINE;
+    out->from = asked->from;
+    out->to = asked->to > 0 ? asked->to : SLUICE_UNKNOWN;
     memcpy(out->given, asked->path, path_bytes + 1);
     if (!source->rooted) {
         size_t kept = without_slashes(asked->path, path_bytes);
@@ -52,6 +82,8 @@ static int operand_init(sluice_file_source *source, const sluice_operand *asked,
         out->path[0] = '\0';
         out->problem = SLUICE_FILE_OUTSIDE;
     }
+    if (out->to <= out->from && out->problem == SLUICE_FILE_FINE)
+        out->problem = SLUICE_FILE_BAD_RANGE;
     if (asked->as == NULL) {
         name_of(asked->path, out->name);
     } else {
@@ -76,7 +108,7 @@ static int by_name_then_place(const void *left, const void *right)
 static int mark_duplicates(sluice_file_source *source)
 {
     const sluice_host *host = source->host;
-    size_t count = source->operand_count;
+    size_t count = atomic_load(&source->operand_count);
     if (count < 2)
         return SLUICE_OK;
     sluice_file_operand **sorted = host->resize(host, NULL, count * sizeof *sorted);
@@ -84,7 +116,7 @@ static int mark_duplicates(sluice_file_source *source)
         return host->fail(host, SLUICE_ENOMEM, "out of memory for the list of sources");
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        sluice_file_operand *operand = &source->operands[i];
+        sluice_file_operand *operand = sluice_file_operand_at(source, i);
         if (operand->problem == SLUICE_FILE_FINE && strcmp(operand->name, ".") != 0)
             sorted[used++] = operand;
     }
@@ -99,32 +131,41 @@ static int mark_duplicates(sluice_file_source *source)
 
 int sluice_file_operands_init(sluice_file_source *source, const sluice_source_spec *spec)
 {
-    const sluice_host *host = source->host;
-    if (spec->operand_count == 0)
-        return host->fail(host, SLUICE_EINVAL, "the source `file` was given nothing to send");
-    source->operands = host->resize(host, NULL, spec->operand_count * sizeof *source->operands);
-    if (source->operands == NULL)
-        return host->fail(host, SLUICE_ENOMEM, "out of memory for the list of sources");
+    if (spec->operand_count == 0 && !spec->open)
+        return source->host->fail(source->host, SLUICE_EINVAL, "the source `file` was given nothing to send");
     for (size_t i = 0; i < spec->operand_count; i++) {
         /* The core's struct may be longer than the one this plugin knows. */
         const sluice_operand *asked =
             (const sluice_operand *)(const void *)((const char *)spec->operands + i * spec->operand_size);
-        int status = operand_init(source, asked, &source->operands[i]);
+        int status = sluice_file_operands_add(source, asked);
         if (status != SLUICE_OK)
             return status;
-        source->operand_count++;
     }
     return mark_duplicates(source);
 }
 
+/* What comes later may have the name of an earlier one: it may be the same file, which has changed meanwhile. */
+int sluice_file_operands_add(sluice_file_source *source, const sluice_operand *asked)
+{
+    size_t count = atomic_load(&source->operand_count);
+    int status = room_make(source);
+    if (status == SLUICE_OK)
+        status = operand_init(source, asked, sluice_file_operand_at(source, count));
+    if (status == SLUICE_OK)
+        atomic_store(&source->operand_count, count + 1);
+    return status;
+}
+
 void sluice_file_operands_fini(sluice_file_source *source)
 {
-    for (size_t i = 0; i < source->operand_count; i++)
-        (void)source->host->resize(source->host, source->operands[i].given, 0);
-    if (source->operands != NULL)
-        (void)source->host->resize(source->host, source->operands, 0);
-    source->operands = NULL;
-    source->operand_count = 0;
+    for (size_t i = 0; i < atomic_load(&source->operand_count); i++)
+        (void)source->host->resize(source->host, sluice_file_operand_at(source, i)->given, 0);
+    for (size_t i = 0; i < SLUICE_FILE_BLOCKS; i++) {
+        if (source->blocks[i] != NULL)
+            (void)source->host->resize(source->host, source->blocks[i], 0);
+        source->blocks[i] = NULL;
+    }
+    atomic_store(&source->operand_count, 0);
 }
 
 /* What of name lies below the operand: "" for the operand itself.  NULL: name is none of its names. */

@@ -20,7 +20,7 @@
 
 static const sluice_file_operand *present(const sluice_file_source *source)
 {
-    return &source->operands[source->walk.operand - 1];
+    return sluice_file_operand_at(source, source->walk.operand - 1);
 }
 
 /* An entry that cannot be told: out->name says which, and the walk goes on with the next call. */
@@ -367,10 +367,29 @@ static int tell(sluice_file_source *source, int at, const char *leaf, sluice_sym
     return SLUICE_OK;
 }
 
+static bool is_range(const sluice_file_operand *operand)
+{
+    return operand->from > 0 || operand->to != SLUICE_UNKNOWN;
+}
+
+/* Of an operand that was told whole. */
+static int tell_range(sluice_file_source *source, const sluice_file_operand *operand, sluice_entry *out)
+{
+    uint64_t from, to;
+    const char *shown = sluice_beneath_shown(operand->given);
+    source->walk.descend = false;
+    if (out->type != SLUICE_ENTRY_FILE)
+        return source->host->fail(source->host, SLUICE_EINVAL, "%s: a range of bytes is that of a file, which this is not",
+                                  shown);
+    sluice_file_operand_range(operand, out->size, &from, &to);
+    out->size = to - from;
+    return SLUICE_OK;
+}
+
 static int tell_operand(sluice_file_source *source, sluice_entry *out)
 {
     const sluice_host *host = source->host;
-    const sluice_file_operand *operand = &source->operands[source->walk.operand++];
+    const sluice_file_operand *operand = sluice_file_operand_at(source, source->walk.operand++);
     if (!set_name(source, 0, operand->name)) {
         out->name = operand->name;
         return host->fail(host, SLUICE_ENOMEM, "%s: out of memory", sluice_beneath_shown(operand->given));
@@ -383,6 +402,8 @@ static int tell_operand(sluice_file_source *source, sluice_entry *out)
     case SLUICE_FILE_BAD_NAME:
         return host->fail(host, SLUICE_EINVAL, "%s: cannot be called \"%s\" at the destination", shown,
                           sluice_beneath_shown(operand->name));
+    case SLUICE_FILE_BAD_RANGE:
+        return host->fail(host, SLUICE_EINVAL, "%s: there are no bytes in the range that is asked for", shown);
     case SLUICE_FILE_DUPLICATE:
         return host->fail(host, SLUICE_EEXIST, "%s: an earlier source is called \"%s\" as well; copy it apart", shown,
                           sluice_beneath_shown(operand->name));
@@ -390,6 +411,8 @@ static int tell_operand(sluice_file_source *source, sluice_entry *out)
         break;
     }
     int status = tell(source, -1, operand->path, source->named_symlinks, out);
+    if (status == SLUICE_OK && is_range(operand))
+        status = tell_range(source, operand, out);
     if (status == SLUICE_ENOENT)
         status = host->fail(host, SLUICE_ENOENT, "%s: no such file or directory", shown);
     return status;
@@ -435,7 +458,7 @@ int sluice_file_walk_next(sluice_file_source *source, sluice_entry *out)
                 status = SLUICE_EAGAIN;
         } else if (walk->depth > 0) {
             status = tell_next(source, out);
-        } else if (walk->operand < source->operand_count) {
+        } else if (walk->operand < atomic_load(&source->operand_count)) {
             status = tell_operand(source, out);
         } else {
             status = SLUICE_EEND;
