@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MOST 48
+#define ROWS_MOST 64
 
 /* Both exclude and include go to one field, in order; this row is the field. */
 #define FILTERS_ROW "filters"
