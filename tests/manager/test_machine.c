@@ -525,7 +525,8 @@ static void test_counts(void)
     hear_stop(play, "b");
     stage_hear(play, "SKIP", "File", "s", "Size", "10", NULL);
     stage_hear(play, "FILEERROR", "File", "f", "Code", "4", "Description", "gone", NULL);
-    stage_hear(play, "STATS", "File", "c", "Size", "10", "Written", "4", "TransferBytes", "24", "FileBytes", "34", NULL);
+    stage_hear(play, "STATS", "File", "c", "Size", "10", "Written", "4", "TransferBytes", "24", "FileBytes", "34",
+               "Loss", "3", NULL);
     CU_ASSERT_EQUAL(stage_figures(play).active, 1);
     stage_hear(play, "ERROR", "Code", "16", NULL);
     stage_exit(play, 1, "");
@@ -537,7 +538,7 @@ static void test_counts(void)
         stage_hear(play, "SKIP", "File", names[i], "Size", "10", NULL);
     hear_stop(play, "f");
     hear_stop(play, "c");
-    stage_hear(play, "DONE", "TransferBytes", "16", "FileBytes", "50", "TransfersPassed", "2", "TransfersSkipped", "3", NULL);
+    stage_hear(play, "DONE", "TransferBytes", "16", "FileBytes", "50", "Loss", "4", "TransfersPassed", "2", "TransfersSkipped", "3", NULL);
     stage_exit(play, 0, "");
     sluice_job_statistics end = stage_figures(play);
     CU_ASSERT_EQUAL(end.files, 4);
@@ -545,6 +546,7 @@ static void test_counts(void)
     CU_ASSERT_EQUAL(end.failed, 0);
     CU_ASSERT_EQUAL(end.transferred_bytes, 40);
     CU_ASSERT_EQUAL(end.present_bytes, 50);
+    CU_ASSERT_EQUAL(end.lost_bytes, 7);
     CU_ASSERT_EQUAL(play->machine.ledger.files.over, 2); /* the last ones */
     stage_free(play);
 }
