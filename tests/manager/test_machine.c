@@ -134,7 +134,7 @@ static void test_exits(void)
         const char *message;
     } rows[] = {
         {2, "no such option", false, SLUICE_JOB_FAILED, SLUICE_EUSAGE, 8, "no such option"},
-        {3, "bad plugin", false, SLUICE_JOB_FAILED, SLUICE_ECONFIG, 50, "bad plugin"},
+        {3, "sluice: bad plugin", false, SLUICE_JOB_FAILED, SLUICE_ECONFIG, 50, "bad plugin"},
         {4, "bad ticket", false, SLUICE_JOB_FAILED, SLUICE_EAUTH, 19, "bad ticket"},
         {5, "refused", false, SLUICE_JOB_RETRYING, SLUICE_ECONNECT, 12, "refused"},
         {130, "interrupted", false, SLUICE_JOB_CANCELLED, SLUICE_EINTERRUPTED, 28, "interrupted"},
