@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PIPE_BYTES (1 << 20)
+#define READER_LOOK_MS 20 /* how often to look whether a named pipe has got a reader */
 
 /* ---- the bell ---- */
 
@@ -129,4 +130,18 @@ int64_t sluice_flow_write(int fd, const sluice_bell *bell, const struct iovec *b
 void sluice_flow_widen(int fd)
 {
     (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
+/* A named pipe without a reader refuses writers that do not wait (ENXIO, open(2)), so that waiting for one can end. */
+int sluice_flow_create(const char *path, const sluice_bell *bell)
+{
+    for (;;) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+        if (fd >= 0)
+            return fd;
+        if (errno != ENXIO && errno != EINTR)
+            return -errno;
+        if (sluice_bell_wait(bell, READER_LOOK_MS))
+            return -ECANCELED;
+    }
 }

@@ -32,6 +32,10 @@ int64_t sluice_flow_read(int fd, const sluice_bell *bell, const struct iovec *bu
 /* All of it.  *done counts what was written, when it fails as well. */
 int64_t sluice_flow_write(int fd, const sluice_bell *bell, const struct iovec *buffers, int count, uint64_t *done);
 
+/* Opens a path to write, as the shell's `>` does it, and waits for the reader of a named pipe.  A descriptor or a negative
+ * errno value; -ECANCELED when the bell was rung. */
+int sluice_flow_create(const char *path, const sluice_bell *bell);
+
 /* Room for a megabyte in a pipe, where the system allows that: fewer turns of both ends. */
 void sluice_flow_widen(int fd);
 

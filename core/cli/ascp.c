@@ -5,6 +5,7 @@
 #include "cli/ascp_input.h"
 #include "cli/ascp_log.h"
 #include "cli/ascp_secrets.h"
+#include "cli/ascp_sources.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/screen.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -28,6 +30,8 @@ typedef struct session {
     sluice_ascp_texts list;
     bool ticket; /* the token admits to a running server */
     sluice_ascp_log log;
+    bool removing; /* sources are looked after */
+    sluice_ascp_sources sources;
     sluice *library;
     sluice_settings *settings;
     sluice_ascp_input input;
@@ -36,6 +40,9 @@ typedef struct session {
     sluice_transfer *transfer;
     bool too_short; /* standard input ended before all was there that is meant */
     sluice_statistics statistics;
+    sluice_transfer_path *paths; /* in place of the plan's sources; NULL: those say it all */
+    size_t path_count;
+    const char *base; /* what they lie below; NULL: nothing */
 } session;
 
 /* ---- what files say ---- */
@@ -156,6 +163,29 @@ static int set_management(session *s, sluice_error *error)
     return status;
 }
 
+/* ascp calls it by the id of the session, which is not known before there is one; so it has one of its own. */
+static int set_manifest(session *s, sluice_error *error)
+{
+    const sluice_ascp_line *line = s->line;
+    const char *directory = line->manifest_path != NULL ? line->manifest_path : ".";
+    const char *path, *assignment;
+    unsigned char id[16];
+    char hex[2 * sizeof id + 1];
+    if (!line->manifest)
+        return SLUICE_OK;
+    if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
+        return sluice_fail(error, SLUICE_EIO, "no random number for the name of the receipt: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof id; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", id[i]);
+    int status = sluice_ascp_text_own(s->line, &path, error, "%s/aspera-transfer-%s-manifest.txt", directory, hex);
+    if (status == SLUICE_OK)
+        status = sluice_ascp_text_own(s->line, &assignment, error, "report.manifest.inprogress-suffix=%s",
+                                      line->manifest_suffix != NULL ? line->manifest_suffix : ".aspera-inprogress");
+    if (status == SLUICE_OK)
+        status = sluice_config_set(s->library, assignment, error);
+    return status == SLUICE_OK ? set(s, "manifest", path, error) : status;
+}
+
 static int set_output(session *s, sluice_error *error)
 {
     int status = s->line->quiet ? set(s, "report", "", error) : SLUICE_OK;
@@ -164,25 +194,28 @@ static int set_output(session *s, sluice_error *error)
     return status == SLUICE_OK && s->line->verbose ? set(s, "verbose", "yes", error) : status;
 }
 
-/* Sources under names of their own become a list that is handed over in memory, NUL behind each line. */
-static int set_pairs(session *s, sluice_error *error)
+/* Sources under names of their own, those of a session that takes more of them later, and parts of files. */
+static int make_paths(session *s, sluice_error *error)
 {
-    char *text = NULL, path[SLUICE_ASCP_PATH];
-    size_t bytes = 0;
-    if (s->plan.pairs.count == 0)
+    const sluice_ascp_plan *plan = &s->plan;
+    bool pairs = plan->pairs.count > 0;
+    size_t count = pairs ? plan->pairs.count / 2 : plan->sources.count;
+    if (!pairs && !s->line->keepalive && !s->line->ranged)
         return SLUICE_OK;
-    FILE *file = open_memstream(&text, &bytes);
-    if (file == NULL)
-        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
-    for (size_t i = 0; i < s->plan.pairs.count; i++)
-        fwrite(s->plan.pairs.list[i], 1, strlen(s->plan.pairs.list[i]) + 1, file);
-    int status = fclose(file) == 0 ? SLUICE_OK : sluice_fail(error, SLUICE_ENOMEM, "out of memory for the list");
-    if (status == SLUICE_OK)
-        status = sluice_ascp_hold("the list", text, bytes, path, error);
-    free(text);
-    if (status == SLUICE_OK)
-        status = set(s, "pair-list", path, error);
-    return status == SLUICE_OK ? set(s, "null", "yes", error) : status;
+    if (s->line->ranged && count != 1)
+        return sluice_fail(error, SLUICE_EUSAGE, "-@: a range of bytes goes with one source, and there are %zu", count);
+    s->paths = calloc(count + 1, sizeof *s->paths);
+    if (s->paths == NULL)
+        return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the names of the files");
+    for (size_t i = 0; i < count; i++)
+        s->paths[i] = (sluice_transfer_path){.path = pairs ? plan->pairs.list[2 * i] : plan->sources.list[i],
+                                             .as = pairs ? plan->pairs.list[2 * i + 1] : NULL,
+                                             .from = s->line->range_from,
+                                             .to = s->line->ranged ? s->line->range_to : 0};
+    s->path_count = count;
+    /* Of a pull, pairs lie below a source that says which machine it is; so do sources that are not known yet. */
+    s->base = pairs && !plan->push ? plan->sources.list[0] : count == 0 ? plan->base : NULL;
+    return SLUICE_OK;
 }
 
 static int set_ticket(session *s, sluice_error *error)
@@ -195,6 +228,33 @@ static int set_ticket(session *s, sluice_error *error)
 }
 
 /* ---- ssh ---- */
+
+/* ssh asks a command for the keys that the host may have (KnownHostsCommand), and hands it the one that the host shows.  The
+ * command repeats that one if its fingerprint is the right one, and is silent otherwise: ssh then knows no key, and asks nobody.
+ * A command that fails ends ssh.  No other list of keys counts, and no connection that stands already. */
+static int put_host_key(session *s, FILE *command, sluice_error *error)
+{
+    const char *wanted = s->line->host_key, *word;
+    bool own = strncmp(wanted, "SHA256:", 7) == 0; /* the form that ssh itself makes */
+    const char *digest = strlen(wanted) == 40 ? "sha1sum" : strlen(wanted) == 64 ? "sha256sum" : "md5sum";
+    int status;
+    if (own)
+        status = sluice_ascp_text_own(s->line, &word, error,
+                                      "-oKnownHostsCommand=/bin/sh -c 'if [ \"$4\" = %s ]; then echo \"$3 $2 $1\"; fi' sluice %%K %%t %%H %%f",
+                                      wanted);
+    else
+        status = sluice_ascp_text_own(s->line, &word, error,
+                                      "-oKnownHostsCommand=/bin/sh -c 'if [ \"$(echo \"$1\" | base64 -d 2>/dev/null | %s | "
+                                      "cut -d \" \" -f 1)\" = %s ]; then echo \"$3 $2 $1\"; fi' sluice %%K %%t %%H",
+                                      digest, wanted);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_ssh_command_put(command, word);
+    fputs(" -oStrictHostKeyChecking=yes -oUserKnownHostsFile=/dev/null -oGlobalKnownHostsFile=/dev/null -oFingerprintHash=sha256"
+          " -oCheckHostIP=no -oVerifyHostKeyDNS=no -oUpdateHostKeys=no -oControlMaster=no -oControlPath=none",
+          command);
+    return SLUICE_OK;
+}
 
 static int put_keys(session *s, FILE *command, sluice_error *error)
 {
@@ -225,13 +285,16 @@ static int put_ssh(session *s, FILE *command, sluice_error *error)
 {
     const sluice_ascp_line *line = s->line;
     fputs(sluice_settings_get(s->settings, "ssh"), command);
+    int status = line->host_key != NULL ? put_host_key(s, command, error) : SLUICE_OK;
+    if (status != SLUICE_OK)
+        return status;
     for (size_t i = 0; i < line->ssh_arguments.count; i++)
         sluice_ssh_command_put(command, line->ssh_arguments.list[i]);
     if (line->port != 0)
         fprintf(command, " -p %" PRIu64, line->port);
     if (line->ipv6)
         fputs(" -6", command);
-    if (line->any_host_key)
+    if (line->any_host_key && line->host_key == NULL)
         fputs(" -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null", command);
     if (line->password != NULL) /* which is right or wrong: ssh need not ask again */
         fputs(" -oBatchMode=no -oNumberOfPasswordPrompts=1", command);
@@ -242,6 +305,8 @@ static int set_ssh(session *s, sluice_error *error)
 {
     char *text = NULL;
     size_t bytes = 0;
+    if (s->ticket && s->line->host_key != NULL)
+        sluice_screen_say("warning: --check-sshfp is of ssh: the ticket says which key the server has");
     if (s->ticket)
         return SLUICE_OK;
     FILE *command = open_memstream(&text, &bytes);
@@ -280,14 +345,77 @@ static int make_library(session *s, sluice_error *error)
     return status;
 }
 
+typedef struct sought {
+    sluice_kind kind;
+    bool found;
+} sought;
+
+static void seek_tar(void *user, const sluice_plugin_info *info)
+{
+    sought *self = user;
+    self->found = self->found || (info->kind == self->kind && info->usable && strcmp(info->name, "tar") == 0);
+}
+
+/* Without the plugin its address would be taken for a path on a host of that name. */
+static int check_tar(session *s, sluice_error *error)
+{
+    const char *source = s->plan.sources.count > 0 ? s->plan.sources.list[0] : "";
+    bool from = s->plan.push && strncmp(source, "tar:", 4) == 0;
+    bool to = !s->plan.push && strncmp(s->plan.destination, "tar:", 4) == 0;
+    sought tar = {.kind = from ? SLUICE_SOURCE : SLUICE_SINK, .found = !from && !to};
+    int status = tar.found ? SLUICE_OK : sluice_plugin_list(s->library, seek_tar, &tar, error);
+    if (status != SLUICE_OK || tar.found)
+        return status;
+    return sluice_fail(error, SLUICE_EPLUGIN, "stdio-tar://: no plugin tar is installed");
+}
+
 static int make_settings(session *s, sluice_error *error)
 {
-    static int (*const steps[])(session * s, sluice_error * error) = {set_management, set_options, set_output,
-                                                                      set_pairs,      set_ticket,  set_ssh};
+    static int (*const steps[])(session * s, sluice_error * error) = {
+        set_management, set_options, set_manifest, set_output, set_ticket, set_ssh};
     int status = sluice_settings_new(s->library, SLUICE_SETTINGS_TRANSFER, NULL, &s->settings, error);
     for (size_t i = 0; i < SLUICE_COUNT(steps) && status == SLUICE_OK; i++)
         status = steps[i](s, error);
     return status;
+}
+
+/* Why nothing may be removed or moved away; NULL: it may.  Of a part nobody knows whether the rest has arrived, and what a
+ * manager names later has not been noted. */
+static const char *why_sources_stay(const session *s)
+{
+    const sluice_ascp_plan *plan = &s->plan;
+    const char *first = plan->sources.count > 0 ? plan->sources.list[0] : plan->pairs.count > 0 ? plan->pairs.list[0] : "";
+    if (!plan->push)
+        return "they lie on the other machine";
+    if (s->line->keepalive)
+        return "with --keepalive a manager names them";
+    if (s->line->ranged)
+        return "a part of them is sent (-@)";
+    return first[0] == '/' || strncmp(first, "./", 2) == 0 ? NULL : "they are no files";
+}
+
+static int note_sources(session *s, sluice_error *error)
+{
+    if (!sluice_ascp_sources_wanted(s->line))
+        return SLUICE_OK;
+    const char *why = why_sources_stay(s);
+    if (why != NULL) {
+        sluice_screen_say("warning: sources stay where they are: %s", why);
+        return SLUICE_OK;
+    }
+    s->removing = true;
+    return sluice_ascp_sources_note(&s->sources, &s->plan, error);
+}
+
+/* Only what came to its end is known to be on the disk there. */
+static void settle_sources(session *s, int status)
+{
+    if (!s->removing)
+        return;
+    if (status == SLUICE_OK || status == SLUICE_EPARTIAL)
+        sluice_ascp_sources_settle(&s->sources, s->line, sluice_screen_say);
+    else
+        sluice_screen_say("warning: all sources stay where they are: the transfer did not come to its end");
 }
 
 static int prepare(session *s, sluice_error *error)
@@ -307,6 +435,12 @@ static int prepare(session *s, sluice_error *error)
         status = sluice_ascp_log_open(&s->log, s->line->log, error);
     if (status == SLUICE_OK)
         status = make_library(s, error);
+    if (status == SLUICE_OK)
+        status = check_tar(s, error);
+    if (status == SLUICE_OK)
+        status = make_paths(s, error);
+    if (status == SLUICE_OK)
+        status = note_sources(s, error);
     return status == SLUICE_OK ? make_settings(s, error) : status;
 }
 
@@ -315,8 +449,10 @@ static void release(session *s)
     sluice_settings_free(s->settings);
     sluice_free(s->library);
     sluice_ascp_log_close(&s->log);
+    sluice_ascp_sources_fini(&s->sources);
     sluice_ascp_plan_fini(&s->plan);
     free(s->list.list);
+    free(s->paths);
 }
 
 /* ---- the transfer ---- */
@@ -358,17 +494,23 @@ static void be_current(session *s, sluice_transfer *transfer)
 static void event(void *user, const sluice_event *told)
 {
     session *s = user;
+    if (s->removing)
+        sluice_ascp_sources_event(&s->sources, told);
     sluice_ascp_log_event(&s->log, told);
 }
 
 static int transfer(session *s, sluice_error *error)
 {
     sluice_transfer *moving;
+    bool paths = s->paths != NULL;
     const sluice_transfer_order order = {
         .size = sizeof order,
         .settings = s->settings,
-        .sources = s->plan.sources.list,
-        .source_count = s->plan.sources.count,
+        .sources = paths ? &s->base : s->plan.sources.list,
+        .source_count = paths ? s->base != NULL : s->plan.sources.count,
+        .paths = s->paths,
+        .path_count = s->path_count,
+        .persistent = s->line->keepalive,
         .destination = s->plan.destination,
         .event = event,
         .user = s,
@@ -471,6 +613,7 @@ static int carry_out(sluice_ascp_line *line)
     if (status == SLUICE_OK) {
         sluice_ascp_log_start(&s.log, line, &s.plan);
         status = transfer_with_signals(&s, &error);
+        settle_sources(&s, status);
         sluice_ascp_log_stop(&s.log, &s.plan, &s.statistics, status == SLUICE_OK ? NULL : error.text);
     }
     int exit_status =
@@ -502,7 +645,7 @@ static int print_version(void)
 {
     struct utsname system = {0};
     uname(&system);
-    printf("sluice ascp version %s\nOperating System: %s %s %s\nAdapters: file, faux, stdio\n", sluice_version(),
+    printf("sluice ascp version %s\nOperating System: %s %s %s\nAdapters: file, faux, stdio, stdio-tar\n", sluice_version(),
            system.sysname, system.release, system.machine);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

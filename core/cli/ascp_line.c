@@ -264,12 +264,16 @@ static int check(const sluice_ascp_line *line, sluice_error *error)
     if (line->pair_list != NULL && line->source_base != NULL)
         return sluice_fail(error, SLUICE_EUSAGE,
                            "--src-base does not go with --file-pair-list, which names what sources become");
+    if (line->move_to != NULL && line->remove_files)
+        return sluice_fail(error, SLUICE_EUSAGE, "--move-after-transfer and --remove-after-transfer do not go together");
     if (line->host != NULL && line->mode == SLUICE_ASCP_ANY)
         return sluice_fail(error, SLUICE_EUSAGE, "--host needs --mode send or --mode recv");
     if (listed && line->operands.count > 1)
         return sluice_fail(error, SLUICE_EUSAGE, "%s: with a list no other sources are given, only the destination",
                            line->operands.list[0]);
-    if (line->operands.count == 0 || (line->operands.count == 1 && !listed))
+    if (line->keepalive && line->management.count == 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "--keepalive: nobody could name sources later, without a manager (-M)");
+    if (line->operands.count == 0 || (line->operands.count == 1 && !listed && !line->keepalive))
         return sluice_fail(error, SLUICE_EUSAGE, "a source and a destination are needed; see `sluice ascp --help`");
     return SLUICE_OK;
 }

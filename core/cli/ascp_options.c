@@ -7,6 +7,10 @@
 
 #define OPTION struct sluice_ascp_option
 #define PARTS_MOST 128 /* processes that may share a job, as ascp has it */
+#define PACKET_LEAST 296 /* bytes, as ascp has it */
+#define PACKET_MOST 10000
+#define PACKET_HEADERS 48 /* of IPv6 and UDP */
+#define PAYLOAD_LEAST 508 /* as datagram-size has it */
 #define UDP_PORTS 100  /* a session takes one port, so the range behind the one that was named is tried as well */
 
 /* ---- what becomes of a value ---- */
@@ -211,6 +215,19 @@ static int take_no_cipher(sluice_ascp_line *line, const OPTION *option, const ch
     return warn(line, error, spelling, NULL, "what leaves this machine is always encrypted");
 }
 
+/* One of two words, of which ours is yes or no. */
+static int take_switch(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                       sluice_error *error)
+{
+    char ours[8], known[64];
+    if (!translate(option->words, value, ours, sizeof ours)) {
+        list_words(option->words, known, sizeof known);
+        return sluice_fail(error, SLUICE_EUSAGE, "%s %s: this is none of %s", spelling, value, known);
+    }
+    *(bool *)((char *)line + option->member) = strcmp(ours, "yes") == 0;
+    return SLUICE_OK;
+}
+
 static int take_mode(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
                      sluice_error *error)
 {
@@ -234,6 +251,21 @@ static int take_log(sluice_ascp_line *line, const OPTION *option, const char *sp
     return status == SLUICE_OK ? take_text(line, option, spelling, value, error) : status;
 }
 
+/* Both ends are in it. */
+static int take_range(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                      sluice_error *error)
+{
+    const char *at = value;
+    uint64_t last = SLUICE_UNKNOWN - 1;
+    (void)option;
+    line->range_from = 0;
+    bool good = (*at == ':' || take_digits(&at, &line->range_from)) && *at++ == ':' &&
+                (*at == '\0' || take_digits(&at, &last)) && *at == '\0' && last >= line->range_from;
+    line->ranged = good;
+    line->range_to = last + 1;
+    return good ? SLUICE_OK : sluice_fail(error, SLUICE_EUSAGE, "%s %s: write LOW:HIGH, in bytes", spelling, value);
+}
+
 static int take_part(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
                      sluice_error *error)
 {
@@ -245,6 +277,61 @@ static int take_part(sluice_ascp_line *line, const OPTION *option, const char *s
     line->part = line->parts = 0;
     return sluice_fail(error, SLUICE_EUSAGE, "%s %s: write ID:COUNT, from 1:1 to %d:%d", spelling, value, PARTS_MOST,
                        PARTS_MOST);
+}
+
+/* An IP packet: what of it is payload is found with the larger of both headers, since either family may be used. */
+static int take_packet(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                       sluice_error *error)
+{
+    uint64_t bytes;
+    const char *at = value, *payload;
+    if (!take_digits(&at, &bytes) || *at != '\0' || bytes < PACKET_LEAST || bytes > PACKET_MOST)
+        return sluice_fail(error, SLUICE_EUSAGE, "%s %s: a packet has from %d to %d bytes", spelling, value, PACKET_LEAST,
+                           PACKET_MOST);
+    if (bytes < PAYLOAD_LEAST + PACKET_HEADERS)
+        bytes = PAYLOAD_LEAST + PACKET_HEADERS;
+    int status = sluice_ascp_text_own(line, &payload, error, "%" PRIu64, bytes - PACKET_HEADERS);
+    return status == SLUICE_OK ? set(line, option->key, payload, error) : status;
+}
+
+static int bad_fingerprint(const char *text, sluice_error *error)
+{
+    return sluice_fail(error, SLUICE_EUSAGE, "%s: this is no fingerprint of a key of ssh: 40, 64 or 32 hex digits, or SHA256:...",
+                       text);
+}
+
+int sluice_ascp_fingerprint(sluice_ascp_line *line, const char *text, const char **out, sluice_error *error)
+{
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", head[] = "SHA256:";
+    const size_t head_bytes = sizeof head - 1, base64_bytes = 43; /* of 32 bytes, without padding */
+    char hex[65];
+    size_t n = 0;
+    if (strncmp(text, head, head_bytes) == 0) {
+        size_t letters = strspn(text + head_bytes, base64);
+        const char *rest = text + head_bytes + letters;
+        if (letters != base64_bytes || (rest[0] != '\0' && strcmp(rest, "=") != 0))
+            return bad_fingerprint(text, error);
+        return sluice_ascp_text_own(line, out, error, "%.*s", (int)(head_bytes + letters), text);
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        char digit = *at >= 'A' && *at <= 'F' ? (char)(*at - 'A' + 'a') : *at;
+        if (digit == ':')
+            continue;
+        if (strchr("0123456789abcdef", digit) == NULL || n + 1 == sizeof hex)
+            return bad_fingerprint(text, error);
+        hex[n++] = digit;
+    }
+    hex[n] = '\0';
+    if (n != 32 && n != 40 && n != 64)
+        return bad_fingerprint(text, error);
+    return sluice_ascp_text_own(line, out, error, "%s", hex);
+}
+
+static int take_fingerprint(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                            sluice_error *error)
+{
+    (void)option, (void)spelling;
+    return sluice_ascp_fingerprint(line, value, &line->host_key, error);
 }
 
 /* The bit of sluice_ascp_preserve stands in `member`. */
@@ -327,11 +414,16 @@ static const OPTION options[] = {
     {RATE_GROUP, 'y', NULL, V("0|1|F"), DOES(take_word), .key = "transport", .words = "0= 1= F=tcp f=tcp",
      .help = "HTTP in place of UDP: sluice goes over to TCP by itself; F: TCP from the beginning."},
     {RATE_GROUP, 'w', NULL, V("r|f"), WARNS, .help = "Measures the bandwidth first."},
-    {RATE_GROUP, 'Z', NULL, V("BYTES"), WARNS, .help = "Datagram size: it is found out."},
+    {RATE_GROUP, 'Z', NULL, V("BYTES"), DOES(take_packet), .key = "datagram-size",
+     .help = "Largest IP packet, from 296 to 10000; what is below 556 is taken for that. What the path takes is found out, "
+             "up to there."},
     {RATE_GROUP, 'X', NULL, V("BYTES"), WARNS, .help = "Size of requests to repeat."},
     {RATE_GROUP, 'g', NULL, V("SIZE"), WARNS, .help = "Read block size."},
     {RATE_GROUP, 'G', NULL, V("SIZE"), WARNS, .help = "Write block size."},
-    {RATE_GROUP, 0, "check-sshfp", V("FINGERPRINT"), WARNS, .help = "Pins the host key: ssh's known_hosts does."},
+    {RATE_GROUP, 0, "check-sshfp", V("FINGERPRINT"), DOES(take_fingerprint), MEMBER(host_key),
+     .help = "Through ssh: the host's key must have this fingerprint, and known_hosts has no say. In hex (SHA-1, SHA-256 or "
+             "MD5), or SHA256: and base64. Of the key that ssh prefers there; --ssh-arg -oHostKeyAlgorithms=... names "
+             "another. Needs OpenSSH 8.5."},
     {RATE_GROUP, 0, "ws-connect", WARNS, .help = "Sets up over a web socket."},
     {RATE_GROUP, 0, "proxy", V("URL"), WARNS, .help = "Goes through a FASP proxy."},
     {RATE_GROUP, 't', NULL, V("PORT"), WARNS, .help = "Port of HTTP."},
@@ -395,24 +487,36 @@ static const OPTION options[] = {
     {WHAT_GROUP, 'C', NULL, V("ID:COUNT"), DOES(take_part),
      .help = "This is one of several processes for one job: the first moves everything, the others find nothing to do."},
     {WHAT_GROUP, 0, "multi-session-threshold", V("BYTES"), WARNS, .help = "Which files the processes share."},
-    {WHAT_GROUP, 0, "exclude-newer-than", V("TIME"), WARNS, .help = "Leaves out what is newer."},
-    {WHAT_GROUP, 0, "exclude-older-than", V("TIME"), WARNS, .help = "Leaves out what is older."},
-    {WHAT_GROUP, '@', NULL, V("LOW:HIGH"), WARNS, .help = "Byte range of one file."},
+    {WHAT_GROUP, 0, "exclude-newer-than", V("TIME"), DOES(take_setting), .key = "exclude-newer-than",
+     .help = "Leaves out files modified after this: seconds since 1970, or, negative, seconds before now; a date too."},
+    {WHAT_GROUP, 0, "exclude-older-than", V("TIME"), DOES(take_setting), .key = "exclude-older-than",
+     .help = "Leaves out files modified before this; the same forms."},
+    {WHAT_GROUP, '@', NULL, V("LOW:HIGH"), DOES(take_range),
+     .help = "Of one file the bytes from LOW to HIGH, both included, become a file; either may be left out."},
     {WHAT_GROUP, 0, "partial-file-suffix", V("SUFFIX"), WARNS, .help = "Name of what is not complete."},
     {WHAT_GROUP, 0, "skip-special-files", WARNS, .help = "Leaves out what is no file, directory or link."},
     {WHAT_GROUP, 0, "skip-dir-traversal-dupes", WARNS, .help = "Leaves out what is met twice."},
     {WHAT_GROUP, 0, "preserve-creation-time", WARNS, .help = "Keeps the time of creation."},
     {WHAT_GROUP, 0, "preserve-source-access-time", WARNS, .help = "Leaves the access time of sources as it was."},
-    {WHAT_GROUP, 0, "remove-after-transfer", WARNS, .help = "Deletes sources: they stay."},
-    {WHAT_GROUP, 0, "remove-empty-directories", WARNS, .help = "Deletes empty sources: they stay."},
-    {WHAT_GROUP, 0, "remove-empty-source-directory", WARNS, .help = "Deletes an empty source: it stays."},
-    {WHAT_GROUP, 0, "remove-skipped", WARNS, .help = "Deletes sources that were skipped: they stay."},
-    {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), WARNS, .help = "Moves sources away: they stay."},
+    {WHAT_GROUP, 0, "remove-after-transfer", DOES(take_flag), MEMBER(remove_files),
+     .help = "Deletes files here when the transfer is over and they have arrived, verified and on the disk there: those that "
+             "were not changed since. Not on the other machine: there sources stay."},
+    {WHAT_GROUP, 0, "remove-empty-directories", DOES(take_flag), MEMBER(remove_directories),
+     .help = "Deletes directories in sources here that are empty at the end."},
+    {WHAT_GROUP, 0, "remove-empty-source-directory", DOES(take_flag), MEMBER(remove_source_directory),
+     .help = "Deletes a source here that is a directory and empty at the end."},
+    {WHAT_GROUP, 0, "remove-skipped", DOES(take_flag), MEMBER(remove_skipped),
+     .help = "With the deletion or moving of files: those too that were skipped, because they were there already."},
+    {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), DOES(take_text), MEMBER(move_to),
+     .help = "Moves files that have arrived into DIR here, on the same file system, under the names that they have below "
+             "their source; what is there is not replaced. Sources on the other machine stay."},
     {WHAT_GROUP, 0, "delete-before-transfer", WARNS, .help = "Deletes what the source lacks: it stays."},
-    {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_word), .words = "none= text=!", .key = "",
-     .help = "A receipt; text is accepted with a warning."},
-    {WHAT_GROUP, 0, "file-manifest-path", V("DIR"), WARNS, .help = "Where receipts lie."},
-    {WHAT_GROUP, 0, "file-manifest-inprogress-suffix", V("SUFFIX"), WARNS, .help = "Name of an unfinished receipt."},
+    {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_switch), MEMBER(manifest), .words = "none=no text=yes",
+     .help = "text: writes a receipt, aspera-transfer-ID-manifest.txt, in the form that sluice copy --manifest has."},
+    {WHAT_GROUP, 0, "file-manifest-path", V("DIR"), DOES(take_text), MEMBER(manifest_path),
+     .help = "Where the receipt lies; the current directory where it is not given."},
+    {WHAT_GROUP, 0, "file-manifest-inprogress-suffix", V("SUFFIX"), DOES(take_text), MEMBER(manifest_suffix),
+     .help = "What is behind the name of the receipt until the end; .aspera-inprogress where it is not given."},
     {WHAT_GROUP, 0, "apply-local-docroot", WARNS, .help = "Applies a document root here."},
     {WHAT_GROUP, 0, "fail-bad-filepass", WARNS, .help = "Fails where a passphrase of a file is wrong."},
     {WHAT_GROUP, 0, "save-before-overwrite", REFUSES,
@@ -437,8 +541,8 @@ static const OPTION options[] = {
     {SESSION_GROUP, 'S', NULL, V("PATH"), DOES(take_remote), .key = "remote-command",
      .help = "Program that ssh calls there, unless it is called ascp; sluice where it is not given."},
     {SESSION_GROUP, 0, "no-mgmt-port-files", HOLDS, .help = "There are no such files."},
-    {SESSION_GROUP, 0, "keepalive", REFUSES,
-     .help = "a session that takes its sources later, from a manager, is not to be had"},
+    {SESSION_GROUP, 0, "keepalive", DOES(take_flag), MEMBER(keepalive),
+     .help = "The session stays for sources that a manager names while it runs (START, STOP and DONE); there need be none yet."},
     {SESSION_GROUP, 0, "faspmgr-io", REFUSES, .help = "streams from memory through a management port are not to be had"},
     {SESSION_GROUP, 0, "read-threads", V("N"), WARNS, .help = "Of ascp4."},
     {SESSION_GROUP, 0, "write-threads", V("N"), WARNS, .help = "Of ascp4."},
@@ -502,5 +606,8 @@ int sluice_ascp_options_end(sluice_ascp_line *line, sluice_error *error)
         status = set(line, "preserve", list, error);
     if (status == SLUICE_OK && line->into)
         status = set(line, "mkdir", "yes", error);
+    /* What is deleted here must not be lost there. */
+    if (status == SLUICE_OK && (line->remove_files || line->move_to != NULL))
+        status = set(line, "sync", "end", error);
     return status;
 }

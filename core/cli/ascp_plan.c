@@ -259,6 +259,15 @@ static int stdio_source(planning *p, const char *text)
     return status;
 }
 
+/* Several files in one stream. */
+static int stream_of_files(planning *p, const char *text, const char **address)
+{
+    const char *path = text + strlen("stdio-tar://");
+    if (strchr(path, '?') != NULL || (path[0] != '\0' && path[0] != '/'))
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: write stdio-tar://, or stdio-tar:///PATH of a named pipe", text);
+    return sluice_ascp_text_own(p->line, address, p->error, "tar:%s", path[0] != '\0' ? path : "-");
+}
+
 /* A plain path behind file://, without the queries of growing files. */
 static int file_path(planning *p, const char *text, const char **path)
 {
@@ -277,13 +286,10 @@ static int scheme_source(planning *p, const char *text)
         return faux_source(p, text);
     if (begins(text, "stdio://"))
         return stdio_source(p, text);
+    int status = SLUICE_OK;
     if (begins(text, "stdio-tar://"))
-        return sluice_fail(p->error, SLUICE_EUSAGE,
-                           "%s: several files in one stream are not to be had; send a tar to "
-                           "stdio:///NAME.tar",
-                           text);
-    int status = file_path(p, text, &path);
-    if (status == SLUICE_OK)
+        status = stream_of_files(p, text, &address);
+    else if ((status = file_path(p, text, &path)) == SLUICE_OK)
         status = here(p, path, &address);
     return status == SLUICE_OK ? sluice_ascp_texts_add(&p->plan->sources, address, p->error) : status;
 }
@@ -298,7 +304,12 @@ static int scheme_destination(planning *p, const char *text)
         p->plan->destination = "null:";
         return SLUICE_OK;
     }
-    if (begins(text, "stdio-tar://") || (begins(text, "stdio://") && text[strlen("stdio://")] != '\0'))
+    if (begins(text, "stdio-tar://")) {
+        p->plan->assignment = "sink.tar.form=heads";
+        p->plan->output = strcmp(text, "stdio-tar://") == 0;
+        return stream_of_files(p, text, &p->plan->destination);
+    }
+    if (begins(text, "stdio://") && text[strlen("stdio://")] != '\0')
         return sluice_fail(p->error, SLUICE_EUSAGE,
                            "%s: only stdio:// and named pipes are destinations here, for one file", text);
     if (begins(text, "stdio://")) {
@@ -468,7 +479,7 @@ static int find_way(planning *p, const char *text, operand *to)
         return sluice_fail(p->error, SLUICE_EUSAGE, "%s: --mode %s does not fit to this destination", text,
                            p->plan->push ? "recv" : "send");
     if (!p->plan->push && line->operands.count == 1)
-        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: a list of what is to be fetched needs --mode recv and --host",
+        return sluice_fail(p->error, SLUICE_EUSAGE, "%s: a list of what is to be fetched, or --keepalive, needs --mode recv and --host",
                            text);
     return p->plan->push ? meet(p, to, text) : SLUICE_OK;
 }
@@ -477,6 +488,8 @@ static int add_sources(planning *p)
 {
     const sluice_ascp_texts *operands = &p->line->operands;
     int status = SLUICE_OK;
+    if (operands->count == 1 && p->line->file_list == NULL && p->line->pair_list == NULL)
+        return p->plan->push ? SLUICE_OK : there(p, "", &p->plan->base);
     if (operands->count == 1)
         return add_listed(p);
     for (size_t i = 0; i + 1 < operands->count && status == SLUICE_OK; i++)

@@ -10,6 +10,8 @@
  *     stdio:///name          standard input as a source here, to its end; stdio:///name?SIZE exactly so much of it
  *     stdio:///path          a named pipe here, where one lies at that path, as either
  *     stdio://               standard output as a destination here
+ *     stdio-tar://           several files, behind heads or in a tar, on standard input as a source here; behind heads on
+ *                            standard output as a destination here; stdio-tar:///path the same of a named pipe or file
  *     file:///path           a path here
  */
 #ifndef SLUICE_CLI_ASCP_PLAN_H
@@ -23,7 +25,8 @@ typedef struct sluice_ascp_plan {
     sluice_ascp_texts sources; /* addresses, as copy takes them; of a pull with pairs the one that they lie below */
     const char *destination;
     sluice_ascp_texts pairs; /* sources and their names in turn, for a pair list; none: sources say it all */
-    const char *assignment;  /* to the configuration: how a source that is no file is called; NULL: none */
+    const char *base;        /* of sources that come later, of a pull: what says which machine they are on; NULL elsewhere */
+    const char *assignment;  /* to the configuration, of a source or destination that is no file; NULL: none */
     uint64_t input;          /* bytes of standard input that are meant; 0: it goes to its end */
     bool output;             /* standard output carries the data */
 } sluice_ascp_plan;

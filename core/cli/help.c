@@ -99,11 +99,11 @@ static const sluice_option stream_own[] = {
 };
 
 #define STREAM_KEYS                                                                                                      \
-    " checksum ticket-file pin rate min-rate policy congestion transport cipher crypto timeout memory deadline gather "  \
-    "report json progress quiet verbose "
+    " checksum ticket-file pin rate min-rate policy congestion transport datagram-size cipher crypto timeout memory "    \
+    "deadline gather report json progress quiet verbose "
 #define LISTENING_KEYS                                                                                                   \
     " listen ticket-file default-ticket once max-sessions max-handshakes max-handshakes-per-host max-rate congestion "   \
-    "transport cipher crypto timeout memory gather report json quiet verbose "
+    "transport datagram-size cipher crypto timeout memory gather report json quiet verbose "
 
 static const sluice_help send_listening = {
     .table = SLUICE_SETTINGS_SERVE, .config = true, .keys = LISTENING_KEYS, .own = &stream_own[0], .own_count = 2};
@@ -158,7 +158,8 @@ const sluice_help sluice_help_streams = {
 static const struct {
     const char *heading, *keys; /* keys: with a blank around each */
 } groups[] = {
-    {"What is copied", " file-list pair-list null exclude include symlinks "},
+    {"What is copied", " file-list pair-list null exclude include exclude-newer-than exclude-older-than "
+     "symlinks "},
     {"How files are written", " overwrite resume preserve sync mkdir "},
     {"Streams", " name source sink deadline gather "},
     {"Verification", " checksum "},
@@ -168,8 +169,8 @@ static const struct {
     {"Jobs", " persistent attempts outlive cookie tags ascp "},
     {"Commands", " command stop-on-error "},
     {"Rate", " rate min-rate max-rate policy congestion "},
-    {"Connection", " transport ssh password key-file remote-command udp-ports udp-host cipher crypto timeout memory "},
-    {"Output", " report json progress quiet verbose "},
+    {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
+    {"Output", " report json manifest progress quiet verbose "},
     {"Managers", " management management-user management-cookie management-tags management-required management-extended "
                  "management-insecure "},
     {"Other", ""},
@@ -196,7 +197,8 @@ static const struct {
     {"pair-list", "FILE"},  {"ticket-file", "FILE"}, {"listen", "ADDRESS:PORT"}, {"ssh", "COMMAND"},
     {"remote-command", "COMMAND"}, {"udp-ports", "A-B"}, {"udp-host", "HOST"},
     {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"management-cookie", "TEXT"},
-    {"management-tags", "JSON"},
+    {"management-tags", "JSON"}, {"manifest", "FILE"},
+    {"exclude-newer-than", "MOMENT"}, {"exclude-older-than", "MOMENT"},
     {"command", "COMMAND"}, {"ascp", "PROGRAM"}, {"cookie", "TEXT"}, {"tags", "JSON"}, {"key-file", "FILE"},
 };
 

@@ -88,7 +88,8 @@ static bool somebody_says_warnings(const sluice_settings *settings)
 
 bool sluice_order_takes_output(const char *place)
 {
-    return place != NULL && (strcmp(place, "-") == 0 || strcmp(place, "stdio:") == 0 || strncmp(place, "command:", 8) == 0);
+    return place != NULL && (strcmp(place, "-") == 0 || strcmp(place, "stdio:") == 0 || strcmp(place, "tar:") == 0 ||
+                             strcmp(place, "tar:-") == 0 || strncmp(place, "command:", 8) == 0);
 }
 
 sluice_order_event *sluice_order_warnings(const sluice_settings *settings)

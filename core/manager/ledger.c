@@ -40,7 +40,7 @@ void sluice_ledger_fini(sluice_ledger *ledger)
 void sluice_ledger_attempt_begin(sluice_ledger *ledger, sluice_time now)
 {
     ledger->now.attempts++;
-    ledger->fresh_tally = ledger->now.attempts == 1;
+    ledger->fresh_tally = ledger->now.attempts == 1; /* what could not be started was none */
     ledger->sampled = now;
     ledger->sampled_bytes = 0;
     ledger->told_progress = ledger->paused = false;
@@ -359,6 +359,15 @@ static void take_figures(sluice_ledger *ledger, const faspmgr_message *message)
     TEXT(now->limited_by, limit != NULL ? limit : "");
 }
 
+/* A program that wants to know something of its user.  There is none here. */
+static void tell_question(sluice_ledger *ledger, const faspmgr_message *message)
+{
+    char text[512];
+    const char *question = faspmgr_value(message, "Query");
+    snprintf(text, sizeof text, "the worker asks what nobody here answers: %.400s", question != NULL ? question : "?");
+    ledger->tell(ledger->user, SLUICE_JOB_EVENT_WARNING, NULL, NULL, text);
+}
+
 static void tell_progress(sluice_ledger *ledger, sluice_time now)
 {
     ledger->progressed = now;
@@ -400,6 +409,8 @@ void sluice_ledger_take(sluice_ledger *ledger, const faspmgr_message *message, s
         take_end(ledger, message);
     else if (strcmp(type, "WARNING") == 0)
         ledger->tell(ledger->user, SLUICE_JOB_EVENT_WARNING, NULL, NULL, text != NULL ? text : "");
+    else if (strcmp(type, "QUERY") == 0)
+        tell_question(ledger, message);
     count(ledger);
     if (strcmp(type, "PROGRESS") == 0 ||
         (!ledger->told_progress && strcmp(type, "STATS") == 0 && now >= ledger->progressed + PROGRESS_NS))

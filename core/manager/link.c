@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,18 +36,28 @@ static void want(sluice_link *link)
 
 void sluice_link_say(sluice_link *link, const faspmgr_writer *message)
 {
-    if (!link->broken)
-        sluice_text_add_bytes(&link->out, message->text, message->bytes);
+    if (link->broken)
+        return;
+    if (link->sent >= ROOM_BYTES) {
+        memmove(link->out.bytes, link->out.bytes + link->sent, link->out.length - link->sent);
+        link->out.length -= link->sent;
+        link->sent = 0;
+    }
+    sluice_text_add_bytes(&link->out, message->text, message->bytes);
+}
+
+size_t sluice_link_waiting(const sluice_link *link)
+{
+    return link->out.length - link->sent;
 }
 
 bool sluice_link_room(const sluice_link *link)
 {
-    return link->broken || link->out.length - link->sent < ROOM_BYTES;
+    return sluice_link_waiting(link) < ROOM_BYTES;
 }
 
-bool sluice_link_flush(sluice_link *link)
+void sluice_link_flush(sluice_link *link)
 {
-    bool any = false;
     while (!link->broken && link->sent < link->out.length) {
         ssize_t put = send(link->socket, link->out.bytes + link->sent, link->out.length - link->sent,
                            MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -58,14 +69,12 @@ bool sluice_link_flush(sluice_link *link)
             link->broken = true;
         else
             link->sent += (size_t)put;
-        any = true;
     }
     if (link->broken || link->sent == link->out.length) {
         sluice_text_clear(&link->out);
         link->sent = 0;
     }
     want(link);
-    return any;
 }
 
 /* ---- reading ---- */
@@ -120,7 +129,7 @@ static void ready(void *user, unsigned directions)
     void *owner = link->user;
     ports->enter(owner);
     if ((directions & SLUICE_WATCH_WRITE) != 0)
-        (void)sluice_link_flush(link);
+        link->ports->roomy(owner);
     for (int i = 0; i < READS_A_ROUND && (directions & SLUICE_WATCH_READ) != 0 && !link->deaf && read_once(link); i++)
         ;
     ports->leave(owner);

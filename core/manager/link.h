@@ -13,6 +13,7 @@ typedef struct sluice_link sluice_link;
 typedef struct sluice_link_ports {
     void (*heard)(void *user, sluice_link *link, const faspmgr_message *message);
     void (*ended)(void *user, sluice_link *link, bool garbled);
+    void (*roomy)(void *user); /* more can be written */
     /* Around everything that a round of the loop calls: the owner's lock. */
     void (*enter)(void *user);
     void (*leave)(void *user);
@@ -26,11 +27,11 @@ void sluice_link_rebind(sluice_link *link, const sluice_link_ports *ports, void 
 
 /* Any thread, within the owner's lock.  What is said waits until flush. */
 void sluice_link_say(sluice_link *link, const faspmgr_writer *message);
-bool sluice_link_room(const sluice_link *link);
+size_t sluice_link_waiting(const sluice_link *link); /* bytes */
+bool sluice_link_room(const sluice_link *link);      /* they are few enough that more may be said */
 
-/* The loop's thread, within the owner's lock.  Writes what can be written; the rest follows by itself.  True: some of it went,
- * so that there may be room again. */
-bool sluice_link_flush(sluice_link *link);
+/* The loop's thread, within the owner's lock.  Writes what can be written; when there is more, roomy follows. */
+void sluice_link_flush(sluice_link *link);
 /* Reads all that has come: of a worker that has ended. */
 void sluice_link_drain(sluice_link *link);
 

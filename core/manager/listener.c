@@ -73,7 +73,13 @@ static void leave(void *user)
     from->listener->ports->leave(from->listener->user);
 }
 
-static const sluice_link_ports pending_ports = {.heard = heard, .ended = ended, .enter = enter, .leave = leave};
+/* Nothing is said to it. */
+static void roomy(void *user)
+{
+    (void)user;
+}
+
+static const sluice_link_ports pending_ports = {.heard = heard, .ended = ended, .roomy = roomy, .enter = enter, .leave = leave};
 
 static void late(void *user, sluice_time now)
 {

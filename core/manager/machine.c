@@ -39,7 +39,7 @@ void sluice_machine_init(sluice_machine *machine, const sluice_machine_ports *po
                          sluice_order **order, unsigned files_most, sluice_time now)
 {
     *machine = (sluice_machine){.ports = ports, .user = user, .writer = writer, .order = *order, .launched = now,
-                                .wake = SLUICE_NEVER};
+                                .wake = SLUICE_NEVER, .later = SLUICE_NEVER};
     *order = NULL;
     sluice_ledger_init(&machine->ledger, files_most);
     machine->ledger.tell = ledger_tells;
@@ -92,7 +92,7 @@ void sluice_machine_end(sluice_machine *machine, sluice_job_state state, int sta
     if (machine->stage == SLUICE_MACHINE_WAITING)
         machine->ports->unstart(machine->user);
     machine->stage = SLUICE_MACHINE_OVER;
-    machine->wake = SLUICE_NEVER;
+    machine->wake = machine->later = SLUICE_NEVER;
     figures->status = status;
     figures->code = code;
     figures->open = false;
@@ -225,19 +225,38 @@ static void say_no_more(sluice_machine *machine)
     say(machine);
 }
 
-static void feed_sayings(sluice_machine *machine)
+/* Whether one more thing can be said within this second; else it is said in the next one. */
+static bool affords(sluice_machine *machine, sluice_time now)
 {
-    while (machine->said < machine->saying_count && machine->ports->room(machine->user))
-        say_entry(machine, &machine->sayings[machine->said++]);
-    if (machine->said == machine->saying_count)
-        machine->said = machine->saying_count = 0;
+    if (now >= machine->second + SLUICE_SECOND) {
+        machine->second = now;
+        machine->spent = 0;
+    }
+    if (machine->spent == SLUICE_MACHINE_SAYS_MOST) {
+        machine->later = machine->second + SLUICE_SECOND;
+        return false;
+    }
+    return machine->ports->room(machine->user);
 }
 
-/* A worker of ours hears from its start on; another one when it has said INIT on the connection that it has made. */
-void sluice_machine_feed(sluice_machine *machine)
+static void feed_sayings(sluice_machine *machine, sluice_time now)
 {
-    bool hears = machine->stage == SLUICE_MACHINE_HEARD || machine->stage == SLUICE_MACHINE_SESSION;
-    if (!hears)
+    while (machine->said < machine->saying_count) {
+        const sluice_machine_saying *next = &machine->sayings[machine->said];
+        if (next->drop ? !affords(machine, now) : !machine->ports->room(machine->user))
+            return;
+        machine->spent += next->drop;
+        machine->said++;
+        say_entry(machine, next);
+    }
+    machine->said = machine->saying_count = 0;
+}
+
+/* A worker hears when it has said INIT. */
+void sluice_machine_feed(sluice_machine *machine, sluice_time now)
+{
+    machine->later = SLUICE_NEVER;
+    if (machine->stage != SLUICE_MACHINE_HEARD && machine->stage != SLUICE_MACHINE_SESSION)
         return;
     if (machine->cancel_due && machine->ports->room(machine->user)) {
         machine->cancel_due = false;
@@ -245,15 +264,21 @@ void sluice_machine_feed(sluice_machine *machine)
     }
     if (machine->cancelled)
         return;
-    if (machine->rate_due && machine->ports->room(machine->user)) {
+    if (machine->rate_due && affords(machine, now)) {
         machine->rate_due = false;
+        machine->spent++;
         say_rate(machine);
     }
-    feed_sayings(machine);
+    feed_sayings(machine, now);
     if (machine->no_more_due && machine->saying_count == 0 && machine->ports->room(machine->user)) {
         machine->no_more_due = false;
         say_no_more(machine);
     }
+}
+
+sluice_time sluice_machine_wake(const sluice_machine *machine)
+{
+    return machine->wake < machine->later ? machine->wake : machine->later;
 }
 
 /* ---- what happens ---- */
@@ -265,8 +290,8 @@ void sluice_machine_started(sluice_machine *machine, int pid, sluice_time now)
     machine->done = false;
     machine->cause.known = false;
     /* Its order has all that was asked for so far, but for this. */
-    machine->said = machine->saying_count = 0;
-    machine->rate_due = machine->paused;
+    machine->said = machine->saying_count = machine->spent = 0;
+    machine->rate_due = machine->paused || machine->wishes.policy_set;
     machine->no_more_due = machine->no_more;
     sluice_ledger_attempt_begin(&machine->ledger, now);
     sluice_machine_escalate(machine, SIGTERM, now + SLUICE_MACHINE_INIT_NS, SLUICE_MACHINE_TERM_NS);
@@ -276,7 +301,6 @@ void sluice_machine_started(sluice_machine *machine, int pid, sluice_time now)
 void sluice_machine_unable(sluice_machine *machine, int status, const char *why, sluice_time now)
 {
     bool again = status == SLUICE_ELIMIT || status == SLUICE_ENOMEM;
-    machine->ledger.now.attempts++;
     machine->stage = SLUICE_MACHINE_ENDING; /* it waits for nothing */
     machine->cause.known = false;
     blame(machine, status, status == SLUICE_ELIMIT ? 33 : faspmgr_code(status), again, why);
@@ -343,7 +367,7 @@ void sluice_machine_hear(sluice_machine *machine, const faspmgr_message *message
     if (done || error)
         ending(machine, now);
     else
-        sluice_machine_feed(machine);
+        sluice_machine_feed(machine, now);
 }
 
 void sluice_machine_garbled(sluice_machine *machine, sluice_time now)
@@ -420,7 +444,9 @@ static void next_attempt(sluice_machine *machine)
 
 void sluice_machine_tick(sluice_machine *machine, sluice_time now)
 {
-    if (machine->wake == SLUICE_NEVER || now < machine->wake)
+    if (now >= machine->later)
+        sluice_machine_feed(machine, now);
+    if (now < machine->wake)
         return;
     if (machine->stage == SLUICE_MACHINE_RESTING) {
         next_attempt(machine);

@@ -20,6 +20,7 @@
 #define SLUICE_MACHINE_CANCEL_NS (10 * SLUICE_SECOND) /* so long has one to end that is cancelled, before SIGINT, */
 #define SLUICE_MACHINE_INT_NS (5 * SLUICE_SECOND)     /* and this, before SIGKILL */
 #define SLUICE_MACHINE_LINGER_NS (5 * SLUICE_SECOND)  /* after its last word, before SIGTERM, */
+#define SLUICE_MACHINE_SAYS_MOST 90 /* a second, sources that are added aside: workers cut off who asks for more than 200 */
 #define SLUICE_MACHINE_TERM_NS (2 * SLUICE_SECOND)    /* and this, before SIGKILL */
 
 typedef struct sluice_machine_ports {
@@ -66,7 +67,8 @@ typedef struct sluice_machine {
     sluice_order *order;    /* owned */
     sluice_ledger ledger;
     sluice_machine_stage stage;
-    sluice_time launched, wake; /* wake: when tick is to be called */
+    sluice_time launched;
+    sluice_time wake;           /* of its stage; see sluice_machine_wake */
     bool session_seen;          /* some attempt had one */
 
     /* What the user wants. */
@@ -77,6 +79,9 @@ typedef struct sluice_machine {
     bool rate_due, cancel_due, no_more_due;
     sluice_machine_saying *sayings;
     size_t said, saying_count, saying_capacity;
+    sluice_time second;         /* in which it was told `spent` times something */
+    unsigned spent;
+    sluice_time later;          /* then there is more to say; or SLUICE_NEVER */
 
     bool done;                  /* its last word was DONE */
     sluice_machine_cause cause; /* why it failed, once that is known */
@@ -104,19 +109,22 @@ void sluice_machine_silent(sluice_machine *machine, sluice_time now);
  * error, "" if nothing. */
 void sluice_machine_exited(sluice_machine *machine, int result, const char *line, sluice_time now);
 void sluice_machine_tick(sluice_machine *machine, sluice_time now);
+/* When it wants to be called; SLUICE_NEVER: not by time alone. */
+sluice_time sluice_machine_wake(const sluice_machine *machine);
 /* The worker takes more. */
-void sluice_machine_feed(sluice_machine *machine);
+void sluice_machine_feed(sluice_machine *machine, sluice_time now);
 
 /* ---- what is asked for: statuses as of manager.h ---- */
 
-int sluice_machine_pause(sluice_machine *machine, bool paused);
+int sluice_machine_pause(sluice_machine *machine, bool paused, sluice_time now);
 int sluice_machine_cancel(sluice_machine *machine, sluice_time now);
-int sluice_machine_rate(sluice_machine *machine, sluice_rate bps);
-int sluice_machine_minimum(sluice_machine *machine, sluice_rate bps);
-int sluice_machine_policy(sluice_machine *machine, const char *policy);
-int sluice_machine_add(sluice_machine *machine, const char *path, const char *as, uint64_t from, uint64_t to);
-int sluice_machine_drop(sluice_machine *machine, const char *path);
-int sluice_machine_no_more(sluice_machine *machine);
+int sluice_machine_rate(sluice_machine *machine, sluice_rate bps, sluice_time now);
+int sluice_machine_minimum(sluice_machine *machine, sluice_rate bps, sluice_time now);
+int sluice_machine_policy(sluice_machine *machine, const char *policy, sluice_time now);
+int sluice_machine_add(sluice_machine *machine, const char *path, const char *as, uint64_t from, uint64_t to,
+                       sluice_time now);
+int sluice_machine_drop(sluice_machine *machine, const char *path, sluice_time now);
+int sluice_machine_no_more(sluice_machine *machine, sluice_time now);
 
 bool sluice_machine_over(const sluice_machine *machine);
 /* The figures as they are at that time. */

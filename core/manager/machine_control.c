@@ -15,42 +15,42 @@ static bool too_late(const sluice_machine *machine)
     return machine->stage == SLUICE_MACHINE_OVER || machine->cancelled;
 }
 
-static int rate_changed(sluice_machine *machine)
+static int rate_changed(sluice_machine *machine, sluice_time now)
 {
     machine->rate_due = true;
-    sluice_machine_feed(machine);
+    sluice_machine_feed(machine, now);
     return SLUICE_OK;
 }
 
-int sluice_machine_pause(sluice_machine *machine, bool paused)
+int sluice_machine_pause(sluice_machine *machine, bool paused, sluice_time now)
 {
     if (too_late(machine))
         return SLUICE_EEND;
     if (machine->paused == paused && machine->ledger.paused == paused)
         return SLUICE_OK;
     machine->paused = paused;
-    return rate_changed(machine);
+    return rate_changed(machine, now);
 }
 
-int sluice_machine_rate(sluice_machine *machine, sluice_rate bps)
+int sluice_machine_rate(sluice_machine *machine, sluice_rate bps, sluice_time now)
 {
     if (too_late(machine))
         return SLUICE_EEND;
     machine->wishes.rate_set = true;
     machine->wishes.rate_bps = bps;
-    return rate_changed(machine);
+    return rate_changed(machine, now);
 }
 
-int sluice_machine_minimum(sluice_machine *machine, sluice_rate bps)
+int sluice_machine_minimum(sluice_machine *machine, sluice_rate bps, sluice_time now)
 {
     if (too_late(machine))
         return SLUICE_EEND;
     machine->wishes.minimum_set = true;
     machine->wishes.minimum_bps = bps;
-    return rate_changed(machine);
+    return rate_changed(machine, now);
 }
 
-int sluice_machine_policy(sluice_machine *machine, const char *policy)
+int sluice_machine_policy(sluice_machine *machine, const char *policy, sluice_time now)
 {
     if (policy == NULL || !sluice_words_policy(policy))
         return SLUICE_EINVAL;
@@ -58,7 +58,7 @@ int sluice_machine_policy(sluice_machine *machine, const char *policy)
         return SLUICE_EEND;
     machine->wishes.policy_set = true;
     snprintf(machine->wishes.policy, sizeof machine->wishes.policy, "%s", policy);
-    return rate_changed(machine);
+    return rate_changed(machine, now);
 }
 
 int sluice_machine_cancel(sluice_machine *machine, sluice_time now)
@@ -78,7 +78,7 @@ int sluice_machine_cancel(sluice_machine *machine, sluice_time now)
         return SLUICE_OK; /* it ends anyhow, and is made to */
     machine->cancel_due = true;
     sluice_machine_escalate(machine, SIGINT, now + SLUICE_MACHINE_CANCEL_NS, SLUICE_MACHINE_INT_NS);
-    sluice_machine_feed(machine);
+    sluice_machine_feed(machine, now);
     return SLUICE_OK;
 }
 
@@ -110,15 +110,16 @@ static int saying_reserve(sluice_machine *machine)
     return SLUICE_OK;
 }
 
-static void saying_add(sluice_machine *machine, size_t entry, bool drop)
+static void saying_add(sluice_machine *machine, size_t entry, bool drop, sluice_time now)
 {
     if (!worker_is_behind(machine))
         return;
     machine->sayings[machine->saying_count++] = (sluice_machine_saying){.entry = entry, .drop = drop};
-    sluice_machine_feed(machine);
+    sluice_machine_feed(machine, now);
 }
 
-int sluice_machine_add(sluice_machine *machine, const char *path, const char *as, uint64_t from, uint64_t to)
+int sluice_machine_add(sluice_machine *machine, const char *path, const char *as, uint64_t from, uint64_t to,
+                       sluice_time now)
 {
     int status = check_open(machine);
     if (status == SLUICE_OK)
@@ -126,11 +127,11 @@ int sluice_machine_add(sluice_machine *machine, const char *path, const char *as
     if (status == SLUICE_OK)
         status = sluice_order_entry_add(machine->order, path, as, from, to, from != 0 || to != SLUICE_UNKNOWN, NULL);
     if (status == SLUICE_OK)
-        saying_add(machine, machine->order->count - 1, false);
+        saying_add(machine, machine->order->count - 1, false, now);
     return status;
 }
 
-int sluice_machine_drop(sluice_machine *machine, const char *path)
+int sluice_machine_drop(sluice_machine *machine, const char *path, sluice_time now)
 {
     int status = machine->order->persistent ? SLUICE_OK : SLUICE_EUNSUPPORTED;
     bool found = false;
@@ -144,13 +145,13 @@ int sluice_machine_drop(sluice_machine *machine, const char *path)
             continue;
         entry->dropped = true;
         if (!found)
-            saying_add(machine, i - 1, true);
+            saying_add(machine, i - 1, true, now);
         found = true;
     }
     return status == SLUICE_OK && !found ? SLUICE_ENOENT : status;
 }
 
-int sluice_machine_no_more(sluice_machine *machine)
+int sluice_machine_no_more(sluice_machine *machine, sluice_time now)
 {
     if (!machine->order->persistent)
         return SLUICE_EUNSUPPORTED;
@@ -160,6 +161,6 @@ int sluice_machine_no_more(sluice_machine *machine)
         return SLUICE_OK;
     machine->no_more = machine->no_more_due = true;
     machine->ledger.now.open = false;
-    sluice_machine_feed(machine);
+    sluice_machine_feed(machine, now);
     return SLUICE_OK;
 }

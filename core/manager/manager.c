@@ -58,11 +58,11 @@ static void conditions_init(sluice_manager *manager)
 /* Its threads do not run (any more). */
 static void destroy(sluice_manager *manager)
 {
-    for (size_t i = 0; i < manager->count; i++)
-        sluice_manager_job_free(manager->jobs[i]);
     sluice_listener_free(manager->listener);
     if (manager->loop != NULL)
-        sluice_loop_free(manager->loop);
+        sluice_loop_free(manager->loop); /* which settles what is left, so that jobs that are forgotten go */
+    for (size_t i = 0; i < manager->count; i++)
+        sluice_manager_job_free(manager->jobs[i]);
     pthread_cond_destroy(&manager->changed);
     pthread_cond_destroy(&manager->noted);
     pthread_mutex_destroy(&manager->lock);

@@ -243,13 +243,13 @@ static int control_end(sluice_manager *manager, sluice_manager_job *job, int sta
 int sluice_job_pause(sluice_manager *manager, sluice_job id)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_pause(&job->machine, true) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_pause(&job->machine, true, sluice_clock_now()) : 0);
 }
 
 int sluice_job_resume(sluice_manager *manager, sluice_job id)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_pause(&job->machine, false) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_pause(&job->machine, false, sluice_clock_now()) : 0);
 }
 
 int sluice_job_cancel(sluice_manager *manager, sluice_job id)
@@ -261,35 +261,35 @@ int sluice_job_cancel(sluice_manager *manager, sluice_job id)
 int sluice_job_rate(sluice_manager *manager, sluice_job id, sluice_rate target_bps)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_rate(&job->machine, target_bps) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_rate(&job->machine, target_bps, sluice_clock_now()) : 0);
 }
 
 int sluice_job_minimum_rate(sluice_manager *manager, sluice_job id, sluice_rate minimum_bps)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_minimum(&job->machine, minimum_bps) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_minimum(&job->machine, minimum_bps, sluice_clock_now()) : 0);
 }
 
 int sluice_job_policy(sluice_manager *manager, sluice_job id, const char *policy)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_policy(&job->machine, policy) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_policy(&job->machine, policy, sluice_clock_now()) : 0);
 }
 
 int sluice_job_add(sluice_manager *manager, sluice_job id, const char *path, const char *as, uint64_t from, uint64_t to)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_add(&job->machine, path, as, from, to) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_add(&job->machine, path, as, from, to, sluice_clock_now()) : 0);
 }
 
 int sluice_job_drop(sluice_manager *manager, sluice_job id, const char *path)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_drop(&job->machine, path) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_drop(&job->machine, path, sluice_clock_now()) : 0);
 }
 
 int sluice_job_no_more(sluice_manager *manager, sluice_job id)
 {
     sluice_manager_job *job = control_begin(manager, id);
-    return control_end(manager, job, job != NULL ? sluice_machine_no_more(&job->machine) : 0);
+    return control_end(manager, job, job != NULL ? sluice_machine_no_more(&job->machine, sluice_clock_now()) : 0);
 }

@@ -14,6 +14,14 @@
 
 /* ---- what machines ask for ---- */
 
+static void post(sluice_manager *manager)
+{
+    if (!manager->posted) {
+        manager->posted = true;
+        sluice_loop_post(manager->loop, &manager->post);
+    }
+}
+
 void sluice_manager_touch(sluice_manager_job *job)
 {
     sluice_manager *manager = job->manager;
@@ -22,10 +30,7 @@ void sluice_manager_touch(sluice_manager_job *job)
         job->next_dirty = manager->dirty_first;
         manager->dirty_first = job;
     }
-    if (!manager->posted) {
-        manager->posted = true;
-        sluice_loop_post(manager->loop, &manager->post);
-    }
+    post(manager);
 }
 
 static void start(void *user)
@@ -132,15 +137,21 @@ static void ended(void *user, sluice_link *link, bool garbled)
     sluice_manager_touch(job);
 }
 
-static const sluice_link_ports link_ports = {.heard = heard, .ended = ended, .enter = enter, .leave = leave};
+static void roomy(void *user)
+{
+    sluice_manager_touch(user);
+}
+
+static const sluice_link_ports link_ports = {.heard = heard, .ended = ended, .roomy = roomy, .enter = enter, .leave = leave};
 
 /* How long it takes tells nothing of how much of the name was right. */
 static bool same_name(const char *mine, const char *name)
 {
-    size_t bytes = strlen(mine);
-    unsigned char differ = bytes == 0 || strlen(name) != bytes;
-    for (size_t i = 0; i < bytes && differ != 1; i++)
-        differ |= (unsigned char)((mine[i] ^ name[i]) << 1 | (mine[i] ^ name[i]) >> 7);
+    volatile unsigned char differ = 0;
+    if (strlen(mine) != SLUICE_MANAGER_NAME - 1 || strlen(name) != SLUICE_MANAGER_NAME - 1)
+        return false;
+    for (size_t i = 0; i < SLUICE_MANAGER_NAME - 1; i++)
+        differ = (unsigned char)(differ | (mine[i] ^ name[i]));
     return differ == 0;
 }
 
@@ -292,21 +303,28 @@ static void timer_fired(void *user, sluice_time now)
     leave(job);
 }
 
+/* Writes what there is to say, as far as the worker takes it. */
+static void link_settle(sluice_manager_job *job)
+{
+    size_t waiting;
+    do {
+        sluice_link_flush(job->link);
+        waiting = sluice_link_waiting(job->link);
+        sluice_machine_feed(&job->machine, sluice_clock_now());
+    } while (sluice_link_waiting(job->link) > waiting);
+}
+
 /* Whatever there is of an order that is over goes, but for what polls ask for. */
 static void job_settle(sluice_manager_job *job)
 {
     if (job->settled)
         return;
-    while (job->link != NULL && sluice_link_flush(job->link) && sluice_link_room(job->link)) {
-        size_t said = job->machine.said;
-        sluice_machine_feed(&job->machine);
-        if (job->machine.said == said)
-            break;
-    }
+    if (job->link != NULL)
+        link_settle(job);
     if (job->timer == NULL && sluice_timer_new(&job->timer, job->manager->loop, timer_fired, job) != SLUICE_OK)
         job->timer = NULL;
     if (job->timer != NULL)
-        sluice_timer_set(job->timer, job->machine.wake);
+        sluice_timer_set(job->timer, sluice_machine_wake(&job->machine));
     if (!sluice_machine_over(&job->machine) || job->process != NULL)
         return;
     sluice_timer_free(job->timer);
@@ -328,19 +346,20 @@ static sluice_manager_job *waiting_take(sluice_manager *manager)
     return job;
 }
 
+/* One worker is started in a round, for that takes its time, and those that run are to be heard between. */
 void sluice_manager_settle(sluice_manager *manager)
 {
-    sluice_manager_job *job;
-    do {
-        while ((job = waiting_take(manager)) != NULL)
-            worker_start(job);
-        while ((job = manager->dirty_first) != NULL) {
-            manager->dirty_first = job->next_dirty;
-            job->dirty = false;
-            job_settle(job);
-            sluice_manager_release(job);
-        }
-    } while (manager->waiting_first != NULL && manager->workers < manager->workers_most);
+    sluice_manager_job *job = waiting_take(manager);
+    if (job != NULL)
+        worker_start(job);
+    while ((job = manager->dirty_first) != NULL) {
+        manager->dirty_first = job->next_dirty;
+        job->dirty = false;
+        job_settle(job);
+        sluice_manager_release(job);
+    }
+    if (manager->waiting_first != NULL && manager->workers < manager->workers_most)
+        post(manager);
 }
 
 bool sluice_manager_job_over(const sluice_manager_job *job)

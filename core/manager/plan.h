@@ -9,8 +9,9 @@
  *     set KEY VALUE              a long option of sluice copy
  *     assign KIND.NAME.KEY=VALUE one of a plugin
  *     plugin-path LIST           where plugins are, too
- *     source ADDRESS AS FROM TO  AS "": by the last component; the bytes [FROM, TO), TO "": to the end
  *     destination ADDRESS
+ *     base ADDRESS               where sources are: the remote side, or "."
+ *     path PATH AS FROM TO       a source there; AS "": by the last component; the bytes [FROM, TO), TO "": to the end
  *     persistent
  *     ticket TEXT                in place of a file
  *     password TEXT, ssh-port N, ssh-key FILE

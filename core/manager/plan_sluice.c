@@ -36,13 +36,22 @@ static void number(sluice_text *out, uint64_t value)
     string(out, digits);
 }
 
+/* What a wish has taken the place of.  A congestion control of its own does not go with a policy. */
+static bool is_overruled(const char *key, const sluice_wishes *wishes)
+{
+    return (wishes->policy_set && (strcmp(key, "policy") == 0 || strcmp(key, "congestion") == 0)) ||
+           (wishes->rate_set && strcmp(key, "rate") == 0) ||
+           ((wishes->rate_set || wishes->minimum_set) && strcmp(key, "min-rate") == 0);
+}
+
 /* Dots are in keys of plugins alone. */
-static void add_options(sluice_text *out, const sluice_order *order)
+static void add_options(sluice_text *out, const sluice_order *order, const sluice_wishes *wishes)
 {
     for (size_t i = 0; i < order->option_count; i++) {
         const sluice_order_option *option = &order->options[i];
         if (strchr(option->key, '.') == NULL) {
-            set(out, option->key, option->value);
+            if (!is_overruled(option->key, wishes))
+                set(out, option->key, option->value);
             continue;
         }
         string(out, "assign");
@@ -52,18 +61,41 @@ static void add_options(sluice_text *out, const sluice_order *order)
     }
 }
 
-static void add_wishes(sluice_text *out, const sluice_wishes *wishes)
+static bool takes_policy(const sluice_order *order, const char *policy, sluice_error *error)
 {
-    char digits[24];
-    if (wishes->rate_set) {
-        snprintf(digits, sizeof digits, "%" PRIu64, wishes->rate_bps);
-        set(out, "rate", digits);
-    }
-    if (wishes->minimum_set) {
-        snprintf(digits, sizeof digits, "%" PRIu64, wishes->minimum_bps);
-        set(out, "min-rate", digits);
-    }
-    if (wishes->policy_set)
+    sluice_settings *settings;
+    if (sluice_settings_copy(order->settings, &settings, error) != SLUICE_OK)
+        return false;
+    bool taken = sluice_settings_set(settings, "policy", policy, error) == SLUICE_OK;
+    sluice_settings_free(settings);
+    return taken;
+}
+
+static void set_number(sluice_text *out, const char *key, uint64_t value)
+{
+    string(out, "set");
+    string(out, key);
+    number(out, value);
+}
+
+/* Both rates, so that they go together: a minimum above the target would be refused.  A policy that is not installed is left
+ * to a RATE message, which says what is taken in its place. */
+static void add_wishes(sluice_text *out, const sluice_order *order, const sluice_wishes *wishes)
+{
+    uint64_t rate = 0, minimum = 0;
+    (void)sluice_settings_number(order->settings, "rate", &rate);
+    (void)sluice_settings_number(order->settings, "min-rate", &minimum);
+    if (wishes->rate_set)
+        rate = wishes->rate_bps;
+    if (wishes->minimum_set)
+        minimum = wishes->minimum_bps;
+    if (rate != 0 && minimum > rate)
+        minimum = rate;
+    if (wishes->rate_set)
+        set_number(out, "rate", rate);
+    if (wishes->rate_set || wishes->minimum_set)
+        set_number(out, "min-rate", minimum);
+    if (wishes->policy_set && takes_policy(order, wishes->policy, NULL))
         set(out, "policy", wishes->policy);
 }
 
@@ -95,12 +127,15 @@ static void add_paths(sluice_text *out, const sluice_order *order)
     bool pull = order->direction == SLUICE_PULL;
     string(out, "destination");
     add_address(out, order, !pull, order->destination);
+    /* Where sources are, and plain paths there: as those are that come later, so that one can be dropped by its path. */
+    string(out, "base");
+    add_address(out, order, pull, pull ? "" : ".");
     for (size_t i = 0; i < order->count; i++) {
         const sluice_order_entry *entry = &order->entries[i];
         if (entry->dropped)
             continue;
-        string(out, "source");
-        add_address(out, order, pull, entry->path);
+        string(out, "path");
+        string(out, entry->path);
         string(out, entry->as != NULL ? entry->as : "");
         number(out, entry->from);
         if (entry->to == SLUICE_UNKNOWN)
@@ -110,33 +145,19 @@ static void add_paths(sluice_text *out, const sluice_order *order)
     }
 }
 
-/* Of an order that names a policy which is not installed here. */
-static int check_policy(const sluice_order *order, sluice_error *error)
-{
-    sluice_settings *settings;
-    if (order->policy[0] == '\0')
-        return SLUICE_OK;
-    int status = sluice_settings_copy(order->settings, &settings, error);
-    if (status != SLUICE_OK)
-        return status;
-    status = sluice_settings_set(settings, "policy", order->policy, error);
-    sluice_settings_free(settings);
-    return status;
-}
-
 int sluice_plan_sluice(sluice_plan *plan, const sluice_plan_spec *spec, sluice_error *error)
 {
     const sluice_order *order = spec->order;
-    int status = check_policy(order, error);
-    if (status != SLUICE_OK)
-        return status;
+    /* The order's own policy is asked for only here: another program may have one that is not installed for us. */
+    if (order->policy[0] != '\0' && !takes_policy(order, order->policy, error))
+        return SLUICE_EUSAGE;
     sluice_strings_add(&plan->words, spec->program);
     sluice_strings_add(&plan->words, "worker");
     sluice_strings_addf(&plan->words, "%d", SLUICE_PLAN_INPUT);
     sluice_strings_addf(&plan->words, "%d", SLUICE_PLAN_MANAGEMENT);
     record(&plan->input, "plugin-path", spec->plugin_path);
-    add_options(&plan->input, order);
-    add_wishes(&plan->input, spec->wishes);
+    add_options(&plan->input, order, spec->wishes);
+    add_wishes(&plan->input, order, spec->wishes);
     set(&plan->input, "management-user", spec->user);
     set(&plan->input, "management-cookie", order->cookie);
     set(&plan->input, "management-tags", order->tags);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MOST 48
+#define ROWS_MOST 64
 
 /* Both exclude and include go to one field, in order; this row is the field. */
 #define FILTERS_ROW "filters"
@@ -323,7 +323,8 @@ const char *sluice_settings_congestion(const sluice_settings *settings)
 static int check_stream(const sluice_settings *settings, sluice_error *error)
 {
     const sluice_transfer_settings *transfer = &settings->values.transfer;
-    if (transfer->file_list != NULL || transfer->pair_list != NULL || transfer->filters != NULL)
+    bool timed = transfer->exclude_newer_than != NULL || transfer->exclude_older_than != NULL;
+    if (transfer->file_list != NULL || transfer->pair_list != NULL || transfer->filters != NULL || timed)
         return sluice_fail(error, SLUICE_EUSAGE, "stream and %s contradict each other: a stream has no files",
                            transfer->file_list != NULL   ? "file-list"
                            : transfer->pair_list != NULL ? "pair-list"
@@ -332,12 +333,26 @@ static int check_stream(const sluice_settings *settings, sluice_error *error)
         return sluice_fail(error, SLUICE_EUSAGE, "a stream has one source");
     if (transfer->management != NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "stream and management contradict each other: managers are told of files");
+    if (transfer->manifest != NULL)
+        return sluice_fail(error, SLUICE_EUSAGE, "stream and manifest contradict each other: a receipt is one of files");
     return SLUICE_OK;
+}
+
+/* Either nothing, or what every path takes and the engine needs. */
+static int check_datagram(uint64_t bytes, sluice_error *error)
+{
+    if (bytes == 0 || bytes >= SLUICE_SETTINGS_DATAGRAM_LEAST)
+        return SLUICE_OK;
+    return sluice_fail(error, SLUICE_EUSAGE, "datagram-size %llu is below %d, the least that can be used",
+                       (unsigned long long)bytes, SLUICE_SETTINGS_DATAGRAM_LEAST);
 }
 
 static int check_transfer(const sluice_settings *settings, sluice_error *error)
 {
     const sluice_transfer_settings *transfer = &settings->values.transfer;
+    int status = check_datagram(transfer->datagram_size, error);
+    if (status != SLUICE_OK)
+        return status;
     if (transfer->congestion != NULL &&
         sluice_settings_layer(settings, "policy") == sluice_settings_layer(settings, "congestion") &&
         strcmp(transfer->congestion, policy_name(settings)) != 0)
@@ -369,7 +384,7 @@ int sluice_settings_check(const sluice_settings *settings, sluice_error *error)
     const sluice_serve_settings *serve = &settings->values.serve;
     if (serve->read_only && serve->write_only)
         return sluice_fail(error, SLUICE_EUSAGE, "read-only and write-only contradict each other");
-    return SLUICE_OK;
+    return check_datagram(serve->datagram_size, error);
 }
 
 unsigned sluice_settings_preserve(const sluice_settings *settings)

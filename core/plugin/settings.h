@@ -12,6 +12,8 @@
 #include <sluice/sink.h>
 #include <sluice/sluice.h>
 
+#define SLUICE_SETTINGS_DATAGRAM_LEAST 508 /* bytes of UDP payload: any path takes them */
+
 /* Values of the ENUM fields, in the order of their choices; those of resume, overwrite and sync are sink.h's. */
 enum { SLUICE_POLICY_FIXED, SLUICE_POLICY_FAIR };
 typedef enum sluice_checksum {
@@ -36,11 +38,13 @@ typedef struct sluice_transfer_settings {
     bool null; /* lists are NUL-separated */
     /* --exclude and --include in the order given, one a line: '-' or '+', then the pattern.  NULL: none. */
     char *filters;
+    char *exclude_newer_than, *exclude_older_than; /* as sluice_settings_moment reads them; NULL: none */
     int checksum, sync;
     bool mkdir;
     char *ticket_file; /* NULL: the default place */
     char *ssh, *remote_command;
     char *udp_ports;   /* as sluice_settings_ports reads it */
+    uint64_t datagram_size; /* bytes of UDP payload at most; 0: what the path takes */
     char *udp_host;    /* "": none */
     char *pin;         /* 64 lower-case hex digits; NULL: none */
     char *report;      /* comma-separated plugin names; see sluice_settings_list */
@@ -52,6 +56,7 @@ typedef struct sluice_transfer_settings {
     char *management_cookie, *management_tags;
     bool management_extended, management_required;
     bool management_insecure;
+    char *manifest; /* NULL: none */
     sluice_duration timeout;
     uint64_t memory; /* bytes */
     sluice_duration deadline, gather; /* of streams; 0: none */
@@ -83,6 +88,7 @@ typedef struct sluice_serve_settings {
     sluice_duration timeout;
     uint64_t memory; /* bytes for each session */
     sluice_duration gather; /* of streams that it gives; 0: none */
+    uint64_t datagram_size; /* as of a transfer */
 } sluice_serve_settings;
 
 /* A [ticket NAME] section. */
@@ -121,6 +127,9 @@ const char *sluice_settings_congestion(const sluice_settings *settings);
 
 /* "A-B" or "A": a range of ports from 1 to 65535.  False: it is none. */
 bool sluice_settings_ports(const char *value, uint16_t *least, uint16_t *most);
+
+/* Seconds since 1970; negative: so many before now_s; or a date as of base/date.h.  False: it is none of them, or NULL. */
+bool sluice_settings_moment(const char *value, int64_t now_s, int64_t *out_ns);
 
 /* preserve as flags SLUICE_PRESERVE_* of sink.h. */
 unsigned sluice_settings_preserve(const sluice_settings *settings);

@@ -15,6 +15,10 @@
 #define STREAM_NAME_MOST 255 /* SLUICE_STREAM_NAME_MAX */
 #define MANAGEMENT_BYTES 256 /* a name of the DNS, a port, and the NUL */
 
+#define DATAGRAM_HELP                                                                                                \
+    "Largest payload of a UDP datagram, in bytes from 508, for both directions; an IPv4 packet is 28 bytes larger, an "   \
+    "IPv6 packet 48. 0: as large as the path takes, which is found out."
+
 static const sluice_option transfer_options[] = {
     SLUICE_OPTION_RATE(T, rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
                        .help = "Target rate in bits of IP packets per second. 0: as fast as the path allows."),
@@ -54,6 +58,10 @@ static const sluice_option transfer_options[] = {
      .help = "Leave out what matches this pattern. With include, in the order given: the first match wins."},
     {.name = "include", .type = SLUICE_OPTION_STRING_TYPE, .offset = offsetof(T, filters),
      .flags = SLUICE_OPTION_REPEAT, .help = "Keep what matches this pattern, though a later exclude matches too."},
+    SLUICE_OPTION_STRING(T, exclude_newer_than,
+                         .help = "Leave out files that were modified after this: a date such as 2027-01-31 or "
+                                 "2027-01-31T12:00:00Z (UTC), seconds since 1970, or, negative, seconds before now."),
+    SLUICE_OPTION_STRING(T, exclude_older_than, .help = "Leave out files that were modified before this; the same forms."),
     SLUICE_OPTION_ENUM(T, checksum, .def = "xxh3-128", .choices = "xxh3-128|sha-256|none",
                        .help = "Digest that every file is verified with."),
     SLUICE_OPTION_ENUM(T, sync, .def = "none", .choices = "none|file|end",
@@ -71,6 +79,7 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_STRING(T, udp_host, .def = "",
                          .help = "With ssh: name or address to which UDP goes. Empty: the host that ssh connects to, and "
                                  "the address that the server has there."),
+    SLUICE_OPTION_SIZE(T, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
     SLUICE_OPTION_STRING(T, pin, .help = "SHA-256 fingerprint of the server's public key, in hex."),
     SLUICE_OPTION_STRING(T, report, .def = "progress", .help = "Report plugins, a list."),
     SLUICE_OPTION_BOOL(T, json, .def = "no", .help = "Report events as JSON, one object a line."),
@@ -93,6 +102,9 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_BOOL(T, management_insecure, .def = "no",
                        .help = "Managers may be on other machines, though nothing of what is told is encrypted, and whoever "
                                "answers there may control the transfer."),
+    SLUICE_OPTION_PATH(T, manifest,
+                       .help = "File for a receipt: a line for each file, with state, size and digest, and one with the totals. "
+                               "It stands under this name when the transfer is over, and replaces what is there."),
     SLUICE_OPTION_DURATION(T, timeout, .def = "60s", .min = "1s", .max = "24h", .unit = "s",
                            .help = "A peer that is silent for so long is given up."),
     SLUICE_OPTION_SIZE(T, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
@@ -156,6 +168,7 @@ static const sluice_option serve_options[] = {
     SLUICE_OPTION_DURATION(S, gather, .def = "0", .max = "10s",
                            .help = "Of streams that are given: less than a packet waits at most so long for more. 0: even a "
                                    "single byte leaves at once."),
+    SLUICE_OPTION_SIZE(S, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
 };
 
 static const sluice_option ticket_options[] = {
@@ -325,6 +338,37 @@ static int check_date(const char *value, sluice_error *error)
     return sluice_date_parse(value, &seconds, error);
 }
 
+#define MOMENT_MOST 9223372036 /* seconds that 63 bits hold in nanoseconds */
+
+bool sluice_settings_moment(const char *value, int64_t now_s, int64_t *out_ns)
+{
+    uint64_t date;
+    if (value == NULL)
+        return false;
+    const char *digits = value + (value[0] == '-');
+    if (digits[0] != '\0' && strspn(digits, "0123456789") == strlen(digits) && strlen(digits) <= 10) {
+        int64_t seconds = strtoll(value, NULL, 10) + (value[0] == '-' ? now_s : 0);
+        if (seconds > MOMENT_MOST || seconds < -MOMENT_MOST)
+            return false;
+        *out_ns = seconds * 1000000000;
+        return true;
+    }
+    if (sluice_date_parse(value, &date, NULL) != SLUICE_OK || date == 0 || date > MOMENT_MOST)
+        return false;
+    *out_ns = (int64_t)date * 1000000000;
+    return true;
+}
+
+static int check_moment(const char *value, sluice_error *error)
+{
+    int64_t moment;
+    if (sluice_settings_moment(value, 0, &moment))
+        return SLUICE_OK;
+    return sluice_fail(error, SLUICE_EINVAL,
+                       "'%s' is no moment: write 2027-01-31, 2027-01-31T12:00:00Z, seconds since 1970, or -SECONDS before now",
+                       value);
+}
+
 static int check_nonempty(const char *value, sluice_error *error)
 {
     return value[0] != '\0' ? SLUICE_OK : sluice_fail(error, SLUICE_EINVAL, "may not be empty");
@@ -370,6 +414,8 @@ int sluice_settings_value_check(const sluice_option *option, const char *value, 
         {"rights", check_rights},     {"expires", check_date},       {"sink", check_nonempty},
         {"stream", check_stream},     {"management", check_management},
         {"management_user", check_line},   {"management_cookie", check_line}, {"management_tags", check_line},
+        {"manifest", check_nonempty},
+        {"exclude_newer_than", check_moment}, {"exclude_older_than", check_moment},
     };
     if (strcmp(option->name, "pin") == 0)
         return take_pin(value, canonical, error);

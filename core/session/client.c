@@ -203,9 +203,13 @@ static int open_watchers(sluice_transfer *transfer, const sluice_transfer_order 
         spec.management_extended = options->management_extended;
         spec.management_required = options->management_required;
         spec.persistent = transfer->sources.persistent;
+        spec.manifest = options->manifest;
     }
     const sluice_watchers_named named = {
-        .list = options->report, .json = options->json, .management = spec.management != NULL};
+        .list = options->report,
+        .json = options->json,
+        .management = spec.management != NULL,
+        .manifest = spec.manifest != NULL};
     return sluice_watchers_open(transfer->library, &named, &spec, order->event, order->user, &transfer->report, error);
 }
 

@@ -4,6 +4,7 @@
 #include "session/client.h"
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool is_plugin(void *user, sluice_kind kind, const char *name)
 {
@@ -64,6 +65,16 @@ static int request_paths(sluice_transfer *transfer)
     return status;
 }
 
+/* Moments before now are of when the order was given. */
+static void request_times(sluice_transfer *transfer)
+{
+    sluice_request *request = &transfer->request;
+    const sluice_transfer_settings *options = transfer->options;
+    int64_t now_s = (int64_t)time(NULL);
+    request->has_newest = sluice_settings_moment(options->exclude_newer_than, now_s, &request->newest_ns);
+    request->has_oldest = sluice_settings_moment(options->exclude_older_than, now_s, &request->oldest_ns);
+}
+
 static void request_symlinks(sluice_transfer *transfer)
 {
     sluice_request *request = &transfer->request;
@@ -97,6 +108,7 @@ int sluice_client_fill_request(sluice_transfer *transfer, sluice_error *error)
     request->target_bps = options->rate;
     request->minimum_bps = options->min_rate;
     request_symlinks(transfer);
+    request_times(transfer);
     int status = sluice_secure_random(&request->seed, sizeof request->seed);
     if (status == SLUICE_OK)
         status = request_paths(transfer);
@@ -119,5 +131,8 @@ int sluice_client_make_store(sluice_transfer *transfer, sluice_error *error)
                                                     &transfer->request, SLUICE_CLIENT_POOL_THREADS, store, error);
     if (status == SLUICE_OK)
         transfer->once = sluice_store_once(store);
+    /* What is said of the destination's name holds for one file or tree, and these are any number. */
+    if (status == SLUICE_OK && sluice_store_several(store))
+        transfer->request.single = false;
     return status;
 }

@@ -109,6 +109,12 @@ static const char *asked_transport(const sluice_transfer *transfer)
     return wants(transfer, "auto") ? "udp" : transfer->options->transport;
 }
 
+static uint64_t datagram_most(const sluice_transfer *transfer)
+{
+    uint64_t asked = transfer->options->datagram_size;
+    return asked != 0 ? asked : SLUICE_SESSION_DATAGRAM_MOST;
+}
+
 static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
 {
     hello->version_least = hello->version_most = SLUICE_PROTOCOL_VERSION;
@@ -123,7 +129,7 @@ static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
     hello->push = transfer->operands.push;
     hello->target_bps = transfer->limits.target_bps;
     hello->minimum_bps = transfer->limits.minimum_bps;
-    hello->datagram_most = SLUICE_SESSION_DATAGRAM_MOST;
+    hello->datagram_most = datagram_most(transfer);
     hello->receive_bytes = transfer->options->memory;
     hello->ordered_bytes = transfer->maker.make ? transfer->maker.ordered_bytes : SLUICE_SESSION_ORDERED_BYTES;
     hello->timeout_ns = transfer->options->timeout;
@@ -274,7 +280,7 @@ static void fill_setup(sluice_transfer *transfer, sluice_session_setup *setup)
         .congestion = transfer->congestion,
         .limits = limits_under(transfer->limits, welcome->rate_most),
         .max_rate = welcome->rate_most,
-        .datagram_most = MIN(welcome->datagram_most, SLUICE_SESSION_DATAGRAM_MOST),
+        .datagram_most = MIN(welcome->datagram_most, datagram_most(transfer)),
         .memory_bytes = options->memory,
         .receive_bytes = options->memory,
         .peer_receive_bytes = welcome->receive_bytes,

@@ -156,3 +156,11 @@ bool sluice_filter_wanted(void *request, const char *name, bool directory)
             return asked->rules[i].include;
     return true;
 }
+
+bool sluice_filter_untimely(const sluice_request *request, const sluice_entry *entry)
+{
+    if (entry->type == SLUICE_ENTRY_DIRECTORY || entry->mtime_ns == INT64_MIN)
+        return false;
+    return (request->has_newest && entry->mtime_ns > request->newest_ns) ||
+           (request->has_oldest && entry->mtime_ns < request->oldest_ns);
+}

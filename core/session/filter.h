@@ -23,4 +23,7 @@ bool sluice_filter_match(const char *pattern, const char *name, bool directory);
 /* request as user: fits sluice_source_spec.wanted. */
 bool sluice_filter_wanted(void *request, const char *name, bool directory);
 
+/* Whether an entry is left out by its time of modification.  Directories never are, nor what has no time. */
+bool sluice_filter_untimely(const sluice_request *request, const sluice_entry *entry);
+
 #endif

@@ -379,8 +379,8 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
     snprintf(welcome->congestion, sizeof welcome->congestion, "%s", control);
     welcome->has_host = server->ssh_local[0] != '\0';
     snprintf(welcome->host, sizeof welcome->host, "%s", server->ssh_local);
-    welcome->datagram_most = hello->datagram_most < SLUICE_SESSION_DATAGRAM_MOST ? hello->datagram_most
-                                                                                : SLUICE_SESSION_DATAGRAM_MOST;
+    uint64_t most = server->serve->datagram_size != 0 ? server->serve->datagram_size : SLUICE_SESSION_DATAGRAM_MOST;
+    welcome->datagram_most = hello->datagram_most < most ? hello->datagram_most : most;
     welcome->receive_bytes = server->serve->memory;
     welcome->ordered_bytes = guest->streams.make ? guest->streams.ordered_bytes : SLUICE_SESSION_ORDERED_BYTES;
     welcome->rate_most = client_sends(hello) ? guest->permit->max_rate : 0;

@@ -163,8 +163,11 @@ void sluice_outgoing_retire(sluice_sender *sender, sluice_outgoing *entry)
 {
     if (entry->retired)
         return;
+    const sluice_mover_store *store = &sender->mover->store;
     entry->retired = true;
     sender->outstanding--;
+    if (store->source->settled)
+        store->source->settled(store->state, entry->name, entry->operand);
     sluice_outgoing_ready_remove(sender, entry);
     sluice_outgoing_release(sender, entry);
 }

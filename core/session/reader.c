@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "session/catalogue.h"
+#include "session/filter.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,6 +298,13 @@ static sluice_listed *listed_new(const char *name, uint32_t operand)
     return listed;
 }
 
+/* Of what is listed but will not be sent. */
+static void entry_settle(const sluice_mover *mover, const sluice_entry *entry)
+{
+    if (mover->store.source->settled)
+        mover->store.source->settled(mover->store.state, entry->name, entry->operand);
+}
+
 /* A name, target or list of attributes that no peer would take is a fault of that entry. */
 static int entry_check(const sluice_entry *entry, sluice_error *error)
 {
@@ -372,10 +380,12 @@ void sluice_listing_run(sluice_work *work)
             listing->error = error;
             return;
         }
-        if (!status && is_dropped(listing, entry.operand))
+        if (!status && (is_dropped(listing, entry.operand) || sluice_filter_untimely(mover->request, &entry))) {
+            entry_settle(mover, &entry);
             continue;
-        if (!status)
-            status = entry_check(&entry, &error);
+        }
+        if (!status && (status = entry_check(&entry, &error)))
+            entry_settle(mover, &entry);
         if (entry_list(listing, &entry, status, &error)) {
             listing->status = sluice_fail(&listing->error, SLUICE_ENOMEM, "out of memory for the list of files");
             return;

@@ -124,6 +124,15 @@ static bool is_essential(sluice_event_type type)
     return type == SLUICE_EVENT_DONE || type == SLUICE_EVENT_ERROR;
 }
 
+/* How many events may wait already when one of that type is still taken. */
+static size_t queue_most(const sluice_report *report, sluice_event_type type)
+{
+    if (is_essential(type))
+        return SIZE_MAX;
+    bool every = type == SLUICE_EVENT_FILE && sluice_report_wants(report, SLUICE_REPORT_EVERY_FILE);
+    return every ? report->most * SLUICE_REPORT_EVERY_TIMES : report->most;
+}
+
 static unsigned wants_of(const sluice_report_watcher *watcher)
 {
     return watcher->ops->wants != NULL ? watcher->ops->wants(watcher->state) : 0;
@@ -147,7 +156,7 @@ void sluice_report_tell(sluice_report *report, const sluice_event *event)
         report->spare = NULL;
         note_fill(copy, SPARE_BYTES, event);
     }
-    if (copy == NULL || (report->count >= report->most && !is_essential(event->type))) {
+    if (copy == NULL || report->count >= queue_most(report, event->type)) {
         report->dropped++;
     } else {
         *report->end = copy;

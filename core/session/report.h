@@ -4,14 +4,17 @@
  *
  * Events are copied into a bounded queue.  When report plugins are so slow that it is full, further events are
  * dropped and counted, and a warning says so once the queue moves again; DONE and ERROR, of which a session has few,
- * are queued whatever the length.  One thread per transfer or server calls the plugins, one after the other.
+ * are queued whatever the length.  Where a report wants every file (a receipt does), FILE events are queued up to 64 times
+ * that length: some hundred megabytes, which are used only while what is reported to stands still.  One thread per
+ * transfer or server calls the plugins, one after the other.
  */
 #ifndef SLUICE_SESSION_REPORT_H
 #define SLUICE_SESSION_REPORT_H
 
 #include <sluice/report.h>
 
-#define SLUICE_REPORT_QUEUE 4096 /* events */
+#define SLUICE_REPORT_QUEUE 4096      /* events */
+#define SLUICE_REPORT_EVERY_TIMES 64 /* so many times as many, of files that a report wants all of */
 
 /* A report plugin that was initialised; the report owns it from here on and ends it with its `fini`, then `release`. */
 typedef struct sluice_report_watcher {
@@ -37,7 +40,7 @@ int sluice_report_new(const sluice_report_setup *setup, sluice_report **out, slu
 /* Copies the event; waits for nobody.  Any thread, but one at a time per session so that its events stay in order. */
 void sluice_report_tell(sluice_report *report, const sluice_event *event);
 
-/* Whether a watcher wants this costly kind of events (SLUICE_REPORT_*); only those who do are told of it.  Any thread. */
+/* Whether a watcher wants this (SLUICE_REPORT_*); only those who do are told of costly events.  Any thread. */
 bool sluice_report_wants(const sluice_report *report, unsigned kind);
 
 /* Events dropped so far. */

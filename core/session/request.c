@@ -27,7 +27,9 @@ enum {
     FIELD_SEED = 27,
     FIELD_MORE = 29,
     FIELD_PROBE = 31,
-    FIELD_OPEN = 33
+    FIELD_OPEN = 33,
+    FIELD_NEWEST = 37,
+    FIELD_OLDEST = 39
 };
 enum { FLAG_SINGLE = 1, FLAG_EXPLICIT_NAMES = 2, FLAG_MAKE_PARENTS = 4 };
 
@@ -214,6 +216,10 @@ static void head_put(const sluice_request *request, bool more, sluice_wire_write
     sluice_wire_put_field_number(body, FIELD_MORE, more);
     if (request->probe) /* older servers refuse it */
         sluice_wire_put_field_number(body, FIELD_PROBE, 1);
+    if (!request->push && request->has_newest)
+        sluice_wire_put_field_u64(body, FIELD_NEWEST, (uint64_t)request->newest_ns);
+    if (!request->push && request->has_oldest)
+        sluice_wire_put_field_u64(body, FIELD_OLDEST, (uint64_t)request->oldest_ns);
     if (request->open)
         sluice_wire_put_field_number(body, FIELD_OPEN, 1);
 }
@@ -353,6 +359,14 @@ static int field_read(sluice_request *request, uint64_t tag, sluice_wire_reader 
         return status;
     case FIELD_SEED:
         request->seed = sluice_wire_get_u64(body);
+        return body->bad ? SLUICE_EPROTOCOL : SLUICE_OK;
+    case FIELD_NEWEST:
+        request->has_newest = true;
+        request->newest_ns = (int64_t)sluice_wire_get_u64(body);
+        return body->bad ? SLUICE_EPROTOCOL : SLUICE_OK;
+    case FIELD_OLDEST:
+        request->has_oldest = true;
+        request->oldest_ns = (int64_t)sluice_wire_get_u64(body);
         return body->bad ? SLUICE_EPROTOCOL : SLUICE_OK;
     case FIELD_DESTINATION:
         return text_read(request, body, &request->destination);

@@ -32,6 +32,8 @@ typedef struct sluice_request {
     size_t operand_count, operand_capacity;
     sluice_rule *rules;            /* pull: applied by the server's source; push: not sent */
     size_t rule_count, rule_capacity;
+    bool has_newest, has_oldest;   /* pull: applied by the server's listing; push: not sent */
+    int64_t newest_ns, oldest_ns;  /* files modified after the one, or before the other, are left out */
     bool single, explicit_names, make_parents; /* as of sluice_sink_spec */
     unsigned preserve;
     sluice_overwrite overwrite;

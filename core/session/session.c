@@ -458,6 +458,12 @@ static void on_settle(sluice_post *post)
 
 /* ---- making one ---- */
 
+static uint32_t datagram_least(const sluice_session_setup *setup)
+{
+    bool small = !setup->channel && setup->datagram_most < SLUICE_SESSION_DATAGRAM_BASE;
+    return small ? (uint32_t)setup->datagram_most : SLUICE_SESSION_DATAGRAM_BASE;
+}
+
 static int lane_make(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
 {
     sluice_lane_setup lane = {
@@ -483,7 +489,7 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
                 .local_id = setup->local_id,
                 .remote_id = setup->remote_id,
                 .ip_bytes = session->ip_bytes,
-                .datagram_least = SLUICE_SESSION_DATAGRAM_LEAST,
+                .datagram_least = datagram_least(setup),
                 .datagram_most = setup->channel ? SLUICE_CHANNEL_PACKET : (uint32_t)setup->datagram_most,
                 .address_validated = true,
                 .receive_bytes = setup->receive_bytes,

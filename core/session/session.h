@@ -8,6 +8,7 @@
 #ifndef SLUICE_SESSION_SESSION_H
 #define SLUICE_SESSION_SESSION_H
 
+#include "plugin/settings.h"
 #include "session/crew.h"
 #include "session/hello.h"
 #include "session/lane.h"
@@ -17,7 +18,8 @@
 
 /* First credit of an ordered object, and its window: control messages and the catalogue. */
 #define SLUICE_SESSION_ORDERED_BYTES (UINT64_C(1) << 20)
-#define SLUICE_SESSION_DATAGRAM_LEAST 1200
+#define SLUICE_SESSION_DATAGRAM_LEAST SLUICE_SETTINGS_DATAGRAM_LEAST /* that sides may agree on */
+#define SLUICE_SESSION_DATAGRAM_BASE 1200 /* assumed to pass, unless less was agreed */
 #define SLUICE_SESSION_DATAGRAM_MOST 16356
 
 typedef struct sluice_session sluice_session;

@@ -96,6 +96,11 @@ bool sluice_store_once(const sluice_store *store)
     return ((const sluice_sink_ops *)store->sink->ops)->capabilities & SLUICE_SINK_ONCE;
 }
 
+bool sluice_store_several(const sluice_store *store)
+{
+    return store->source && ((const sluice_source_ops *)store->source->ops)->capabilities & SLUICE_SOURCE_IN_TURN;
+}
+
 void sluice_store_fini(sluice_store *store)
 {
     if (store->source) {

@@ -26,6 +26,9 @@ int sluice_store_sink(sluice *library, const char *plugin, const char *root, con
 /* True: another one, made of the same request, could not begin where this one began (SLUICE_SOURCE_ONCE). */
 bool sluice_store_once(const sluice_store *store);
 
+/* True: a source whose argument stands for any number of files (SLUICE_SOURCE_IN_TURN). */
+bool sluice_store_several(const sluice_store *store);
+
 /* What a mover needs of it; borrows the store's instance. */
 sluice_mover_store sluice_store_open(const sluice_store *store);
 

@@ -75,6 +75,8 @@ int sluice_watchers_open(sluice *library, const sluice_watchers_named *named, co
         status = add(&all, library, name, spec, error);
     if (status == SLUICE_OK && named->json)
         status = add(&all, library, "json", spec, error);
+    if (status == SLUICE_OK && named->manifest)
+        status = add(&all, library, "manifest", spec, error);
     sluice_report_setup setup = {
         .watchers = all.watchers, .watcher_count = all.count, .event = event, .user = user};
     if (status == SLUICE_OK)

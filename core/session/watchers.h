@@ -11,7 +11,7 @@
 /* Which there are: plugins of a comma-separated list (NULL: none), and those that an option of its own asks for. */
 typedef struct sluice_watchers_named {
     const char *list;
-    bool json, management;
+    bool json, management, manifest;
 } sluice_watchers_named;
 
 /* An application may have been compiled before all of the spec was there: what was there from the first is taken from it. */

@@ -161,7 +161,7 @@ typedef struct sluice_job_file {
 
 /* X(NAME, word, help). */
 #define SLUICE_JOB_EVENT_MAP(X)                                                                     \
-    X(CONNECTING, "connecting", "A worker was started.")                                            \
+    X(CONNECTING, "connecting", "A worker has reported, and is getting to the other side.")         \
     X(SESSION_START, "session-start", "It has a session with the other side.")                      \
     X(RATE, "rate", "Target, minimum or policy are in force, or changed; paused or going on.")      \
     X(SCAN, "scan", "What there is to move has been listed.")                                       \

@@ -7,7 +7,7 @@
  * never slows a transfer.
  *
  * ABI history: 1.0 first; 1.1 control and the order's own words in the spec, file-progress, wants, paused; 1.2 sources by
- * control, persistent, and more words of managers.
+ * control, persistent, more words of managers, manifest, EVERY_FILE.
  */
 #ifndef SLUICE_REPORT_H
 #define SLUICE_REPORT_H
@@ -138,11 +138,13 @@ typedef struct sluice_report_spec {
     bool management_extended; /* they are ours, and are told more than FASPMGR 2 has words for */
     bool management_required; /* when one of them goes, the transfer ends */
     bool persistent;          /* sources may be added */
+    const char *manifest; /* the setting of this name, the path of a receipt; NULL: none */
 } sluice_report_spec;
 
-/* Kinds of events that cost something, so that they are told only to reports that want them. */
+/* What costs something, so that it is done only where a report wants it. */
 enum {
-    SLUICE_REPORT_FILE_PROGRESS = 1 /* FILE_PROGRESS; and FILE comes with statistics */
+    SLUICE_REPORT_FILE_PROGRESS = 1, /* FILE_PROGRESS is told; and FILE comes with statistics */
+    SLUICE_REPORT_EVERY_FILE = 2     /* since 1.2: many more FILE events may wait than others (256 Ki) before one is left out */
 };
 
 typedef struct sluice_report_ops {
@@ -154,7 +156,7 @@ typedef struct sluice_report_ops {
     void (*event)(void *state, const sluice_event *event);
     /* Optional.  About ten times a second while nothing else comes, for those who draw. */
     void (*tick)(void *state, sluice_time now);
-    /* Optional, from 1.1.  Which of the costly events it wants: SLUICE_REPORT_*. */
+    /* Optional, from 1.1.  What it wants of what costs something: SLUICE_REPORT_*. */
     unsigned (*wants)(void *state);
 } sluice_report_ops;
 

@@ -5,7 +5,7 @@
  * A source lists entries, opens those that hold bytes, and reads them at offsets.  It may block: the core calls it
  * on pool threads, one call at a time per open object, other objects in parallel where PARALLEL is declared; `next`
  * never runs in parallel with itself.  ABI history: 1.0 first; 1.1 interrupt, ONCE, reads of a stream that are short; 1.2
- * add, RANGES.
+ * add, RANGES, settled, IN_TURN.
  */
 #ifndef SLUICE_SOURCE_H
 #define SLUICE_SOURCE_H
@@ -61,7 +61,10 @@ enum {
     SLUICE_SOURCE_SPARSE = 8,     /* extent tells holes */
     SLUICE_SOURCE_ONCE = 16,      /* since 1.1: what was read is gone for a second instance too (standard input): a transfer
                                      that would begin anew, because the server was restarted, fails in place of that */
-    SLUICE_SOURCE_RANGES = 32     /* since 1.2: operands may be ranges; the core refuses them elsewhere */
+    SLUICE_SOURCE_RANGES = 32,    /* since 1.2: operands may be ranges; the core refuses them elsewhere */
+    SLUICE_SOURCE_IN_TURN = 64    /* since 1.2: its argument stands for several objects, one behind the other in a stream.
+                                     The receiver is told of each entry before `next` is called again, which so may wait
+                                     until earlier ones were read or are settled.  Goes with PARALLEL */
 };
 
 typedef enum sluice_symlinks { SLUICE_SYMLINKS_COPY, SLUICE_SYMLINKS_FOLLOW, SLUICE_SYMLINKS_SKIP } sluice_symlinks;
@@ -135,6 +138,10 @@ typedef struct sluice_source_ops {
      * when the whole source cannot go on, for want of memory: what is wrong with an operand is told by next in its turn.
      * NULL: a session whose sources come while it runs cannot have this source. */
     int (*add)(void *state, const sluice_operand *operand);
+
+    /* Optional, since 1.2.  This entry has its result, whatever that is: nobody will open it any more.  While it is
+     * open, close comes later.  From any thread, while other calls may be under way; must not block. */
+    void (*settled)(void *state, const char *name, uint32_t operand);
 } sluice_source_ops;
 
 #endif

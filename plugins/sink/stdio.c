@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READER_LOOK_MS 20 /* how often to look whether a named pipe has got a reader */
-
 typedef struct stdio_sink {
     const sluice_host *host;
     char *path; /* NULL: standard output */
@@ -89,20 +87,6 @@ static void fini(void *state)
         (void)sink->host->resize(sink->host, sink->path, 0);
 }
 
-/* A named pipe without a reader refuses writers that do not wait (ENXIO, open(2)), so that waiting for one can end. */
-static int open_path(stdio_sink *sink)
-{
-    for (;;) {
-        sink->fd = open(sink->path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
-        if (sink->fd >= 0)
-            return SLUICE_OK;
-        if (errno != ENXIO && errno != EINTR)
-            return fail_errno(sink, errno, "cannot be opened");
-        if (sluice_bell_wait(&sink->bell, READER_LOOK_MS))
-            return fail_errno(sink, ECANCELED, "");
-    }
-}
-
 static int prepare(void *state, const sluice_entry *entry, bool compared, sluice_sink_verdict *verdict, void **object,
                    uint64_t *have)
 {
@@ -117,10 +101,9 @@ static int prepare(void *state, const sluice_entry *entry, bool compared, sluice
         *verdict = SLUICE_SINK_SKIP;
         return SLUICE_OK;
     }
-    if (sink->path != NULL)
-        status = open_path(sink);
-    else if ((sink->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)) < 0)
-        status = fail_errno(sink, errno, "cannot be had");
+    sink->fd = sink->path != NULL ? sluice_flow_create(sink->path, &sink->bell) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (sink->fd < 0)
+        status = fail_errno(sink, sink->path != NULL ? -sink->fd : errno, "cannot be opened");
     if (status != SLUICE_OK)
         return status;
     sluice_flow_widen(sink->fd);

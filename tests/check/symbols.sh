@@ -40,6 +40,7 @@ for plugin in plugins/.libs/*.so; do
         case $needed in
         libc.so.* | libm.so.* | libpthread.so.* | libgcc_s.so.* | libasan.so.* | libubsan.so.* | ld-linux*) ;;
         libcrypto.so.*) case $name in crypto_*) ;; *) complain "$plugin needs $needed" ;; esac ;;
+        libarchive.so.*) case $name in *_tar) ;; *) complain "$plugin needs $needed" ;; esac ;;
         libIPSec_MB.so.*) case $name in crypto_ipsecmb) ;; *) complain "$plugin needs $needed" ;; esac ;;
         *) complain "$plugin needs $needed" ;;
         esac

@@ -32,6 +32,8 @@ static const struct {
     {"source_stdio", "pipe", NULL, "mkfifo pipe && (seq 200000 > pipe &)", 1},
     {"source_command", "seq 200000; printf '\\0\\377'", NULL, ":", 1},
     {"source_command", ":", NULL, ":", 1},
+    {"source_tar", "in", NULL, "{ printf 'File: a\\nSize: 700000\\n\\n'; seq 200000 | head -c 700000; "
+                               "printf '\\nFile: b\\nSize: 0\\n\\n\\nFile: d\\0\\nSize: 1\\n\\nx'; } > in", 3},
     {"source_memory", MEMORY, NULL, "seq 200000 > \"/dev/shm$MEMORY\"", 1},
 };
 

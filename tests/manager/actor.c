@@ -415,7 +415,7 @@ static void begin_worker(actor *self)
     read_all(self, atoi(self->argv[2]));
     char *words[5];
     for (char *at = self->order; at < self->order + self->order_bytes;) {
-        size_t count = strcmp(at, "set") == 0 ? 3 : strcmp(at, "source") == 0 ? 5 : strcmp(at, "persistent") == 0 ? 1 : 2;
+        size_t count = strcmp(at, "set") == 0 ? 3 : strcmp(at, "path") == 0 ? 5 : strcmp(at, "persistent") == 0 ? 1 : 2;
         for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
             words[i] = at;
         if (count == 3 && strcmp(words[1], "management-user") == 0)

@@ -48,7 +48,7 @@ wants 1 '-l: a value is missing' ascp a near:b -l
 wants 1 'both sides are here' ascp "$room/small" "$room/there/x"
 grep -q '^Session Stop  (Error: .*both sides are here' "$room/stderr" || fail "no Session Stop: $(cat "$room/stderr")"
 silent "a session that failed"
-wants 1 'stdio-tar' ascp stdio-tar:// near:x
+wants 1 'stdio-tar' ascp 'stdio-tar://?1' near:x
 wants 1 'set old files aside' ascp --save-before-overwrite "$room/small" near:x
 wants 0 '' ascp -A
 grep -Eq ' version [0-9.]+' "$room/stdout" || fail "-A: no version in $(cat "$room/stdout")"
@@ -187,10 +187,127 @@ wants 1 'ended after 30000 of 30001 bytes' ascp -q 'stdio:///lacking?30001' "nea
 wants 0 '^Completed: 1K' ascp "near:$room/there/piped" stdio://
 [ "$(cat "$room/stdout")" = piped ] || fail "stdio:// got $(cat "$room/stdout")"
 
+# Several files in one stream: behind heads, as ascp has them, and out again; and in a tar.
+rm -rf "$room/there/h"
+wants 0 '' ascp -q -d -l 1g stdio-tar:// "near:$room/there/h" < <(
+    printf 'File: one\nSize: 30000\n\n'; cat "$room/small"; printf 'File: sub/two\nSize: 3000000\n\n'; cat "$room/big")
+same_file "$room/small" "$room/there/h/one" "the first of several files"
+same_file "$room/big" "$room/there/h/sub/two" "the second of several files"
+wants 0 '^Completed: 2959K bytes .* in 2 files' ascp -l 1g "near:$room/there/h/one" "near:$room/there/h/sub/two" stdio-tar://
+cmp -s "$room/stdout" <(printf '\nFile: one\0\nSize: 30000\n\n'; cat "$room/small"; printf '\nFile: two\0\nSize: 3000000\n\n'; cat "$room/big") ||
+    fail "stdio-tar:// is not as ascp has it: $(head -c 60 "$room/stdout" | od -c | head -n 4)"
+if ! ldd "$TOP_BUILDDIR/plugins/.libs/source_tar.so" 2>/dev/null | grep -q libarchive; then
+    echo "not tested: tars, without libarchive" >&2
+else
+    (cd "$room" && tar --format=pax -cf tree.tar tree)
+    wants 0 '' ascp -q -p -d -l 1g stdio-tar:// "near:$room/there/h" <"$room/tree.tar"
+    same "$room/tree" "$room/there/h/tree"
+fi
+
+# Receipts.
+receipts() { find "$room/there" -maxdepth 1 -name 'aspera-transfer-*'; }
+lands "$room/there/x" -q --file-manifest=text --file-manifest-path="$room/there" --file-manifest-inprogress-suffix .s \
+    --file-checksum=sha-256 "$room/small" "near:$room/there/x"
+[[ $(receipts) =~ /aspera-transfer-[0-9a-f]{32}-manifest.txt$ ]] || fail "the receipt is called $(receipts)"
+grep -q $'^file\tdone\t30000\tsha-256:[0-9a-f]\{64\}\tsmall$' "$(receipts)" ||
+    fail "a receipt: $(cat "$(receipts)")"
+wants 1 'receipt cannot be written' ascp -q --file-manifest=text --file-manifest-path=/no/such "$room/small" "near:$room/there/x"
+
+# Sources that go when they have arrived: what is done goes; what fails, was changed, is a link, or was left out stays.
+sources() { (cd "$room/going" 2>/dev/null && find . -mindepth 1 | sort | xargs); }
+make_sources() {
+    rm -rf "${room:?}/going" "${room:?}/there" "${room:?}/archive"
+    mkdir -p "$room/there" "$room/going/sub/deeper" "$room/going/empty" "$room/archive"
+    cp "$room/small" "$room/going/a"
+    cp "$room/small" "$room/going/sub/deeper/b"
+    echo left >"$room/going/sub/c.o"
+    ln -s ../small "$room/going/link"
+}
+make_sources
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/deeper" ] || fail "--remove-after-transfer left $(sources)"
+same_file "$room/small" "$room/there/going/sub/deeper/b" "what was removed"
+make_sources
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-directories -E '*.o' "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/c.o" ] || fail "--remove-empty-directories with -E left $(sources)"
+make_sources
+rm "$room/going/link"
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-directories "$room/going/" "near:$room/there"
+[ -d "$room/going" ] && [ -z "$(sources)" ] || fail "--remove-empty-directories left $(sources)"
+make_sources
+rm "$room/going/link"
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-directories --remove-empty-source-directory "$room/going" "near:$room/there"
+[ ! -e "$room/going" ] || fail "--remove-empty-source-directory left $(sources)"
+# Without its own option a source that is a directory stays.
+make_sources
+rm -rf "$room/going/link" "$room/going/sub"
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-source-directory "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty" ] || fail "--remove-empty-source-directory alone left $(sources)"
+# Skipped: only when it is asked for, and only where it is the same file that is there.
+make_sources
+wants 0 '' ascp -q -p -d -l 1g "$room/going" "near:$room/there"
+wants 0 '' ascp -q -p -d -l 1g --remove-after-transfer "$room/going" "near:$room/there"
+[ -e "$room/going/a" ] || fail "a skipped file was removed unasked"
+wants 0 'so what was skipped stays' ascp -q -p -d -l 1g --overwrite=never --remove-after-transfer --remove-skipped "$room/going" "near:$room/there"
+[ -e "$room/going/a" ] || fail "with --overwrite=never a skipped file was removed"
+wants 0 '' ascp -q -p -d -l 1g --remove-after-transfer --remove-skipped "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/deeper" ] || fail "--remove-skipped left $(sources)"
+# What fails stays, while others go.
+make_sources
+mkdir -p "$room/there/going/a"
+wants 1 '' ascp -q -d -l 1g --remove-after-transfer "$room/going" "near:$room/there"
+[ "$(sources)" = "./a ./empty ./link ./sub ./sub/deeper" ] || fail "beside a file that failed $(sources) is left"
+# Changed while the transfer runs, after it was read: it stays, and that is said.
+make_sources
+head -c 4000000 /dev/urandom >"$room/going/slow"
+"${at_client[@]}" "$SLUICE" ascp -q -d -l 20m --remove-after-transfer "$room/going" "near:$room/there" >"$room/stdout" 2>"$room/stderr" &
+copier=$!
+await 20 "the first file" test -e "$room/there/going/a"
+touch "$room/going/a"
+wait "$copier" || fail "a copy whose source was touched ended with $?: $(cat "$room/stderr")"
+copier=0
+[ -e "$room/going/a" ] && [ ! -e "$room/going/slow" ] || fail "of a touched file and others $(sources) is left"
+grep -q 'going/a: stays where it is: it was changed' "$room/stderr" || fail "no word of a file that was changed: $(cat "$room/stderr")"
+# One that is interrupted removes nothing.
+make_sources
+head -c 4000000 /dev/urandom >"$room/going/slow"
+"${at_client[@]}" env --default-signal=INT "$SLUICE" ascp -q -d -l 8m --remove-after-transfer "$room/going" "near:$room/there" \
+    >"$room/stdout" 2>"$room/stderr" &
+copier=$!
+await 20 "the first file" test -e "$room/there/going/a"
+kill -INT "$copier"
+wait "$copier"
+copier=0
+[ -e "$room/going/a" ] && grep -q 'all sources stay' "$room/stderr" || fail "interrupted, $(sources) is left: $(cat "$room/stderr")"
+# Moved away, under the name that it has below its source; what lies there is not replaced.
+make_sources
+mkdir -p "$room/archive/going/sub"
+echo mine >"$room/archive/going/sub/c.o"
+wants 0 'c.o: stays where it is: File exists' ascp -q -d -l 1g --move-after-transfer="$room/archive" "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/c.o ./sub/deeper" ] || fail "--move-after-transfer left $(sources)"
+same_file "$room/small" "$room/archive/going/sub/deeper/b" "--move-after-transfer"
+[ "$(cat "$room/archive/going/sub/c.o")" = mine ] || fail "--move-after-transfer replaced something"
+# By a list of pairs; two sources that become one file stay.
+make_sources
+printf '%s\n' "$room/going/a" x/one "$room/going/sub/c.o" y >"$room/list"
+wants 0 '' ascp -q -d --remove-after-transfer --mode=send --host=near --file-pair-list="$room/list" "$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/deeper ./sub/deeper/b" ] || fail "pairs: $(sources) is left"
+make_sources
+cp "$room/small" "$room/going/sub/a"
+wants 1 '' ascp -q -d --remove-after-transfer "$room/going/a" "$room/going/sub/a" "near:$room/there"
+[ -e "$room/going/a" ] && [ -e "$room/going/sub/a" ] || fail "one of two of a name was removed"
+# Of a part nothing goes, nor what is no file.
+make_sources
+wants 0 'a part of them is sent' ascp -q -@ 0:99 --remove-after-transfer "$room/going/a" "near:$room/there/part"
+[ -e "$room/going/a" ] || fail "a file of which a part was sent was removed"
+wants 0 'they are no files' ascp -q --remove-after-transfer 'faux:///zeroes?1k' "near:$room/there/"
+# On the other machine nothing goes.
+wants 0 'sources stay where they are: they lie on the other machine' ascp -q -l 1g --remove-after-transfer "near:$room/small" "$room/back/stays"
+[ -e "$room/small" ] || fail "a source on the other machine was removed"
+
 # Options that have no effect here are said and gone on with; tokens of others too.
-lands "$room/there/x" -q --file-manifest=text -G 1m -j 0 -y 1 -t 443 --remove-after-transfer "$room/small" "near:$room/there/x"
-grep -q 'warning: --remove-after-transfer' "$room/stderr" || fail "--remove-after-transfer was not warned of"
-[ -e "$room/small" ] || fail "the source was removed"
+lands "$room/there/x" -q -Z 1400 -G 1m -j 0 -y 1 -t 443 "$room/small" "near:$room/there/x"
+grep -q 'warning: -G' "$room/stderr" || fail "-G was not warned of"
 wants 0 'no ticket of sluice' ascp -q -W ATV7_token "$room/small" "near:$room/there/x"
 
 # As a well-known client calls it, and what it is told then.
@@ -222,6 +339,28 @@ ASPERA_SCP_KEY=$(cat "$keys/id") lands "$room/there/k" -q "${anyhow[@]}" "$room/
 ssh-keygen -q -p -P '' -N 'of the key' -f "$quoted"
 ASPERA_SCP_PASS='of the key' lands "$room/there/k" -q "${anyhow[@]}" -i "$quoted" "$room/small" "root@10.80.2.2:$room/there/k"
 ASPERA_SCP_PASS=wrong wants 1 '' ascp -q "${anyhow[@]}" -i "$quoted" "$room/small" "root@10.80.2.2:$room/there/k"
+
+# The host's key pinned, in each form; known_hosts has no say then, and neither has a connection that stands already.
+key_digest() { cut -d ' ' -f 2 "$keys/$1.pub" | base64 -d | "$2" | cut -d ' ' -f 1; } # KEY PROGRAM
+pinned() { ascp -q -P 2222 -i "$keys/id" --check-sshfp "$@" "$room/small" "root@10.80.2.2:$room/there/pinned"; }
+fingerprint=$(ssh-keygen -lf "$keys/host.pub" | cut -d ' ' -f 2)
+for pin in "$(key_digest host sha1sum)" "$(key_digest host sha256sum | sed 's/../&:/g;s/:$//')" \
+    "$(key_digest host md5sum | tr a-f A-F)" "$fingerprint"; do
+    rm -f "$room/there/pinned"
+    wants 0 '' pinned "$pin"
+    same_file "$room/small" "$room/there/pinned" "the pin $pin"
+done
+rm -f "$room/there/pinned"
+stranger=$(ssh-keygen -lf "$keys/stranger.pub" | cut -d ' ' -f 2)
+cp "$keys/known" "$home/.ssh/known_hosts"
+for pin in "$(key_digest stranger sha1sum)" "$(key_digest stranger sha256sum)" "$stranger"; do
+    wants 1 'ost key verification failed' pinned "$pin"
+    wants 1 'ost key verification failed' pinned "$pin" --ignore-host-key
+done
+cp "$keys/mistaken" "$home/.ssh/known_hosts"
+wants 0 '' pinned "$fingerprint"
+wants 1 'no fingerprint' pinned 'SHA256:$(touch /tmp/x)'
+rm "$home/.ssh/known_hosts"
 
 # A second sshd, which takes passwords.
 { grep -v '^root:' /etc/shadow; echo "root:$(openssl passwd -6 'pass "word'):19000:0:99999:7:::"; } >"$keys/shadow.new"

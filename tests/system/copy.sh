@@ -69,6 +69,26 @@ wants 0 '' copy --pair-list "$room/pairs" "$(url paired/)"
 cmp -s "$room/tree/small" "$room/root/paired/one/two/three" || fail "--pair-list did not put small at one/two/three"
 
 # Filters.
+# By time: before now, as a date, as a number; directories stay.
+mkdir -p "$room/aged/sub"
+touch -d '2001-02-03 04:05:06' "$room/aged/old"
+touch -d '2001-02-03 04:05:06' "$room/aged/sub/old"
+touch "$room/aged/new"
+aged() { (cd "$1" && find . -type f | sort | xargs); } # DIRECTORY
+wants 0 '' copy --exclude-newer-than -3600 "$room/aged" "$(url)"
+[ "$(aged "$room/root/aged")" = "./old ./sub/old" ] || fail "--exclude-newer-than: $(aged "$room/root/aged")"
+rm -rf "$room/root/aged"
+wants 0 '' copy --exclude-older-than 2001-02-04 "$room/aged" "$(url)"
+[ "$(aged "$room/root/aged")" = "./new" ] && [ -d "$room/root/aged/sub" ] || fail "--exclude-older-than: $(aged "$room/root/aged")"
+cp -rp "$room/aged" "$room/root/"
+wants 0 '' copy --exclude-older-than 2001-02-03T04:05:06Z --exclude-newer-than 981173106 "$(url aged)" "$room/back/"
+[ "$(aged "$room/back/aged")" = "./old ./sub/old" ] || fail "a pull by times: $(aged "$room/back/aged")"
+rm -rf "$room/back/aged"
+wants 0 '' copy --exclude-older-than 981173107 "$(url aged)" "$room/back/"
+[ "$(aged "$room/back/aged")" = "./new" ] || fail "a pull by --exclude-older-than: $(aged "$room/back/aged")"
+wants 2 'no moment' copy --exclude-older-than yesterday "$room/aged" "$(url)"
+wants 2 'no moment' copy --exclude-newer-than never "$room/aged" "$(url)"
+
 wants 0 '' copy --exclude 'f1*' --exclude /deep "$room/tree/sub/deeper" "$(url filtered)"
 [ -e "$room/root/filtered/f2" ] && [ ! -e "$room/root/filtered/f1" ] || fail "--exclude 'f1*' did not do what it says"
 

@@ -81,6 +81,10 @@ static void options_become_settings(void)
         {"-O 33001", "udp-ports", "33001-33100"},
         {"-O40000", "udp-ports", "40000-40099"},
         {"-O 65500", "udp-ports", "65500-65535"},
+        {"-Z 1500", "datagram-size", "1452"},
+        {"-Z296", "datagram-size", "508"},
+        {"-Z 10000", "datagram-size", "9952"},
+        {"", "datagram-size", NULL},
         {"-y 0", "transport", NULL},
         {"-y 1", "transport", NULL},
         {"-y F", "transport", "tcp"},
@@ -116,6 +120,8 @@ static void options_become_settings(void)
         {"-E *.o", "exclude", "*.o"},
         {"-E*.o", "exclude", "*.o"},
         {"-N keep.o -E *.o", "include", "keep.o"},
+        {"--exclude-newer-than=-60", "exclude-newer-than", "-60"},
+        {"-exclude-older-than 1700000000", "exclude-older-than", "1700000000"},
         {"--file-checksum=sha-256", "checksum", "sha-256"},
         {"--file-checksum=none", "checksum", NULL},
         {"-S /opt/sluice/bin/sluice", "remote-command", "/opt/sluice/bin/sluice"},
@@ -155,6 +161,8 @@ static void other_options_become_members(void)
     sluice_ascp_line line;
     words held;
     CU_ASSERT_EQUAL(read_options(&line, &held,
+                                 "--remove-after-transfer -remove-skipped --remove-empty-directories "
+                                 "--remove-empty-source-directory --file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
                                  "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me "
                                  "--source-prefix=/a --src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
                                  NULL),
@@ -164,6 +172,11 @@ static void other_options_become_members(void)
     CU_ASSERT_STRING_EQUAL(line.keys.list[0], "key1");
     CU_ASSERT_STRING_EQUAL(line.keys.list[1], "key2");
     CU_ASSERT_STRING_EQUAL(line.token, "tok");
+    CU_ASSERT_TRUE(line.manifest);
+    CU_ASSERT_TRUE(line.remove_files && line.remove_skipped && line.remove_directories && line.remove_source_directory);
+    CU_ASSERT_STRING_EQUAL(sluice_ascp_line_setting(&line, "sync"), "end");
+    CU_ASSERT_STRING_EQUAL(line.manifest_path, "/m");
+    CU_ASSERT_STRING_EQUAL(line.manifest_suffix, ".s");
     CU_ASSERT_TRUE(line.any_host_key && line.ipv6 && line.into && line.quiet && line.verbose);
     CU_ASSERT_EQUAL_FATAL(line.ssh_arguments.count, 1);
     CU_ASSERT_STRING_EQUAL(line.ssh_arguments.list[0], "-v");
@@ -239,7 +252,10 @@ static const char *value_for(const sluice_ascp_option *option, char *room, size_
            : strcmp(argument, "send|recv") == 0 ? "recv"
            : strcmp(argument, "HOW") == 0       ? "native"
            : strcmp(argument, "BASE64") == 0    ? "L2RzdA=="
+           : strcmp(argument, "FINGERPRINT") == 0 ? "0123456789abcdef0123456789ABCDEF01234567"
+           : strcmp(argument, "BYTES") == 0     ? "1400"
            : strcmp(argument, "ID:COUNT") == 0  ? "1:2"
+           : strcmp(argument, "LOW:HIGH") == 0  ? "5:"
                                                 : "text";
 }
 
@@ -252,7 +268,8 @@ static void wants_effect(const sluice_ascp_option *option, const char *text)
     words held;
     bool alone = option->name != NULL && strcmp(option->name, "host") == 0;
     bool list = option->name != NULL && strstr(option->name, "-list") != NULL;
-    (void)snprintf(whole, sizeof whole, "%s %s %s", alone ? "--mode=send" : "", text, list ? "dst" : "src host:L2RzdA==");
+    bool later = option->name != NULL && strcmp(option->name, "keepalive") == 0;
+    (void)snprintf(whole, sizeof whole, "%s %s %s", alone ? "--mode=send" : later ? "-M 1" : "", text, list ? "dst" : "src host:L2RzdA==");
     if (option->name != NULL && strcmp(option->name, "dest64") == 0)
         (void)snprintf(whole, sizeof whole, "src %s L2RzdA==", text);
     int status = read_with(&line, &held, whole, nothing, &error);
@@ -330,7 +347,7 @@ static void warnings_name_what_is_not_done(void)
         {"-T", "-T"},           {"-c none", "none"},   {"-l 50%", "50%"},         {"-l 50P", "50P"},
         {"-wr", "-w"},          {"-X 1440", "-X"},     {"--proxy=dnat://p", "--proxy"},
         {"-S /opt/aspera/bin/ascp", "/opt/aspera/bin/ascp"}, {"--file-checksum=md5", "md5"},
-        {"--file-manifest=text", "text"}, {"--preserve-acls=metafile", "metafile"}, {"-j 1", "-j"}, {"-j0", "-j"},
+        {"--preserve-acls=metafile", "metafile"}, {"-j 1", "-j"}, {"-j0", "-j"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         sluice_ascp_line line;
@@ -355,14 +372,17 @@ static void what_is_wrong_is_named(void)
         {"-m 3mm a b", "3mm"},        {"-l", "a value is missing"}, {"a b --host", "--host: a value is missing"},
         {"--policy=best a b", "fixed, high, fair, low"},            {"-k 4 a b", "0, 1, 2, 3"},
         {"-P 0 a b", "-P 0"},         {"-P 65536 a b", "65536"},    {"-P 22x a b", "22x"},   {"-O 0 a b", "-O 0"},
+        {"-Z 295 a b", "296"},        {"-Z 10001 a b", "10000"},    {"-Z 1k a b", "1k"},
         {"-c des a b", "des"},        {"-C 3:2 a b", "3:2"},        {"-C 0:2 a b", "0:2"},   {"-C 1:129 a b", "1:129"},
-        {"-C 2 a b", "-C 2"},         {"--mode=up a b", "send, recv"}, {"--dest64=x a b", "takes no value"},
+        {"-C 2 a b", "-C 2"},         {"-@ 7 a b", "LOW:HIGH"},   {"-@ 9:7 a b", "9:7"},   {"-@ a:b a b", "a:b"},
+                {"--mode=up a b", "send, recv"}, {"--dest64=x a b", "takes no value"},
         {"--dest64 a b!", "b!"},      {"--src-base64=A a b", "base64"}, {"--src-base64=AAAA a b", "base64"},
         {"--host=h a b", "--mode"},   {"--file-list=x --file-pair-list=y d", "do not go together"},
         {"--file-list=x a b", "no other sources"}, {"a", "a source and a destination"}, {"-d", "a source and a destination"},
         {"--save-before-overwrite a b", "set old files aside"},    {"--file-crypt=encrypt a b", "at rest"},
         {"--keepalive a", "--keepalive"}, {"--user= a b", "empty"},
         {"--file-pair-list=x --src-base=/a d", "--src-base"},
+        {"--move-after-transfer=/m --remove-after-transfer a b", "do not go together"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         sluice_ascp_line line;
@@ -372,6 +392,38 @@ static void what_is_wrong_is_named(void)
         if (strstr(error.text, rows[i].named) == NULL)
             printf("%s: '%s' has no '%s'\n", rows[i].text, error.text, rows[i].named);
         CU_ASSERT_PTR_NOT_NULL(strstr(error.text, rows[i].named));
+        sluice_ascp_line_fini(&line);
+    }
+}
+
+static void fingerprints_in_every_form(void)
+{
+    static const struct {
+        const char *text, *canonical; /* NULL: it is none */
+    } rows[] = {
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a0082", "f74e5de9ed0d62feaf0616ed1e851133c42a0082"},
+        {"F7:4E:5D:E9:ED:0D:62:FE:AF:06:16:ED:1E:85:11:33:C4:2A:00:82", "f74e5de9ed0d62feaf0616ed1e851133c42a0082"},
+        {"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"},
+        {"00112233445566778899aabbccddeeff", "00112233445566778899aabbccddeeff"},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"},
+        {"", NULL},
+        {"f74e", NULL},
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a008g", NULL},
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a0082 ]", NULL},
+        {"SHA256:47DEQpj8HBSa", NULL},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSu$U", NULL},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;x", NULL},
+        {"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00", NULL},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        sluice_ascp_line line = {.help = false};
+        const char *canonical = "";
+        CU_ASSERT_EQUAL(sluice_ascp_fingerprint(&line, rows[i].text, &canonical, NULL),
+                        rows[i].canonical != NULL ? SLUICE_OK : SLUICE_EUSAGE);
+        if (rows[i].canonical != NULL)
+            CU_ASSERT_STRING_EQUAL(canonical, rows[i].canonical);
         sluice_ascp_line_fini(&line);
     }
 }
@@ -531,6 +583,10 @@ static void operands_become_addresses(void)
         {"h:x stdio://", "", false, "[h]:x", "-", "", NULL},
         {"stdio:///run/pipe h:x", "", false, "stdio:/run/pipe", "[h]:x", "", NULL},
         {"h:x stdio:///run/pipe", "", false, "[h]:x", "stdio:/run/pipe", "", NULL},
+        {"stdio-tar:// h:x", "", false, "tar:-", "[h]:x", "", NULL},
+        {"stdio-tar:///run/pipe h:x", "", false, "tar:/run/pipe", "[h]:x", "", NULL},
+        {"h:x stdio-tar://", "", false, "[h]:x", "tar:-", "", "sink.tar.form=heads"},
+        {"h:x stdio-tar:///run/pipe", "", false, "[h]:x", "tar:/run/pipe", "", "sink.tar.form=heads"},
         {"file:////a/b h:x", "", false, "/a/b", "[h]:x", "", NULL},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
@@ -581,8 +637,9 @@ static void plans_that_cannot_be(void)
         {"stdio:///run/pipe?5 h:x", "", "goes to its end"},
         {"stdio:///name? h:x", "", "a size"},
         {"stdio:///name?1x h:x", "", "a size"},
-        {"stdio-tar:// h:x", "", "several files"},
-        {"h:x stdio-tar://", "", "only stdio://"},
+        {"stdio-tar://?5 h:x", "", "stdio-tar:///PATH"},
+        {"h:x stdio-tar://there", "", "stdio-tar:///PATH"},
+        {"stdio-tar:// a h:x", "", "alone"},
         {"h:x stdio:///there", "", "only stdio://"},
         {"stdio:// a h:x", "", "alone"},
         {"faux:///name h:x", "", "SIZE"},
@@ -666,6 +723,7 @@ int main(void)
         {"warnings name what is not done", warnings_name_what_is_not_done},
         {"what is wrong is named", what_is_wrong_is_named},
         {"base64 as the RFC has it", base64_as_the_rfc_has_it},
+        {"fingerprints in every form", fingerprints_in_every_form},
         {"the environment is heard", the_environment_is_heard},
         {"a whole line of automation", a_whole_line_of_automation},
         {"operands become addresses", operands_become_addresses},

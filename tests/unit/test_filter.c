@@ -96,8 +96,36 @@ static void test_slow(void)
     CU_ASSERT_FALSE(sluice_filter_match(pattern, name, false));
 }
 
+/* What is as old as a limit stays; directories, and what has no time, always do. */
+static void test_times(void)
+{
+    sluice_request request;
+    sluice_entry entry = {.type = SLUICE_ENTRY_FILE, .name = "a"};
+    sluice_request_init(&request);
+    entry.mtime_ns = 5;
+    CU_ASSERT_FALSE(sluice_filter_untimely(&request, &entry));
+    request.has_newest = request.has_oldest = true;
+    request.newest_ns = 20;
+    request.oldest_ns = -10;
+    static const struct {
+        int64_t mtime_ns;
+        bool untimely;
+    } rows[] = {{-11, true}, {-10, false}, {0, false}, {20, false}, {21, true}, {INT64_MIN, false}, {INT64_MAX, true}};
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        entry.mtime_ns = rows[i].mtime_ns;
+        entry.type = SLUICE_ENTRY_FILE;
+        CU_ASSERT_EQUAL(sluice_filter_untimely(&request, &entry), rows[i].untimely);
+        entry.type = SLUICE_ENTRY_SYMLINK;
+        CU_ASSERT_EQUAL(sluice_filter_untimely(&request, &entry), rows[i].untimely);
+        entry.type = SLUICE_ENTRY_DIRECTORY;
+        CU_ASSERT_FALSE(sluice_filter_untimely(&request, &entry));
+    }
+    sluice_request_fini(&request);
+}
+
 int main(void)
 {
-    static const CU_TestInfo tests[] = {{"match", test_match}, {"order", test_order}, {"slow", test_slow}, CU_TEST_INFO_NULL};
+    static const CU_TestInfo tests[] = {
+        {"match", test_match}, {"order", test_order}, {"slow", test_slow}, {"times", test_times}, CU_TEST_INFO_NULL};
     return sluice_suite_run("filter", tests);
 }

@@ -181,6 +181,38 @@ static void costly_events_go_to_those_who_want_them(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(other.seen, ":f:"));
 }
 
+static unsigned watcher_wants_files(void *state)
+{
+    (void)state;
+    return SLUICE_REPORT_EVERY_FILE;
+}
+
+/* Of files, what a report wants all of waits far behind the end of the queue; other events do not. */
+static void no_file_is_lost_to_who_wants_them_all(void)
+{
+    static const sluice_report_ops wanting = {.event = watcher_event, .wants = watcher_wants_files};
+    watcher_state watcher;
+    sluice_report *report = begin(&watcher, &wanting, 2);
+    watcher.held = true;
+    tell(report, SLUICE_EVENT_FILE, "a");
+    sem_wait(&watcher.arrived);
+    char expected[64], name[8];
+    for (int i = 0; i < 2 * SLUICE_REPORT_EVERY_TIMES + 1; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        tell(report, SLUICE_EVENT_FILE, name);
+        tell(report, SLUICE_EVENT_PROGRESS, NULL);
+    }
+    /* Of the others the first found room, of the files the last two did not. */
+    CU_ASSERT_EQUAL(sluice_report_dropped(report), 2 * SLUICE_REPORT_EVERY_TIMES + 2);
+    watcher.held = false;
+    sem_post(&watcher.go);
+    sluice_report_free(report);
+    snprintf(expected, sizeof expected, "%d:%d::- ", SLUICE_EVENT_FILE, 2 * SLUICE_REPORT_EVERY_TIMES - 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(watcher.seen, expected));
+    snprintf(expected, sizeof expected, "%d:%d::- ", SLUICE_EVENT_FILE, 2 * SLUICE_REPORT_EVERY_TIMES - 1);
+    CU_ASSERT_PTR_NULL(strstr(watcher.seen, expected));
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {
@@ -189,6 +221,7 @@ int main(void)
         {"ticks come while nothing happens", ticks_come_while_nothing_happens},
         {"the callback runs on the teller's thread", the_callback_runs_on_the_tellers_thread},
         {"costly events go to those who want them", costly_events_go_to_those_who_want_them},
+        {"no file is lost to who wants them all", no_file_is_lost_to_who_wants_them_all},
         CU_TEST_INFO_NULL,
     };
     return sluice_suite_run("report", tests);

@@ -108,10 +108,11 @@ static void on_start(management_state *state, const management_ask *ask, const c
 {
     sluice_error error = {.text = "has no name, or one that is too long"};
     int status = SLUICE_EINVAL;
+    const char *as = ask->destination + strspn(ask->destination, "/"); /* below the session's destination in any case */
     if (ask->named && !ask->ranged)
         snprintf(error.text, sizeof error.text, "its FileBytes are no range");
     else if (ask->named)
-        status = state->control->add(state->control_user, ask->source, ask->destination[0] != '\0' ? ask->destination : NULL,
+        status = state->control->add(state->control_user, ask->source, as[0] != '\0' ? as : NULL,
                                      ask->from, ask->to, &error);
     if (status != SLUICE_OK)
         refuse(state, ask->source, status, error.text, manager);
@@ -225,7 +226,7 @@ static void management_tick(void *user, sluice_time now)
 static unsigned management_wants(void *user)
 {
     (void)user;
-    return SLUICE_REPORT_FILE_PROGRESS;
+    return SLUICE_REPORT_FILE_PROGRESS | SLUICE_REPORT_EVERY_FILE;
 }
 
 /* ---- life ---- */

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `datagram-size`: what either side allows is the most that path discovery comes to, in a push and in a pull, down to the
+# least that is; and without it loopback takes the largest.
+. "${TOP_SRCDIR:?}/tests/system/session.sh"
+
+# IP packets in use at the end of a copy that takes long enough for discovery.
+mtu() { # BYTES COPY ARGUMENT...
+    local wanted=$1
+    shift
+    rm -rf "$room/root/big" "$room/back/big"
+    wants 0 '' copy --json --rate 200m "$@"
+    tail -n 1 "$room/stdout" | grep -q "\"mtu\":$wanted,\"cipher" ||
+        fail "$*: $(tail -n 1 "$room/stdout" | grep -o '"mtu":[0-9]*'), not $wanted"
+}
+
+mkdir "$room/root" "$room/back"
+head -c 20000000 /dev/urandom >"$room/big"
+cp "$room/big" "$room/root/source"
+start_server "$room/root"
+mtu 16384 "$room/big" "$(url)"
+mtu 1428 --datagram-size 1400 "$room/big" "$(url)"
+cmp -s "$room/big" "$room/root/big" || fail "pushed with 1400: it differs"
+mtu 9028 --datagram-size 9000 "$(url source)" "$room/back/big"
+mtu 536 --datagram-size 508 "$(url source)" "$room/back/big"
+cmp -s "$room/big" "$room/back/big" || fail "pulled with 508: it differs"
+mtu 828 --datagram-size 800 "$room/big" "$(url)"
+cmp -s "$room/big" "$room/root/big" || fail "pushed with 800: it differs"
+wants 2 'datagram-size 507 is below 508' copy --datagram-size 507 "$room/big" "$(url)"
+wants 2 '16356' copy --datagram-size 16357 "$room/big" "$(url)"
+end_server TERM
+
+# The server's own.
+start_server "$room/root" --datagram-size 2000
+mtu 2028 "$room/big" "$(url)"
+mtu 1528 --datagram-size 1500 "$(url source)" "$room/back/big"
+mtu 2028 --datagram-size 9000 "$(url source)" "$room/back/big"
+end_server TERM
+wants 2 'datagram-size' "$SLUICE" serve --listen 127.0.0.1:0 --root "$room/root" --ticket-file "$room/ticket" --datagram-size 100
+finish
