@@ -134,7 +134,7 @@ static void test_exits(void)
         const char *message;
     } rows[] = {
         {2, "no such option", false, SLUICE_JOB_FAILED, SLUICE_EUSAGE, 8, "no such option"},
-        {3, "bad plugin", false, SLUICE_JOB_FAILED, SLUICE_ECONFIG, 50, "bad plugin"},
+        {3, "sluice: bad plugin", false, SLUICE_JOB_FAILED, SLUICE_ECONFIG, 50, "bad plugin"},
         {4, "bad ticket", false, SLUICE_JOB_FAILED, SLUICE_EAUTH, 19, "bad ticket"},
         {5, "refused", false, SLUICE_JOB_RETRYING, SLUICE_ECONNECT, 12, "refused"},
         {130, "interrupted", false, SLUICE_JOB_CANCELLED, SLUICE_EINTERRUPTED, 28, "interrupted"},
@@ -551,6 +551,28 @@ static void test_counts(void)
     stage_free(play);
 }
 
+/* A worker with more to tell than is heard counts right all the same. */
+static void test_untold(void)
+{
+    stage *play = stage_new(false, false, 2);
+    stage_session(play);
+    hear_stop(play, "a");
+    stage_hear(play, "PROGRESS", "files", "5", "skipped", "2", "failed", "1", NULL);
+    sluice_job_statistics now = stage_figures(play);
+    CU_ASSERT(now.files == 5 && now.skipped == 2 && now.failed == 1);
+    stage_hear(play, "ERROR", "Code", "16", NULL);
+    stage_exit(play, 1, "");
+    stage_pass(play, 2 * SLUICE_SECOND);
+    stage_session(play);
+    stage_hear(play, "SKIP", "File", "a", NULL);
+    stage_hear(play, "SKIP", "File", "s", NULL);
+    stage_hear(play, "DONE", "TransfersPassed", "3", "TransfersFailed", "0", "TransfersSkipped", "8", NULL);
+    stage_exit(play, 0, "");
+    now = stage_figures(play);
+    CU_ASSERT(now.files == 10 && now.skipped == 1 && now.failed == 0); /* of 11, one was there before the job */
+    stage_free(play);
+}
+
 static void test_figures(void)
 {
     stage *play = stage_new(false, false, 10);
@@ -844,6 +866,7 @@ int main(void)
         {"sources that are added and dropped", test_sources},
         {"more sources than are taken at once", test_feeding},
         {"counts over attempts", test_counts},
+        {"counts of what was not told", test_untold},
         {"figures", test_figures},
         {"names and digests", test_names},
         {"random walks", test_walks},
