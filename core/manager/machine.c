@@ -203,13 +203,12 @@ static void say_entry(sluice_machine *machine, const sluice_machine_saying *sayi
 {
     const sluice_order_entry *entry = &machine->order->entries[saying->entry];
     char range[48];
+    void (*say_path)(faspmgr_writer *writer, const char *key, const char *value) =
+        machine->order->ascp == NULL ? faspmgr_path_bytes : faspmgr_path;
     faspmgr_begin(machine->writer, saying->drop ? "STOP" : "START");
-    if (machine->order->ascp == NULL)
-        faspmgr_path_bytes(machine->writer, "Source", entry->path);
-    else
-        faspmgr_path(machine->writer, "Source", entry->path);
+    say_path(machine->writer, "Source", entry->path);
     if (!saying->drop) {
-        faspmgr_path_bytes(machine->writer, "Destination", entry->as);
+        say_path(machine->writer, "Destination", entry->as);
         if (entry->ranged && entry->to == SLUICE_UNKNOWN)
             snprintf(range, sizeof range, "%llu:", (unsigned long long)entry->from);
         else

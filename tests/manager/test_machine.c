@@ -483,6 +483,19 @@ static void test_sources(void)
     stage_free(play);
 }
 
+/* Bytes that are no UTF-8 go as they are to a worker that is sluice, and line ends go to all, escaped. */
+static void test_odd_sources(void)
+{
+    for (int ascp = 0; ascp < 2; ascp++) {
+        stage *play = stage_new(true, ascp, 10);
+        stage_session(play);
+        CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "a\xff\nb", "c\xff", 0, SLUICE_UNKNOWN, play->now), SLUICE_OK);
+        CU_ASSERT_STRING_EQUAL(stage_said(play), ascp ? "START Source=a\xef\xbf\xbd\x1bnb Destination=c\xef\xbf\xbd;"
+                                                      : "START Source=a\xff\x1bnb Destination=c\xff;");
+        stage_free(play);
+    }
+}
+
 /* Many sources for a worker that takes little at a time: in order, and no more before the last of them. */
 static void test_feeding(void)
 {
@@ -864,6 +877,7 @@ int main(void)
         {"what is asked for before", test_remembered},
         {"cancel in every stage", test_cancels},
         {"sources that are added and dropped", test_sources},
+        {"sources with odd names", test_odd_sources},
         {"more sources than are taken at once", test_feeding},
         {"counts over attempts", test_counts},
         {"counts of what was not told", test_untold},
