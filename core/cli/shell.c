@@ -105,9 +105,7 @@ static void end(sluice_shell *shell)
     if (shell->manager != NULL)
         sluice_manager_unwatch(shell->manager, sluice_shell_events_take, &shell->events);
     sluice_manager_free(shell->manager);
-    while (shell->setting_count > 0)
-        (void)sluice_shell_unset(shell, shell->settings[0].key);
-    free(shell->settings);
+    sluice_shell_settings_fini(shell);
     free(shell->waited);
     sluice_shell_terminal_wipe(shell->password);
     sluice_shell_events_end(&shell->events);

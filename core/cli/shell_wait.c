@@ -58,11 +58,11 @@ static int await_jobs(sluice_shell *shell, const sluice_job *jobs, size_t count,
     return status;
 }
 
-bool sluice_shell_await_all(sluice_shell *shell)
+bool sluice_shell_await_all(sluice_shell *shell, sluice_duration timeout)
 {
     size_t count;
     sluice_job *jobs = sluice_shell_jobs(shell, &count);
-    int status = await_jobs(shell, jobs, count, SLUICE_NEVER);
+    int status = await_jobs(shell, jobs, count, timeout);
     free(jobs);
     return status == SLUICE_OK;
 }

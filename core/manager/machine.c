@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RUNNER "sluice: " /* before what the runner says */
+
 static void state_set(sluice_machine *machine, sluice_job_state state)
 {
     machine->ledger.now.state = state;
@@ -400,6 +402,8 @@ static int status_of_exit(int result)
 static void blame_exit(sluice_machine *machine, int result, const char *line)
 {
     char text[sizeof machine->cause.text];
+    if (machine->order->ascp == NULL && strncmp(line, RUNNER, strlen(RUNNER)) == 0)
+        line += strlen(RUNNER);
     if (result == SLUICE_PROCESS_UNKNOWN) {
         blame(machine, SLUICE_EFAILED, 2, true, line[0] != '\0' ? line : "the worker has ended, nobody knows how");
         return;

@@ -658,9 +658,7 @@ static void stage_begin(stage *set, bool json)
 
 static void stage_end(stage *set)
 {
-    while (set->shell.setting_count > 0)
-        (void)sluice_shell_unset(&set->shell, set->shell.settings[0].key);
-    free(set->shell.settings);
+    sluice_shell_settings_fini(&set->shell);
     free(set->shell.waited);
     sluice_manager_free(set->shell.manager);
     sluice_shell_events_end(&set->shell.events);
