@@ -342,6 +342,10 @@ static int make_library(session *s, sluice_error *error)
     status = sluice_plugin_path(s->library, secure_getenv("SLUICE_PLUGIN_PATH"), error);
     if (status == SLUICE_OK && s->plan.assignment != NULL)
         status = sluice_config_set(s->library, s->plan.assignment, error);
+    if (status == SLUICE_OK && s->line->skip_special && s->plan.push)
+        status = sluice_config_set(s->library, "source.file.special=skip", error);
+    else if (status == SLUICE_OK && s->line->skip_special)
+        sluice_screen_say("warning: --skip-special-files: the other machine decides what becomes of them there");
     return status;
 }
 

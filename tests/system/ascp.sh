@@ -213,6 +213,16 @@ grep -q $'^file\tdone\t30000\tsha-256:[0-9a-f]\{64\}\tsmall$' "$(receipts)" ||
     fail "a receipt: $(cat "$(receipts)")"
 wants 1 'receipt cannot be written' ascp -q --file-manifest=text --file-manifest-path=/no/such "$room/small" "near:$room/there/x"
 
+# What is no file, directory or link counts as failed, unless it is to be left out.
+mkdir -p "$room/special/sub"
+mkfifo "$room/special/pipe"
+echo file >"$room/special/sub/file"
+wants 1 'is a named pipe' ascp -q -d "$room/special" "near:$room/there"
+rm -rf "$room/there/special"
+wants 0 '' ascp -q -d --skip-special-files "$room/special" "near:$room/there"
+[ -e "$room/there/special/sub/file" ] && [ ! -e "$room/there/special/pipe" ] || fail "--skip-special-files: $(find "$room/there/special")"
+[ ! -s "$room/stderr" ] || fail "--skip-special-files said $(cat "$room/stderr")"
+
 # Sources that go when they have arrived: what is done goes; what fails, was changed, is a link, or was left out stays.
 sources() { (cd "$room/going" 2>/dev/null && find . -mindepth 1 | sort | xargs); }
 make_sources() {

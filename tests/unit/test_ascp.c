@@ -161,7 +161,7 @@ static void other_options_become_members(void)
     sluice_ascp_line line;
     words held;
     CU_ASSERT_EQUAL(read_options(&line, &held,
-                                 "--remove-after-transfer -remove-skipped --remove-empty-directories "
+                                 "--skip-special-files --remove-after-transfer -remove-skipped --remove-empty-directories "
                                  "--remove-empty-source-directory --file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
                                  "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me "
                                  "--source-prefix=/a --src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
@@ -173,6 +173,7 @@ static void other_options_become_members(void)
     CU_ASSERT_STRING_EQUAL(line.keys.list[1], "key2");
     CU_ASSERT_STRING_EQUAL(line.token, "tok");
     CU_ASSERT_TRUE(line.manifest);
+    CU_ASSERT_TRUE(line.skip_special);
     CU_ASSERT_TRUE(line.remove_files && line.remove_skipped && line.remove_directories && line.remove_source_directory);
     CU_ASSERT_STRING_EQUAL(sluice_ascp_line_setting(&line, "sync"), "end");
     CU_ASSERT_STRING_EQUAL(line.manifest_path, "/m");
