@@ -44,7 +44,7 @@ typedef struct sluice_shell {
 } sluice_shell;
 
 /* Carries out a line.  What fails is said, and answered with --json; the first failure is kept. */
-void sluice_shell_run(sluice_shell *shell, const char *line);
+void sluice_shell_obey(sluice_shell *shell, const char *line);
 
 /* Says why something failed, on stderr, after where that was. */
 void sluice_shell_complain(const sluice_shell *shell, const char *sentence);
@@ -94,7 +94,7 @@ int sluice_shell_cancel(sluice_shell *shell, int argc, char **argv, sluice_error
 int sluice_shell_target(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_minimum(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_policy(sluice_shell *shell, int argc, char **argv, sluice_error *error);
-int sluice_shell_wait(sluice_shell *shell, int argc, char **argv, sluice_error *error);
+int sluice_shell_join(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_forget(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_keep(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_drop_setting(sluice_shell *shell, int argc, char **argv, sluice_error *error);

@@ -147,10 +147,11 @@ static int set_assignment(sluice_shell_draft *draft, const char *assignment, slu
 {
     const char *equals = strchr(assignment, '=');
     char key[256];
-    if (equals == NULL || (size_t)(equals - assignment) >= sizeof key || memchr(assignment, '.', (size_t)(equals - assignment)) == NULL)
+    size_t bytes = equals != NULL ? (size_t)(equals - assignment) : 0;
+    if (bytes == 0 || bytes >= sizeof key || memchr(assignment, '.', bytes) == NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "--set %s: write KIND.NAME.KEY=VALUE", assignment);
-    memcpy(key, assignment, (size_t)(equals - assignment));
-    key[equals - assignment] = '\0';
+    memcpy(key, assignment, bytes);
+    key[bytes] = '\0';
     return sluice_shell_draft_set(draft, key, equals + 1, error);
 }
 

@@ -680,7 +680,7 @@ static void stage_run(stage *set, const char *line, char *out, char *err, size_t
     dup2(set->out, STDOUT_FILENO);
     dup2(set->err, STDERR_FILENO);
     set->shell.failure = 0;
-    sluice_shell_run(&set->shell, line);
+    sluice_shell_obey(&set->shell, line);
     fflush(stdout);
     dup2(set->kept_out, STDOUT_FILENO);
     dup2(set->kept_err, STDERR_FILENO);
