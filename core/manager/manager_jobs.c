@@ -329,6 +329,7 @@ static void job_settle(sluice_manager_job *job)
         return;
     sluice_timer_free(job->timer);
     job->timer = NULL;
+    sluice_order_spend(job->machine.order);
     job->settled = true;
     job->manager->unsettled--;
     pthread_cond_broadcast(&job->manager->changed);

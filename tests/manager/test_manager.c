@@ -291,6 +291,38 @@ static void test_descriptors(void)
     close(leak);
 }
 
+/* What the application ignores or blocks a worker does not, and one that has no children to wait for has jobs all the same. */
+static void test_signals(void)
+{
+    sigset_t some, before;
+    diary book;
+    diary_init(&book);
+    sigemptyset(&some);
+    sigaddset(&some, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &some, &before);
+    signal(SIGINT, SIG_IGN);
+    sluice_manager *manager = manager_make();
+    sluice_order *order = order_make("init session rates hang");
+    sluice_order_retry(order, 0, SLUICE_MS, SLUICE_MS);
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (unsigned i = 0; i < 2; i++) {
+        sluice_job job = launch(manager, order, &book);
+        diary_await(&book, SLUICE_JOB_EVENT_RATE, i + 1);
+        kill(look(manager, job).worker, numbers[i]);
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "the worker was killed by signal %d", numbers[i]);
+        CU_ASSERT_STRING_EQUAL(wait_for(manager, job).message, wanted);
+    }
+    sluice_order_free(order);
+    sluice_manager_free(manager);
+    signal(SIGINT, SIG_DFL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    signal(SIGCHLD, SIG_IGN);
+    CU_ASSERT_EQUAL(play("init session stop:a:10:10 done:10", NULL, &book).state, SLUICE_JOB_FINISHED);
+    signal(SIGCHLD, SIG_DFL);
+}
+
 static void test_secrets(void)
 {
     char name[256], script[512], text[4096];
@@ -727,6 +759,7 @@ int main(void)
         {"cancel", test_cancel},
         {"pause, resume, rates and policy", test_pause},
         {"descriptors of workers", test_descriptors},
+        {"signals of the application", test_signals},
         {"secrets and lists of ascp", test_secrets},
         {"a worker that is killed is tried again", test_killed},
         {"retries come to an end", test_tried},
