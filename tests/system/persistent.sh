@@ -132,6 +132,18 @@ range b 0 100 "$room/down/part"
 [ -d "$room/down/z/y" ] || fail "an empty directory did not come"
 [ ! -e "$room/down/slow" ] || fail "what was given up is there"
 
+# One that is given up after the last was asked for.
+begin_session recv "$room/down" -d -l 4m
+ask say START Source=up/b Destination=late-slow
+await_said "its way" '^STATS\|.*\|File: late-slow\|' 10
+ask say START Source=up/part Destination=late-part
+ask say DONE Operation=Linger
+ask say STOP Source=up/b
+wants_outcome 0 "a session that gives up a source after the last"
+said '^SKIP\|.*\|File: late-slow\|' || fail "nothing is said of what was given up: $(messages | tail -n 3)"
+equal "$room/root/up/part" "$room/down/late-part"
+[ ! -e "$room/down/late-slow" ] || fail "what was given up late is there"
+
 # ---- parts without a manager ----
 
 wants 0 '' "$SLUICE" ascp -q -W "@$room/ticket" -P "$port" -@ 1000000:1999999 a "$host:/up/middle"
