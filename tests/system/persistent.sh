@@ -97,6 +97,8 @@ last | grep -q '^ERROR|.*|Code: 28|' || fail "the last word is $(last)"
 
 # ---- from a server ----
 
+fair_last() { messages | grep '^NOTIFICATION|.*|Adaptive: ' | tail -n 1 | grep -q '|Adaptive: Adaptive|'; }
+
 mkdir -p "$room/root/up/x/y"
 begin_session recv "$room/down" -d
 ask say START Source=up/a
@@ -105,6 +107,10 @@ ask say START Source=/up/x Destination=z
 await_said "a directory" '^STOP\|.*\|File: z/dd/e/f\|'
 ask say START Source=up/b Destination=part FileBytes=:99
 await_said "a range" '^STOP\|.*\|File: part\|Size: 100\|'
+ask say RATE Adaptive=Fixed
+await_said "a policy" '^NOTIFICATION\|.*\|Adaptive: Fixed\|'
+ask say RATE Adaptive=Adaptive
+await 5 "the former policy" fair_last
 ask say START Source=../../etc/passwd
 await_said "a refusal" '^FILEERROR\|.*\|Code: 41\|'
 ask say RATE Rate=4000
