@@ -265,9 +265,9 @@ void witness_callback(void *user, const sluice_job_event *event)
     if (!may_follow(self->told.state, event->statistics->state) || !state_fits(event))
         witness_fail("job %" PRIu64 ": %s: %s after %s", self->job, sluice_job_event_name(event->type),
                      sluice_job_state_name(event->statistics->state), sluice_job_state_name(self->told.state));
-    printf("    job %" PRIu64 ", attempt %u: %s, %s %s%s\n", self->job, event->statistics->attempts,
-           sluice_job_event_name(event->type), sluice_job_state_name(event->statistics->state),
-           event->file != NULL ? event->file->name : "", event->message);
+    printf("    job %" PRIu64 ", attempt %u: %s, %s, %s, target %" PRIu64 " %s%s\n", self->job, event->statistics->attempts,
+           sluice_job_event_name(event->type), sluice_job_state_name(event->statistics->state), event->statistics->policy,
+           event->statistics->target_bps, event->file != NULL ? event->file->name : "", event->message);
     if (event->file != NULL)
         file_told(self, event);
     self->events++;
