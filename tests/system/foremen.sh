@@ -18,7 +18,8 @@ begin_job() { # FOREMAN ARGUMENT...
     rm -f "$room/asks"
     mkfifo "$room/asks"
     : >"$room/events"
-    "$tool" "$1" "$host" "$port" "$room/ticket" "${@:2}" <"$room/asks" >"$room/events" 2>"$room/said" &
+    : >"$room/said"
+    "${at_client[@]}" "$tool" "$1" "$host" "$port" "$room/ticket" "${@:2}" <"$room/asks" >"$room/events" 2>"$room/said" &
     foreman=$!
     exec 7>"$room/asks"
 }
