@@ -256,6 +256,15 @@ static int check_plugins(sluice_transfer *transfer, sluice_error *error)
     return status;
 }
 
+/* Managers that are connected by now may already change rates and add sources. */
+static int fill_request(sluice_transfer *transfer, sluice_error *error)
+{
+    pthread_mutex_lock(&transfer->lock);
+    int status = sluice_client_fill_request(transfer, error);
+    pthread_mutex_unlock(&transfer->lock);
+    return status;
+}
+
 /* What can fail before anything is on the network; each failure is told as the transfer's end. */
 static int begin(sluice_transfer *transfer, sluice_error *error)
 {
@@ -263,7 +272,7 @@ static int begin(sluice_transfer *transfer, sluice_error *error)
     if (status == SLUICE_OK)
         status = sluice_client_find_server(transfer, error);
     if (status == SLUICE_OK && !transfer->maker.make)
-        status = sluice_client_fill_request(transfer, error);
+        status = fill_request(transfer, error);
     if (status == SLUICE_OK)
         status = sluice_suite_gather(transfer->library, transfer->options->crypto, transfer->options->cipher,
                                      &transfer->suite, error);
