@@ -198,6 +198,9 @@ int main(int argc, char **argv)
     if (!is_many && !is_slow)
         return 98;
     char **remote = argv + (is_many ? 3 : 2);
+    /* One that comes and goes first: what libraries keep for themselves is there from then on. */
+    demand(sluice_manager_new(NULL, &self.manager, &error), "a manager", &error);
+    sluice_manager_free(self.manager);
     unsigned descriptors = entries_of("/proc/self/fd"), threads = entries_of("/proc/self/task");
     self.remote = (sluice_remote){.size = sizeof self.remote, .host = remote[0], .port = (uint16_t)atoi(remote[1]),
                                   .ticket_file = remote[2]};
