@@ -145,6 +145,9 @@ typedef enum sluice_job_file_state {
     SLUICE_FILE_FAILED
 } sluice_job_file_state;
 
+/* "moving", "done", "skipped", "failed"; never NULL. */
+SLUICE_API const char *sluice_job_file_state_name(sluice_job_file_state state);
+
 typedef struct sluice_job_file {
     uint32_t size;
     const char *name;         /* below the destination */

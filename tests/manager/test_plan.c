@@ -435,6 +435,8 @@ static void test_words(void)
         CU_ASSERT_STRING_NOT_EQUAL(sluice_job_event_name((sluice_job_event_type)type), "unknown");
     for (int state = 0; state <= SLUICE_JOB_CANCELLED; state++)
         CU_ASSERT_STRING_NOT_EQUAL(sluice_job_state_name((sluice_job_state)state), "unknown");
+    CU_ASSERT_STRING_EQUAL(sluice_job_file_state_name(SLUICE_FILE_MOVING), "moving");
+    CU_ASSERT_STRING_EQUAL(sluice_job_file_state_name(SLUICE_FILE_FAILED), "failed");
 }
 
 int main(void)
