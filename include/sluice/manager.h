@@ -83,11 +83,12 @@ SLUICE_API void sluice_order_persistent(sluice_order *order, bool persistent);
  * time, most_ns at most.  An attempt by which something arrived begins the count anew.  As it is made: 7, 2 s, 60 s. */
 SLUICE_API void sluice_order_retry(sluice_order *order, unsigned attempts, sluice_duration first_ns, sluice_duration most_ns);
 
-/* The transfer goes on if this process dies.  As it is made: it ends, resumable. */
+/* The transfer goes on if this process dies.  As it is made: it ends, resumable.  Of workers that are sluice; what others do
+ * is their own matter. */
 SLUICE_API void sluice_order_outlive(sluice_order *order, bool outlive);
 
-/* A program that takes ascp's arguments and speaks FASPMGR 2, in place of sluice.  What has no such argument (see
- * doc/management-protocol.md) is refused by launch. */
+/* A program that takes ascp's arguments and speaks FASPMGR 2, in place of sluice.  What has no such argument (doc/manager.md has
+ * the table) is refused by launch. */
 SLUICE_API int sluice_order_ascp(sluice_order *order, const char *program, sluice_error *error);
 
 /* ---- jobs ---- */
@@ -159,7 +160,7 @@ typedef struct sluice_job_file {
     const char *digest;       /* "xxh3-128:hex"; NULL: none, or not told */
     int status;
     unsigned code;
-    const char *message;      /* of one that failed; "" */
+    const char *message;      /* of one that failed: why, and of a worker that is sluice which; "" */
 } sluice_job_file;
 
 /* X(NAME, word, help). */
@@ -240,7 +241,8 @@ SLUICE_API int sluice_job_statistics_get(sluice_manager *manager, sluice_job job
 SLUICE_API int sluice_job_files(sluice_manager *manager, sluice_job job, void (*each)(void *user, const sluice_job_file *file),
                                 void *user);
 /* Waits until the job is over and its last callback has returned.  SLUICE_ETIMEOUT: timeout (SLUICE_NEVER: none) has passed
- * first.  SLUICE_OK: it is over, and out (may be NULL) says how.  Not from callbacks. */
+ * first; out has the figures as they are.  SLUICE_OK: it is over, and out (may be NULL) says how: its status.  Not from
+ * callbacks (SLUICE_EBUSY). */
 SLUICE_API int sluice_job_wait(sluice_manager *manager, sluice_job job, sluice_duration timeout, sluice_job_statistics *out);
 /* The same until it has a session, or is over. */
 SLUICE_API int sluice_job_wait_session(sluice_manager *manager, sluice_job job, sluice_duration timeout,
@@ -261,8 +263,9 @@ SLUICE_API int sluice_job_rate(sluice_manager *manager, sluice_job job, sluice_r
 SLUICE_API int sluice_job_minimum_rate(sluice_manager *manager, sluice_job job, sluice_rate minimum_bps);
 /* fixed, high, fair or low; SLUICE_EINVAL: none of these. */
 SLUICE_API int sluice_job_policy(sluice_manager *manager, sluice_job job, const char *policy);
-/* Of persistent jobs (SLUICE_EUNSUPPORTED: it is none): one source more, as of sluice_order_source and _range.  SLUICE_EEND: no
- * more are taken.  Sources that were added are there in every later attempt. */
+/* Of persistent jobs (SLUICE_EUNSUPPORTED: it is none): one source more, as of sluice_order_source (0, SLUICE_UNKNOWN) and
+ * _range.  SLUICE_EEND: no more are taken.  SLUICE_EUSAGE: as leads out of the destination, or the path or the range is empty.
+ * Sources that were added are there in every later attempt. */
 SLUICE_API int sluice_job_add(sluice_manager *manager, sluice_job job, const char *path, const char *as, uint64_t from,
                               uint64_t to);
 /* Takes a source out again that was given by this path: what of it is not in place yet is given up. */
