@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct job_queue {
-    sluice_job *first, *last;
+    sluice_pool_job *first, *last;
 } job_queue;
 
 struct sluice_pool {
@@ -20,7 +20,7 @@ struct sluice_pool {
     pthread_t thread[];
 };
 
-static void queue_put(job_queue *queue, sluice_job *job)
+static void queue_put(job_queue *queue, sluice_pool_job *job)
 {
     job->next = NULL;
     if (queue->last != NULL)
@@ -30,9 +30,9 @@ static void queue_put(job_queue *queue, sluice_job *job)
     queue->last = job;
 }
 
-static sluice_job *queue_take(job_queue *queue)
+static sluice_pool_job *queue_take(job_queue *queue)
 {
-    sluice_job *job = queue->first;
+    sluice_pool_job *job = queue->first;
     if (job == NULL)
         return NULL;
     queue->first = job->next;
@@ -42,10 +42,10 @@ static sluice_job *queue_take(job_queue *queue)
     return job;
 }
 
-static sluice_job *next_job(sluice_pool *pool)
+static sluice_pool_job *next_job(sluice_pool *pool)
 {
     for (int priority = 0; priority < SLUICE_JOB_PRIORITIES; priority++) {
-        sluice_job *job = queue_take(&pool->queues[priority]);
+        sluice_pool_job *job = queue_take(&pool->queues[priority]);
         if (job != NULL)
             return job;
     }
@@ -57,7 +57,7 @@ static void *work(void *argument)
     sluice_pool *pool = argument;
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
-        sluice_job *job = next_job(pool);
+        sluice_pool_job *job = next_job(pool);
         if (job == NULL) {
             pthread_cond_wait(&pool->work, &pool->lock);
             continue;
@@ -114,7 +114,7 @@ void sluice_pool_free(sluice_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->threads; i++)
         pthread_join(pool->thread[i], NULL);
-    for (sluice_job *job = next_job(pool); job != NULL; job = next_job(pool)) {
+    for (sluice_pool_job *job = next_job(pool); job != NULL; job = next_job(pool)) {
         job->dropped = true;
         job->run(job);
     }
@@ -123,7 +123,7 @@ void sluice_pool_free(sluice_pool *pool)
     free(pool);
 }
 
-void sluice_pool_submit(sluice_pool *pool, sluice_job *job)
+void sluice_pool_submit(sluice_pool *pool, sluice_pool_job *job)
 {
     assert(job->run != NULL && (unsigned)job->priority < SLUICE_JOB_PRIORITIES);
     job->dropped = false;

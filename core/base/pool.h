@@ -2,7 +2,7 @@
 /*
  * pool.h - a few threads that run jobs which may block.
  *
- * A job is a struct of its owner's with a sluice_job in it, so submitting neither allocates nor fails.  Jobs of the
+ * A job is a struct of its owner's with a sluice_pool_job in it, so submitting neither allocates nor fails.  Jobs of the
  * higher priority start first, those of equal priority in the order they were submitted.  A job knows nothing of the
  * session that made it: it gets buffers and plugin objects that nobody else touches, and posts its result.
  */
@@ -13,19 +13,19 @@
 #include <stdbool.h>
 
 typedef struct sluice_pool sluice_pool;
-typedef struct sluice_job sluice_job;
+typedef struct sluice_pool_job sluice_pool_job;
 
 typedef enum sluice_job_priority { SLUICE_JOB_URGENT, SLUICE_JOB_NORMAL } sluice_job_priority;
 #define SLUICE_JOB_PRIORITIES 2
 
 /* Zeroed but for run; the job's memory may be reused or freed from within run on. */
-struct sluice_job {
+struct sluice_pool_job {
     /* Called exactly once per submit, on a pool thread; or, when the pool is freed before the job's turn came, with
      * dropped set, on the thread that frees the pool: then it only lets go of what it holds. */
-    void (*run)(sluice_job *job);
+    void (*run)(sluice_pool_job *job);
     bool dropped;
     sluice_job_priority priority;
-    sluice_job *next; /* the pool's */
+    sluice_pool_job *next; /* the pool's */
 };
 
 /* threads: at least 1.  name: of the threads, for debuggers; at most 15 bytes.  All signals are blocked in them. */
@@ -36,7 +36,7 @@ int sluice_pool_new(unsigned threads, const char *name, sluice_pool **out, sluic
 void sluice_pool_free(sluice_pool *pool);
 
 /* Any thread.  Each job stands in one queue at a time; run may submit it again. */
-void sluice_pool_submit(sluice_pool *pool, sluice_job *job);
+void sluice_pool_submit(sluice_pool *pool, sluice_pool_job *job);
 
 unsigned sluice_pool_threads(const sluice_pool *pool);
 

@@ -5,6 +5,7 @@
 #include "cli/ascp_input.h"
 #include "cli/ascp_log.h"
 #include "cli/ascp_secrets.h"
+#include "cli/ascp_sources.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/screen.h"
@@ -29,6 +30,8 @@ typedef struct session {
     sluice_ascp_texts list;
     bool ticket; /* the token admits to a running server */
     sluice_ascp_log log;
+    bool removing; /* sources are looked after */
+    sluice_ascp_sources sources;
     sluice *library;
     sluice_settings *settings;
     sluice_ascp_input input;
@@ -226,6 +229,33 @@ static int set_ticket(session *s, sluice_error *error)
 
 /* ---- ssh ---- */
 
+/* ssh asks a command for the keys that the host may have (KnownHostsCommand), and hands it the one that the host shows.  The
+ * command repeats that one if its fingerprint is the right one, and is silent otherwise: ssh then knows no key, and asks nobody.
+ * A command that fails ends ssh.  No other list of keys counts, and no connection that stands already. */
+static int put_host_key(session *s, FILE *command, sluice_error *error)
+{
+    const char *wanted = s->line->host_key, *word;
+    bool own = strncmp(wanted, "SHA256:", 7) == 0; /* the form that ssh itself makes */
+    const char *digest = strlen(wanted) == 40 ? "sha1sum" : strlen(wanted) == 64 ? "sha256sum" : "md5sum";
+    int status;
+    if (own)
+        status = sluice_ascp_text_own(s->line, &word, error,
+                                      "-oKnownHostsCommand=/bin/sh -c 'if [ \"$4\" = %s ]; then echo \"$3 $2 $1\"; fi' sluice %%K %%t %%H %%f",
+                                      wanted);
+    else
+        status = sluice_ascp_text_own(s->line, &word, error,
+                                      "-oKnownHostsCommand=/bin/sh -c 'if [ \"$(echo \"$1\" | base64 -d 2>/dev/null | %s | "
+                                      "cut -d \" \" -f 1)\" = %s ]; then echo \"$3 $2 $1\"; fi' sluice %%K %%t %%H",
+                                      digest, wanted);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_ssh_command_put(command, word);
+    fputs(" -oStrictHostKeyChecking=yes -oUserKnownHostsFile=/dev/null -oGlobalKnownHostsFile=/dev/null -oFingerprintHash=sha256"
+          " -oCheckHostIP=no -oVerifyHostKeyDNS=no -oUpdateHostKeys=no -oControlMaster=no -oControlPath=none",
+          command);
+    return SLUICE_OK;
+}
+
 static int put_keys(session *s, FILE *command, sluice_error *error)
 {
     char path[SLUICE_ASCP_PATH];
@@ -255,13 +285,16 @@ static int put_ssh(session *s, FILE *command, sluice_error *error)
 {
     const sluice_ascp_line *line = s->line;
     fputs(sluice_settings_get(s->settings, "ssh"), command);
+    int status = line->host_key != NULL ? put_host_key(s, command, error) : SLUICE_OK;
+    if (status != SLUICE_OK)
+        return status;
     for (size_t i = 0; i < line->ssh_arguments.count; i++)
         sluice_ssh_command_put(command, line->ssh_arguments.list[i]);
     if (line->port != 0)
         fprintf(command, " -p %" PRIu64, line->port);
     if (line->ipv6)
         fputs(" -6", command);
-    if (line->any_host_key)
+    if (line->any_host_key && line->host_key == NULL)
         fputs(" -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null", command);
     if (line->password != NULL) /* which is right or wrong: ssh need not ask again */
         fputs(" -oBatchMode=no -oNumberOfPasswordPrompts=1", command);
@@ -272,6 +305,8 @@ static int set_ssh(session *s, sluice_error *error)
 {
     char *text = NULL;
     size_t bytes = 0;
+    if (s->ticket && s->line->host_key != NULL)
+        sluice_screen_say("warning: --check-sshfp is of ssh: the ticket says which key the server has");
     if (s->ticket)
         return SLUICE_OK;
     FILE *command = open_memstream(&text, &bytes);
@@ -307,6 +342,10 @@ static int make_library(session *s, sluice_error *error)
     status = sluice_plugin_path(s->library, secure_getenv("SLUICE_PLUGIN_PATH"), error);
     if (status == SLUICE_OK && s->plan.assignment != NULL)
         status = sluice_config_set(s->library, s->plan.assignment, error);
+    if (status == SLUICE_OK && s->line->skip_special && s->plan.push)
+        status = sluice_config_set(s->library, "source.file.special=skip", error);
+    else if (status == SLUICE_OK && s->line->skip_special)
+        sluice_screen_say("warning: --skip-special-files: the other machine decides what becomes of them there");
     return status;
 }
 
@@ -344,6 +383,45 @@ static int make_settings(session *s, sluice_error *error)
     return status;
 }
 
+/* Why nothing may be removed or moved away; NULL: it may.  Of a part nobody knows whether the rest has arrived, and what a
+ * manager names later has not been noted. */
+static const char *why_sources_stay(const session *s)
+{
+    const sluice_ascp_plan *plan = &s->plan;
+    const char *first = plan->sources.count > 0 ? plan->sources.list[0] : plan->pairs.count > 0 ? plan->pairs.list[0] : "";
+    if (!plan->push)
+        return "they lie on the other machine";
+    if (s->line->keepalive)
+        return "with --keepalive a manager names them";
+    if (s->line->ranged)
+        return "a part of them is sent (-@)";
+    return first[0] == '/' || strncmp(first, "./", 2) == 0 ? NULL : "they are no files";
+}
+
+static int note_sources(session *s, sluice_error *error)
+{
+    if (!sluice_ascp_sources_wanted(s->line))
+        return SLUICE_OK;
+    const char *why = why_sources_stay(s);
+    if (why != NULL) {
+        sluice_screen_say("warning: sources stay where they are: %s", why);
+        return SLUICE_OK;
+    }
+    s->removing = true;
+    return sluice_ascp_sources_note(&s->sources, &s->plan, error);
+}
+
+/* Only what came to its end is known to be on the disk there. */
+static void settle_sources(session *s, int status)
+{
+    if (!s->removing)
+        return;
+    if (status == SLUICE_OK || status == SLUICE_EPARTIAL)
+        sluice_ascp_sources_settle(&s->sources, s->line, sluice_screen_say);
+    else
+        sluice_screen_say("warning: all sources stay where they are: the transfer did not come to its end");
+}
+
 static int prepare(session *s, sluice_error *error)
 {
     int status = read_token(s->line, error);
@@ -365,6 +443,8 @@ static int prepare(session *s, sluice_error *error)
         status = check_tar(s, error);
     if (status == SLUICE_OK)
         status = make_paths(s, error);
+    if (status == SLUICE_OK)
+        status = note_sources(s, error);
     return status == SLUICE_OK ? make_settings(s, error) : status;
 }
 
@@ -373,6 +453,7 @@ static void release(session *s)
     sluice_settings_free(s->settings);
     sluice_free(s->library);
     sluice_ascp_log_close(&s->log);
+    sluice_ascp_sources_fini(&s->sources);
     sluice_ascp_plan_fini(&s->plan);
     free(s->list.list);
     free(s->paths);
@@ -417,6 +498,8 @@ static void be_current(session *s, sluice_transfer *transfer)
 static void event(void *user, const sluice_event *told)
 {
     session *s = user;
+    if (s->removing)
+        sluice_ascp_sources_event(&s->sources, told);
     sluice_ascp_log_event(&s->log, told);
 }
 
@@ -534,6 +617,7 @@ static int carry_out(sluice_ascp_line *line)
     if (status == SLUICE_OK) {
         sluice_ascp_log_start(&s.log, line, &s.plan);
         status = transfer_with_signals(&s, &error);
+        settle_sources(&s, status);
         sluice_ascp_log_stop(&s.log, &s.plan, &s.statistics, status == SLUICE_OK ? NULL : error.text);
     }
     int exit_status =

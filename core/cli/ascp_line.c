@@ -264,6 +264,8 @@ static int check(const sluice_ascp_line *line, sluice_error *error)
     if (line->pair_list != NULL && line->source_base != NULL)
         return sluice_fail(error, SLUICE_EUSAGE,
                            "--src-base does not go with --file-pair-list, which names what sources become");
+    if (line->move_to != NULL && line->remove_files)
+        return sluice_fail(error, SLUICE_EUSAGE, "--move-after-transfer and --remove-after-transfer do not go together");
     if (line->host != NULL && line->mode == SLUICE_ASCP_ANY)
         return sluice_fail(error, SLUICE_EUSAGE, "--host needs --mode send or --mode recv");
     if (listed && line->operands.count > 1)

@@ -31,8 +31,13 @@ typedef struct sluice_ascp_line {
     const char *file_list, *pair_list;
     const char *log;            /* directory, or "-" for stderr */
     const char *token;          /* the text itself, or '@' and a file */
+    const char *host_key;       /* fingerprint that the host's key must have, canonical: see ascp_options.h */
     const char *password, *key_text; /* of the environment */
     const char *user_string, *tags, *cookie;
+    bool skip_special; /* what is no file, directory or link is left out */
+    bool remove_files, remove_skipped;                /* what has arrived, or was there, is removed here */
+    bool remove_directories, remove_source_directory; /* and so are directories that are empty then: in sources, or sources */
+    const char *move_to;                              /* what has arrived is moved into this directory */
     bool manifest; /* a receipt is written */
     const char *manifest_path, *manifest_suffix; /* its directory, and what is behind its name until the end */
     uint64_t port;              /* of the control connection */

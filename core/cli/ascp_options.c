@@ -294,6 +294,46 @@ static int take_packet(sluice_ascp_line *line, const OPTION *option, const char 
     return status == SLUICE_OK ? set(line, option->key, payload, error) : status;
 }
 
+static int bad_fingerprint(const char *text, sluice_error *error)
+{
+    return sluice_fail(error, SLUICE_EUSAGE, "%s: this is no fingerprint of a key of ssh: 40, 64 or 32 hex digits, or SHA256:...",
+                       text);
+}
+
+int sluice_ascp_fingerprint(sluice_ascp_line *line, const char *text, const char **out, sluice_error *error)
+{
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", head[] = "SHA256:";
+    const size_t head_bytes = sizeof head - 1, base64_bytes = 43; /* of 32 bytes, without padding */
+    char hex[65];
+    size_t n = 0;
+    if (strncmp(text, head, head_bytes) == 0) {
+        size_t letters = strspn(text + head_bytes, base64);
+        const char *rest = text + head_bytes + letters;
+        if (letters != base64_bytes || (rest[0] != '\0' && strcmp(rest, "=") != 0))
+            return bad_fingerprint(text, error);
+        return sluice_ascp_text_own(line, out, error, "%.*s", (int)(head_bytes + letters), text);
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        char digit = *at >= 'A' && *at <= 'F' ? (char)(*at - 'A' + 'a') : *at;
+        if (digit == ':')
+            continue;
+        if (strchr("0123456789abcdef", digit) == NULL || n + 1 == sizeof hex)
+            return bad_fingerprint(text, error);
+        hex[n++] = digit;
+    }
+    hex[n] = '\0';
+    if (n != 32 && n != 40 && n != 64)
+        return bad_fingerprint(text, error);
+    return sluice_ascp_text_own(line, out, error, "%s", hex);
+}
+
+static int take_fingerprint(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
+                            sluice_error *error)
+{
+    (void)option, (void)spelling;
+    return sluice_ascp_fingerprint(line, value, &line->host_key, error);
+}
+
 /* The bit of sluice_ascp_preserve stands in `member`. */
 static int take_preserve(sluice_ascp_line *line, const OPTION *option, const char *spelling, const char *value,
                          sluice_error *error)
@@ -380,7 +420,10 @@ static const OPTION options[] = {
     {RATE_GROUP, 'X', NULL, V("BYTES"), WARNS, .help = "Size of requests to repeat."},
     {RATE_GROUP, 'g', NULL, V("SIZE"), WARNS, .help = "Read block size."},
     {RATE_GROUP, 'G', NULL, V("SIZE"), WARNS, .help = "Write block size."},
-    {RATE_GROUP, 0, "check-sshfp", V("FINGERPRINT"), WARNS, .help = "Pins the host key: ssh's known_hosts does."},
+    {RATE_GROUP, 0, "check-sshfp", V("FINGERPRINT"), DOES(take_fingerprint), MEMBER(host_key),
+     .help = "Through ssh: the host's key must have this fingerprint, and known_hosts has no say. In hex (SHA-1, SHA-256 or "
+             "MD5), or SHA256: and base64. Of the key that ssh prefers there; --ssh-arg -oHostKeyAlgorithms=... names "
+             "another. Needs OpenSSH 8.5."},
     {RATE_GROUP, 0, "ws-connect", WARNS, .help = "Sets up over a web socket."},
     {RATE_GROUP, 0, "proxy", V("URL"), WARNS, .help = "Goes through a FASP proxy."},
     {RATE_GROUP, 't', NULL, V("PORT"), WARNS, .help = "Port of HTTP."},
@@ -451,15 +494,23 @@ static const OPTION options[] = {
     {WHAT_GROUP, '@', NULL, V("LOW:HIGH"), DOES(take_range),
      .help = "Of one file the bytes from LOW to HIGH, both included, become a file; either may be left out."},
     {WHAT_GROUP, 0, "partial-file-suffix", V("SUFFIX"), WARNS, .help = "Name of what is not complete."},
-    {WHAT_GROUP, 0, "skip-special-files", WARNS, .help = "Leaves out what is no file, directory or link."},
+    {WHAT_GROUP, 0, "skip-special-files", DOES(take_flag), MEMBER(skip_special),
+     .help = "Leaves out named pipes, sockets and devices here, which count as failed otherwise."},
     {WHAT_GROUP, 0, "skip-dir-traversal-dupes", WARNS, .help = "Leaves out what is met twice."},
     {WHAT_GROUP, 0, "preserve-creation-time", WARNS, .help = "Keeps the time of creation."},
     {WHAT_GROUP, 0, "preserve-source-access-time", WARNS, .help = "Leaves the access time of sources as it was."},
-    {WHAT_GROUP, 0, "remove-after-transfer", WARNS, .help = "Deletes sources: they stay."},
-    {WHAT_GROUP, 0, "remove-empty-directories", WARNS, .help = "Deletes empty sources: they stay."},
-    {WHAT_GROUP, 0, "remove-empty-source-directory", WARNS, .help = "Deletes an empty source: it stays."},
-    {WHAT_GROUP, 0, "remove-skipped", WARNS, .help = "Deletes sources that were skipped: they stay."},
-    {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), WARNS, .help = "Moves sources away: they stay."},
+    {WHAT_GROUP, 0, "remove-after-transfer", DOES(take_flag), MEMBER(remove_files),
+     .help = "Deletes files here when the transfer is over and they have arrived, verified and on the disk there: those that "
+             "were not changed since. Not on the other machine: there sources stay."},
+    {WHAT_GROUP, 0, "remove-empty-directories", DOES(take_flag), MEMBER(remove_directories),
+     .help = "Deletes directories in sources here that are empty at the end."},
+    {WHAT_GROUP, 0, "remove-empty-source-directory", DOES(take_flag), MEMBER(remove_source_directory),
+     .help = "Deletes a source here that is a directory and empty at the end."},
+    {WHAT_GROUP, 0, "remove-skipped", DOES(take_flag), MEMBER(remove_skipped),
+     .help = "With the deletion or moving of files: those too that were skipped, because they were there already."},
+    {WHAT_GROUP, 0, "move-after-transfer", V("DIR"), DOES(take_text), MEMBER(move_to),
+     .help = "Moves files that have arrived into DIR here, on the same file system, under the names that they have below "
+             "their source; what is there is not replaced. Sources on the other machine stay."},
     {WHAT_GROUP, 0, "delete-before-transfer", WARNS, .help = "Deletes what the source lacks: it stays."},
     {WHAT_GROUP, 0, "file-manifest", V("none|text"), DOES(take_switch), MEMBER(manifest), .words = "none=no text=yes",
      .help = "text: writes a receipt, aspera-transfer-ID-manifest.txt, in the form that sluice copy --manifest has."},
@@ -556,5 +607,8 @@ int sluice_ascp_options_end(sluice_ascp_line *line, sluice_error *error)
         status = set(line, "preserve", list, error);
     if (status == SLUICE_OK && line->into)
         status = set(line, "mkdir", "yes", error);
+    /* What is deleted here must not be lost there. */
+    if (status == SLUICE_OK && (line->remove_files || line->move_to != NULL))
+        status = set(line, "sync", "end", error);
     return status;
 }

@@ -46,4 +46,8 @@ int sluice_ascp_options_end(sluice_ascp_line *line, sluice_error *error);
 /* Standard and URL alphabet, with or without padding.  EUSAGE: it is none, or holds a NUL. */
 int sluice_ascp_base64(sluice_ascp_line *line, const char *what, const char *text, const char **out, sluice_error *error);
 
+/* A fingerprint of a key of ssh as people write it: hex with colons or without, of MD5, SHA-1 or SHA-256, or SHA256: and
+ * base64.  As lower-case hex, or as the latter without padding.  EUSAGE: it is none. */
+int sluice_ascp_fingerprint(sluice_ascp_line *line, const char *text, const char **out, sluice_error *error);
+
 #endif

@@ -105,9 +105,7 @@ static void end(sluice_shell *shell)
     if (shell->manager != NULL)
         sluice_manager_unwatch(shell->manager, sluice_shell_events_take, &shell->events);
     sluice_manager_free(shell->manager);
-    while (shell->setting_count > 0)
-        (void)sluice_shell_unset(shell, shell->settings[0].key);
-    free(shell->settings);
+    sluice_shell_settings_fini(shell);
     free(shell->waited);
     sluice_shell_terminal_wipe(shell->password);
     sluice_shell_events_end(&shell->events);
@@ -134,7 +132,7 @@ static void run_script(sluice_shell *shell, sluice_shell_script *script)
         if (status == SLUICE_EEND)
             break;
         if (status == SLUICE_OK) {
-            sluice_shell_run(shell, line);
+            sluice_shell_obey(shell, line);
             free(line);
         } else {
             sluice_shell_complain(shell, error.text);
@@ -157,7 +155,7 @@ static void run_commands(sluice_shell *shell, const sluice_line *line)
             continue;
         (void)snprintf(where, sizeof where, "command %u", ++number);
         shell->where = where;
-        sluice_shell_run(shell, line->options[i].value);
+        sluice_shell_obey(shell, line->options[i].value);
         after_line(shell);
         shell->where = NULL;
     }
@@ -183,9 +181,9 @@ static int run_prompt(sluice_shell *shell, sluice_error *error)
         sluice_shell_tell(shell);
         char *line = sluice_shell_edit_line(edit);
         if (line != NULL)
-            sluice_shell_run(shell, line);
+            sluice_shell_obey(shell, line);
         else if (!shell->over) /* Ctrl-D */
-            sluice_shell_run(shell, "quit");
+            sluice_shell_obey(shell, "quit");
         free(line);
         after_line(shell);
     }

@@ -44,7 +44,7 @@ typedef struct sluice_shell {
 } sluice_shell;
 
 /* Carries out a line.  What fails is said, and answered with --json; the first failure is kept. */
-void sluice_shell_run(sluice_shell *shell, const char *line);
+void sluice_shell_obey(sluice_shell *shell, const char *line);
 
 /* Says why something failed, on stderr, after where that was. */
 void sluice_shell_complain(const sluice_shell *shell, const char *sentence);
@@ -56,8 +56,8 @@ bool sluice_shell_is_over(sluice_job_state state);
 size_t sluice_shell_running(sluice_shell *shell);
 /* Cancels all that run. */
 void sluice_shell_cancel_all(sluice_shell *shell);
-/* Waits until none runs any more, and tells events meanwhile.  False: a signal wants the end first. */
-bool sluice_shell_await_all(sluice_shell *shell);
+/* Waits until none runs any more, and tells events meanwhile.  False: a signal wants the end first, or they take too long. */
+bool sluice_shell_await_all(sluice_shell *shell, sluice_duration timeout);
 
 /* Waits for what runs, or cancels it where the shell was abandoned. */
 void sluice_shell_finish(sluice_shell *shell);
@@ -74,6 +74,7 @@ bool sluice_shell_range(const char *word, uint64_t *from, uint64_t *to);
 /* The settings. */
 int sluice_shell_set(sluice_shell *shell, const char *key, const char *value, sluice_error *error);
 bool sluice_shell_unset(sluice_shell *shell, const char *key);
+void sluice_shell_settings_fini(sluice_shell *shell);
 /* What push and pull take. */
 extern const struct sluice_help sluice_help_push, sluice_help_pull;
 
@@ -93,7 +94,7 @@ int sluice_shell_cancel(sluice_shell *shell, int argc, char **argv, sluice_error
 int sluice_shell_target(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_minimum(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_policy(sluice_shell *shell, int argc, char **argv, sluice_error *error);
-int sluice_shell_wait(sluice_shell *shell, int argc, char **argv, sluice_error *error);
+int sluice_shell_join(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_forget(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_keep(sluice_shell *shell, int argc, char **argv, sluice_error *error);
 int sluice_shell_drop_setting(sluice_shell *shell, int argc, char **argv, sluice_error *error);

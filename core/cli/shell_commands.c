@@ -51,7 +51,7 @@ static const sluice_shell_command commands[] = {
     {"wait", "[JOB...] [--timeout TIME]", "Waits until jobs are over; fails if one has failed.",
      "Without JOB it waits for all that no earlier wait has answered for. TIME is in seconds, or has a unit. Ctrl-C ends the "
      "waiting, and the jobs go on.",
-     0, SLUICE_SHELL_ANY, {JOB, JOB, JOB}, " all --timeout ", NULL, sluice_shell_wait},
+     0, SLUICE_SHELL_ANY, {JOB, JOB, JOB}, " all --timeout ", NULL, sluice_shell_join},
     {"forget", "JOB|done", "Takes a job that is over off the list, or all of them.", "", 1, 1, {JOB}, " done ", NULL,
      sluice_shell_forget},
     {"set", "KEY VALUE", "Gives a default for the orders to come, such as `set rate 100m`.",

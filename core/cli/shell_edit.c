@@ -144,6 +144,14 @@ static void tell_above(sluice_shell_edit *edit)
     show(edit->editor);
 }
 
+/* The editor keeps the place of its cursor, which may lie outside of the new size, until the line is drawn from its beginning. */
+static void resize(EditLine *editor)
+{
+    hide(editor);
+    el_resize(editor);
+    show(editor);
+}
+
 /* One byte of what is typed; 0: the end; -1: none, but Ctrl-C. */
 static int next_byte(sluice_shell_edit *edit, char *out)
 {
@@ -152,8 +160,9 @@ static int next_byte(sluice_shell_edit *edit, char *out)
         if ((what & SLUICE_SHELL_TOLD) != 0)
             tell_above(edit);
         if ((what & SLUICE_SHELL_RESIZED) != 0)
-            el_resize(edit->editor);
+            resize(edit->editor);
         if ((what & SLUICE_SHELL_CONTINUED) != 0) {
+            el_set(edit->editor, EL_PREP_TERM, 0); /* else it believes that nothing has changed */
             el_set(edit->editor, EL_PREP_TERM, 1);
             show(edit->editor);
         }
@@ -201,7 +210,7 @@ static unsigned char clear_line(EditLine *editor, int key)
     hide(editor);
     el_cursor(editor, (int)(line->lastchar - line->cursor));
     show(editor);
-    fputs("^C\r\n", stdout);
+    fputs("^C\n", stdout);
     fflush(stdout);
     return CC_NEWLINE;
 }
@@ -304,8 +313,9 @@ int sluice_shell_edit_new(sluice_shell *shell, sluice_shell_edit **out, sluice_e
     el_set(edit->editor, EL_EDITOR, "emacs");
     el_set(edit->editor, EL_HIST, history, edit->history);
     el_set(edit->editor, EL_GETCFN, next_character);
-    el_set(edit->editor, EL_ADDFN, "sluice-complete", "Complete the word", complete);
-    el_set(edit->editor, EL_ADDFN, "sluice-clear", "Clear the line", clear_line);
+    /* Wide, for of narrow names it makes copies that nobody frees. */
+    el_wset(edit->editor, EL_ADDFN, L"sluice-complete", L"Complete the word", complete);
+    el_wset(edit->editor, EL_ADDFN, L"sluice-clear", L"Clear the line", clear_line);
     (void)el_source(edit->editor, NULL); /* ~/.editrc */
     el_set(edit->editor, EL_BIND, "^I", "sluice-complete", NULL);
     el_set(edit->editor, EL_BIND, "^C", "sluice-clear", NULL);
@@ -328,6 +338,7 @@ char *sluice_shell_edit_line(sluice_shell_edit *edit)
 {
     int count = 0;
     edit->interrupted = false;
+    el_set(edit->editor, EL_PREP_TERM, 1); /* before there is a prompt, so that what answers it is not read as a line */
     const char *text = el_gets(edit->editor, &count);
     if (edit->interrupted)
         return strdup("");

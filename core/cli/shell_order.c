@@ -5,7 +5,6 @@
 #include "cli/help.h"
 #include "cli/line.h"
 #include "cli/shell.h"
-#include "cli/shell_address.h"
 #include "cli/shell_list.h"
 #include "cli/shell_terminal.h"
 
@@ -147,10 +146,11 @@ static int set_assignment(sluice_shell_draft *draft, const char *assignment, slu
 {
     const char *equals = strchr(assignment, '=');
     char key[256];
-    if (equals == NULL || (size_t)(equals - assignment) >= sizeof key || memchr(assignment, '.', (size_t)(equals - assignment)) == NULL)
+    size_t bytes = equals != NULL ? (size_t)(equals - assignment) : 0;
+    if (bytes == 0 || bytes >= sizeof key || memchr(assignment, '.', bytes) == NULL)
         return sluice_fail(error, SLUICE_EUSAGE, "--set %s: write KIND.NAME.KEY=VALUE", assignment);
-    memcpy(key, assignment, (size_t)(equals - assignment));
-    key[equals - assignment] = '\0';
+    memcpy(key, assignment, bytes);
+    key[bytes] = '\0';
     return sluice_shell_draft_set(draft, key, equals + 1, error);
 }
 
@@ -176,15 +176,22 @@ static int set_all(const sluice_shell *shell, const sluice_line *line, sluice_sh
 typedef struct places {
     sluice_shell_draft *draft;
     bool known;                  /* the other side was named */
-    sluice_shell_address remote; /* it, with any path there */
+    sluice_location remote; /* it, with any path there */
 } places;
 
-static int take_remote(places *all, sluice_shell_address *address, const char *text, sluice_error *error)
+/* Whether both are places on the same machine, reached the same way. */
+static bool agree(const sluice_location *a, const sluice_location *b)
 {
-    if (all->known && !sluice_shell_address_agree(&all->remote, address))
+    return a->remote == b->remote && a->ssh == b->ssh && a->port == b->port && strcmp(a->user, b->user) == 0 &&
+           strcmp(a->host, b->host) == 0;
+}
+
+static int take_remote(places *all, sluice_location *address, const char *text, sluice_error *error)
+{
+    if (all->known && !agree(&all->remote, address))
         return sluice_fail(error, SLUICE_EUSAGE, "%s: not on the same machine as what stands before it", text);
     if (all->known)
-        sluice_shell_address_fini(address);
+        sluice_location_fini(address);
     else
         all->remote = *address;
     all->known = true;
@@ -195,13 +202,13 @@ static int take_remote(places *all, sluice_shell_address *address, const char *t
 /* The path of one operand, which has to lie on this side; to be freed.  *bare: nothing stands behind its host. */
 static int take_operand(places *all, const char *text, bool remote, char **path, bool *bare, sluice_error *error)
 {
-    sluice_shell_address address;
+    sluice_location address = {.size = 0};
     bool push = all->draft->direction == SLUICE_PUSH;
-    int status = sluice_shell_address_parse(&address, text, error);
+    int status = strcmp(text, "-") == 0
+                     ? sluice_fail(error, SLUICE_EUSAGE, "'-': a job has no standard input or output; `sluice copy` has")
+                     : sluice_location_parse(text, &address, error);
     *bare = address.bare;
-    if (status == SLUICE_OK && strcmp(text, "-") == 0)
-        status = sluice_fail(error, SLUICE_EUSAGE, "'-': a job has no standard input or output; `sluice copy` has");
-    else if (status == SLUICE_OK && address.remote != remote)
+    if (status == SLUICE_OK && address.remote != remote)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: is %s; %s goes from %s%s", text,
                              remote ? "here, and not [user@]host:path or sluice://host[:port]/path" : "on another machine",
                              push ? "push" : "pull", push ? "here to another machine" : "another machine to here",
@@ -211,7 +218,7 @@ static int take_operand(places *all, const char *text, bool remote, char **path,
         status = sluice_fail(error, SLUICE_ENOMEM, "out of memory for an address");
     if (status == SLUICE_OK && remote)
         status = take_remote(all, &address, text, error);
-    sluice_shell_address_fini(&address);
+    sluice_location_fini(&address);
     if (status != SLUICE_OK) {
         free(*path);
         *path = NULL;
@@ -301,7 +308,7 @@ static int take_operands(places *all, const sluice_line *line, sluice_error *err
 static int set_remote(sluice_shell *shell, const places *all, sluice_error *error)
 {
     const sluice_shell_draft *draft = all->draft;
-    const sluice_shell_address *address = &all->remote;
+    const sluice_location *address = &all->remote;
     sluice_remote remote = {.size = sizeof remote, .port = address->port, .ssh = address->ssh};
     remote.host = address->host[0] != '\0' ? address->host : NULL;
     remote.user = address->user[0] != '\0' ? address->user : NULL;
@@ -350,7 +357,7 @@ static int carry_out(sluice_shell *shell, const sluice_line *line, sluice_direct
         status = set_remote(shell, &all, error);
     if (status == SLUICE_OK)
         status = launch(shell, &draft, error);
-    sluice_shell_address_fini(&all.remote);
+    sluice_location_fini(&all.remote);
     sluice_shell_draft_end(&draft);
     return status;
 }

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#define CANCEL_MOST (15 * SLUICE_SECOND)
+
 /* Jobs that would wait for somebody who is not there any more do not. */
 static void let_go(sluice_shell *shell)
 {
@@ -26,11 +28,11 @@ void sluice_shell_finish(sluice_shell *shell)
 {
     if (!shell->abandon) {
         let_go(shell);
-        (void)sluice_shell_await_all(shell);
+        (void)sluice_shell_await_all(shell, SLUICE_NEVER);
     }
     if (shell->abandon) {
         sluice_shell_cancel_all(shell);
-        (void)sluice_shell_await_all(shell);
+        (void)sluice_shell_await_all(shell, CANCEL_MOST); /* those that take longer are ended with the manager */
     }
 }
 

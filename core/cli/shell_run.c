@@ -79,7 +79,7 @@ static void answer(sluice_shell *shell, const sluice_shell_words *words, int sta
         sluice_shell_failed(shell, sluice_status_exit(status));
 }
 
-void sluice_shell_run(sluice_shell *shell, const char *line)
+void sluice_shell_obey(sluice_shell *shell, const char *line)
 {
     sluice_error error = {0};
     sluice_shell_words words;

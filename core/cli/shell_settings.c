@@ -26,20 +26,34 @@ static int check(const char *key, const char *value, sluice_error *error)
     return status;
 }
 
+static void free_setting(sluice_shell_setting *setting)
+{
+    free(setting->key);
+    free(setting->value);
+}
+
+/* key is none of the shell's own. */
 bool sluice_shell_unset(sluice_shell *shell, const char *key)
 {
     size_t kept = 0;
     for (size_t i = 0; i < shell->setting_count; i++) {
-        if (strcmp(shell->settings[i].key, key) != 0) {
+        if (strcmp(shell->settings[i].key, key) != 0)
             shell->settings[kept++] = shell->settings[i];
-            continue;
-        }
-        free(shell->settings[i].key);
-        free(shell->settings[i].value);
+        else
+            free_setting(&shell->settings[i]);
     }
     bool some = kept < shell->setting_count;
     shell->setting_count = kept;
     return some;
+}
+
+void sluice_shell_settings_fini(sluice_shell *shell)
+{
+    for (size_t i = 0; i < shell->setting_count; i++)
+        free_setting(&shell->settings[i]);
+    free(shell->settings);
+    shell->settings = NULL;
+    shell->setting_count = 0;
 }
 
 int sluice_shell_set(sluice_shell *shell, const char *key, const char *value, sluice_error *error)
@@ -52,8 +66,7 @@ int sluice_shell_set(sluice_shell *shell, const char *key, const char *value, sl
     if (more != NULL)
         shell->settings = more;
     if (more == NULL || setting.key == NULL || setting.value == NULL) {
-        free(setting.key);
-        free(setting.value);
+        free_setting(&setting);
         return sluice_fail(error, SLUICE_ENOMEM, "out of memory for a setting");
     }
     if (!adds_up(key))

@@ -58,11 +58,11 @@ static int await_jobs(sluice_shell *shell, const sluice_job *jobs, size_t count,
     return status;
 }
 
-bool sluice_shell_await_all(sluice_shell *shell)
+bool sluice_shell_await_all(sluice_shell *shell, sluice_duration timeout)
 {
     size_t count;
     sluice_job *jobs = sluice_shell_jobs(shell, &count);
-    int status = await_jobs(shell, jobs, count, SLUICE_NEVER);
+    int status = await_jobs(shell, jobs, count, timeout);
     free(jobs);
     return status == SLUICE_OK;
 }
@@ -177,7 +177,7 @@ static int wait_for(sluice_shell *shell, const request *wanted, sluice_error *er
     return sluice_fail(error, status, "%zu job%s not over in time", running, running == 1 ? " is" : "s are");
 }
 
-int sluice_shell_wait(sluice_shell *shell, int argc, char **argv, sluice_error *error)
+int sluice_shell_join(sluice_shell *shell, int argc, char **argv, sluice_error *error)
 {
     request wanted = {.jobs = calloc((size_t)argc, sizeof(sluice_job)), .timeout = SLUICE_NEVER};
     if (wanted.jobs == NULL)

@@ -44,6 +44,7 @@ void sluice_ledger_attempt_begin(sluice_ledger *ledger, sluice_time now)
     ledger->sampled = now;
     ledger->sampled_bytes = 0;
     ledger->told_progress = ledger->paused = false;
+    ledger->files_told = ledger->failed_told = ledger->skipped_told = 0;
 }
 
 void sluice_ledger_attempt_end(sluice_ledger *ledger)
@@ -112,15 +113,30 @@ static void take_sums(sluice_ledger *ledger, const faspmgr_message *message, slu
     sample(ledger, now);
 }
 
-/* Of the first attempt the worker's own counts are as good as what was told of each file, and complete. */
-static void count(sluice_ledger *ledger)
+/* A worker that has too much to tell leaves out what happens to files, and counts them all the same.  Of a first attempt its
+ * counts hold as they are.  A later one finds what earlier ones have moved: what it has seen beyond all that was told of counts
+ * as moved. */
+static void count_files(sluice_ledger *ledger)
 {
     const uint64_t *counts = ledger->tally.counts;
     sluice_job_statistics *out = &ledger->now;
-    bool told = ledger->fresh_tally;
-    out->files = greater(counts[SLUICE_TALLY_DONE], told ? ledger->files_told : 0);
-    out->failed = greater(counts[SLUICE_TALLY_FAILED], told ? ledger->failed_told : 0);
-    out->skipped = greater(counts[SLUICE_TALLY_SKIPPED], told ? ledger->skipped_told : 0);
+    uint64_t done = counts[SLUICE_TALLY_DONE], failed = counts[SLUICE_TALLY_FAILED], skipped = counts[SLUICE_TALLY_SKIPPED];
+    uint64_t seen = plus(plus(ledger->files_told, ledger->failed_told), ledger->skipped_told);
+    if (ledger->fresh_tally) {
+        done = greater(done, ledger->files_told);
+        failed = greater(failed, ledger->failed_told);
+        skipped = greater(skipped, ledger->skipped_told);
+    } else if (seen > done + failed + skipped)
+        done += seen - (done + failed + skipped);
+    out->files = done;
+    out->failed = failed;
+    out->skipped = skipped;
+}
+
+static void count(sluice_ledger *ledger)
+{
+    sluice_job_statistics *out = &ledger->now;
+    count_files(ledger);
     out->active = ledger->files.moving;
     out->transferred_bytes = plus(ledger->transferred_before, ledger->transferred);
     out->lost_bytes = plus(ledger->lost_before, ledger->lost);

@@ -164,6 +164,11 @@ void sluice_link_rebind(sluice_link *link, const sluice_link_ports *ports, void 
     link->user = user;
 }
 
+int sluice_link_socket(const sluice_link *link)
+{
+    return link->socket;
+}
+
 void sluice_link_free(sluice_link *link)
 {
     if (link == NULL)

@@ -22,6 +22,7 @@ typedef struct sluice_link_ports {
 /* Takes the socket over on success; it does not block.  SLUICE_ENOMEM, SLUICE_EIO. */
 int sluice_link_new(sluice_link **out, sluice_loop *loop, int socket, const sluice_link_ports *ports, void *user);
 void sluice_link_free(sluice_link *link); /* NULL is fine */
+int sluice_link_socket(const sluice_link *link);
 /* Whom it tells from here on. */
 void sluice_link_rebind(sluice_link *link, const sluice_link_ports *ports, void *user);
 

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/listener.h"
 
+#include "manager/peer.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define AGAIN_NS (100 * SLUICE_MS) /* between one look for descriptors and the next */
 
 /* A connection of which it is not known whose it is. */
 typedef struct pending {
@@ -21,6 +26,7 @@ struct sluice_listener {
     int socket;
     uint16_t port;
     sluice_watch *watch;
+    sluice_timer *again; /* when there may be descriptors again */
     const sluice_listener_ports *ports;
     void *user;
     pending pending[SLUICE_LISTENER_PENDING];
@@ -42,7 +48,8 @@ static void heard(void *user, sluice_link *link, const faspmgr_message *message)
     const char *name = faspmgr_value(message, "UserStr");
     if (from->over)
         return;
-    if (name != NULL && from->listener->ports->claim(from->listener->user, link, name, message)) {
+    if (name != NULL && sluice_peer_is_ours(sluice_link_socket(link)) &&
+        from->listener->ports->claim(from->listener->user, link, name, message)) {
         from->link = NULL;
         sluice_timer_set(from->limit, SLUICE_NEVER);
         return;
@@ -111,6 +118,30 @@ static pending *find_free(sluice_listener *listener)
     return NULL;
 }
 
+/* Who waits would wake the loop without end. */
+static void look_away(sluice_listener *listener)
+{
+    (void)sluice_watch_set(listener->watch, 0);
+    sluice_timer_set(listener->again, sluice_loop_refresh(listener->loop) + AGAIN_NS);
+}
+
+static void look_again(void *user, sluice_time now)
+{
+    sluice_listener *listener = user;
+    (void)now;
+    (void)sluice_watch_set(listener->watch, SLUICE_WATCH_READ);
+}
+
+/* Who has been here longest makes room: somebody who says nothing must not keep all others out. */
+static void oldest_out(sluice_listener *listener)
+{
+    pending *oldest = &listener->pending[0];
+    for (size_t i = 1; i < SLUICE_COUNT(listener->pending); i++)
+        if (sluice_timer_when(listener->pending[i].limit) < sluice_timer_when(oldest->limit))
+            oldest = &listener->pending[i];
+    sluice_timer_set(oldest->limit, 0);
+}
+
 /* Without room nobody is taken: they wait in the kernel's queue. */
 static void accept_all(sluice_listener *listener)
 {
@@ -119,16 +150,16 @@ static void accept_all(sluice_listener *listener)
         int socket = accept4(listener->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket < 0 && errno == EINTR)
             continue;
-        if (socket < 0)
+        if (socket < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+                look_away(listener);
             return;
+        }
         take(listener, free_one, socket);
     }
-    /* Who has been here longest makes room: somebody who says nothing must not keep all others out. */
-    pending *oldest = &listener->pending[0];
-    for (size_t i = 1; i < SLUICE_COUNT(listener->pending); i++)
-        if (sluice_timer_when(listener->pending[i].limit) < sluice_timer_when(oldest->limit))
-            oldest = &listener->pending[i];
-    sluice_timer_set(oldest->limit, 0);
+    struct pollfd more = {.fd = listener->socket, .events = POLLIN};
+    if (poll(&more, 1, 0) == 1)
+        oldest_out(listener);
 }
 
 static void ready(void *user, unsigned directions)
@@ -181,6 +212,8 @@ int sluice_listener_new(sluice_listener **out, sluice_loop *loop, const sluice_l
         status = sluice_timer_new(&listener->pending[i].limit, loop, late, &listener->pending[i]);
     }
     if (status == SLUICE_OK)
+        status = sluice_timer_new(&listener->again, loop, look_again, listener);
+    if (status == SLUICE_OK)
         status = sluice_watch_new(&listener->watch, loop, listener->socket, ready, listener);
     if (status == SLUICE_OK)
         status = sluice_watch_set(listener->watch, SLUICE_WATCH_READ);
@@ -204,6 +237,7 @@ void sluice_listener_free(sluice_listener *listener)
         sluice_timer_free(listener->pending[i].limit);
     }
     sluice_watch_free(listener->watch);
+    sluice_timer_free(listener->again);
     if (listener->socket >= 0)
         close(listener->socket);
     free(listener);

@@ -2,8 +2,9 @@
 /*
  * listener.h - where workers that are not sluice connect to: a port of the loopback address.
  *
- * Anybody on this machine may connect.  Whose the connection is says its first message, by a UserStr that nobody else knows;
- * what is nobody's is closed, at the latest after 5 s.  Of connections that have said nothing yet there are at most 64.
+ * Anybody on this machine may connect.  Whose the connection is says its first message, by a UserStr that cannot be guessed;
+ * and since that stands in arguments, it has to come from a process of our user.  What is nobody's is closed, at the latest
+ * after 5 s.  Of connections that have said nothing yet there are at most 64.
  */
 #ifndef SLUICE_MANAGER_LISTENER_H
 #define SLUICE_MANAGER_LISTENER_H

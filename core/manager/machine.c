@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RUNNER "sluice: " /* before what the runner says */
+
 static void state_set(sluice_machine *machine, sluice_job_state state)
 {
     machine->ledger.now.state = state;
@@ -201,13 +203,12 @@ static void say_entry(sluice_machine *machine, const sluice_machine_saying *sayi
 {
     const sluice_order_entry *entry = &machine->order->entries[saying->entry];
     char range[48];
+    void (*say_path)(faspmgr_writer *writer, const char *key, const char *value) =
+        machine->order->ascp == NULL ? faspmgr_path_bytes : faspmgr_path;
     faspmgr_begin(machine->writer, saying->drop ? "STOP" : "START");
-    if (machine->order->ascp == NULL)
-        faspmgr_path_bytes(machine->writer, "Source", entry->path);
-    else
-        faspmgr_path(machine->writer, "Source", entry->path);
+    say_path(machine->writer, "Source", entry->path);
     if (!saying->drop) {
-        faspmgr_path_bytes(machine->writer, "Destination", entry->as);
+        say_path(machine->writer, "Destination", entry->as);
         if (entry->ranged && entry->to == SLUICE_UNKNOWN)
             snprintf(range, sizeof range, "%llu:", (unsigned long long)entry->from);
         else
@@ -400,6 +401,8 @@ static int status_of_exit(int result)
 static void blame_exit(sluice_machine *machine, int result, const char *line)
 {
     char text[sizeof machine->cause.text];
+    if (machine->order->ascp == NULL && strncmp(line, RUNNER, strlen(RUNNER)) == 0)
+        line += strlen(RUNNER);
     if (result == SLUICE_PROCESS_UNKNOWN) {
         blame(machine, SLUICE_EFAILED, 2, true, line[0] != '\0' ? line : "the worker has ended, nobody knows how");
         return;

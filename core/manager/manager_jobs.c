@@ -14,6 +14,14 @@
 
 /* ---- what machines ask for ---- */
 
+static void post(sluice_manager *manager)
+{
+    if (!manager->posted) {
+        manager->posted = true;
+        sluice_loop_post(manager->loop, &manager->post);
+    }
+}
+
 void sluice_manager_touch(sluice_manager_job *job)
 {
     sluice_manager *manager = job->manager;
@@ -22,10 +30,7 @@ void sluice_manager_touch(sluice_manager_job *job)
         job->next_dirty = manager->dirty_first;
         manager->dirty_first = job;
     }
-    if (!manager->posted) {
-        manager->posted = true;
-        sluice_loop_post(manager->loop, &manager->post);
-    }
+    post(manager);
 }
 
 static void start(void *user)
@@ -324,6 +329,7 @@ static void job_settle(sluice_manager_job *job)
         return;
     sluice_timer_free(job->timer);
     job->timer = NULL;
+    sluice_order_spend(job->machine.order);
     job->settled = true;
     job->manager->unsettled--;
     pthread_cond_broadcast(&job->manager->changed);
@@ -341,19 +347,20 @@ static sluice_manager_job *waiting_take(sluice_manager *manager)
     return job;
 }
 
+/* One worker is started in a round, for that takes its time, and those that run are to be heard between. */
 void sluice_manager_settle(sluice_manager *manager)
 {
-    sluice_manager_job *job;
-    do {
-        while ((job = waiting_take(manager)) != NULL)
-            worker_start(job);
-        while ((job = manager->dirty_first) != NULL) {
-            manager->dirty_first = job->next_dirty;
-            job->dirty = false;
-            job_settle(job);
-            sluice_manager_release(job);
-        }
-    } while (manager->waiting_first != NULL && manager->workers < manager->workers_most);
+    sluice_manager_job *job = waiting_take(manager);
+    if (job != NULL)
+        worker_start(job);
+    while ((job = manager->dirty_first) != NULL) {
+        manager->dirty_first = job->next_dirty;
+        job->dirty = false;
+        job_settle(job);
+        sluice_manager_release(job);
+    }
+    if (manager->waiting_first != NULL && manager->workers < manager->workers_most)
+        post(manager);
 }
 
 bool sluice_manager_job_over(const sluice_manager_job *job)

@@ -86,7 +86,7 @@ extern const sluice_listener_ports sluice_manager_listener_ports;
 
 /* The loop is to look at this job: something of it has changed. */
 void sluice_manager_touch(sluice_manager_job *job);
-/* On the loop: all that was touched, and workers for those that wait. */
+/* On the loop: all that was touched, and a worker for the first of those that wait; it comes again for the others. */
 void sluice_manager_settle(sluice_manager *manager);
 /* Frees one that is forgotten, once nothing points to it. */
 void sluice_manager_release(sluice_manager_job *job);

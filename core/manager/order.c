@@ -71,20 +71,27 @@ static void remote_clear(sluice_order *order)
     order->remote.ssh = order->remote.set = false;
 }
 
-void sluice_order_free(sluice_order *order)
+void sluice_order_spend(sluice_order *order)
 {
-    if (order == NULL)
-        return;
     remote_clear(order);
     for (size_t i = 0; i < order->count; i++) {
         free(order->entries[i].path);
         free(order->entries[i].as);
     }
+    free(order->entries);
+    order->entries = NULL;
+    order->count = order->capacity = 0;
+}
+
+void sluice_order_free(sluice_order *order)
+{
+    if (order == NULL)
+        return;
+    sluice_order_spend(order);
     for (size_t i = 0; i < order->option_count; i++) {
         free(order->options[i].key);
         wipe(&order->options[i].value);
     }
-    free(order->entries);
     free(order->options);
     sluice_settings_free(order->settings);
     free(order->destination);

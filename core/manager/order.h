@@ -49,6 +49,9 @@ int sluice_order_copy(const sluice_order *order, sluice_order **out, sluice_erro
 int sluice_order_entry_add(sluice_order *order, const char *path, const char *as, uint64_t from, uint64_t to, bool ranged,
                            sluice_error *error);
 
+/* Nothing of it will be carried out any more: forgets its secrets and its sources. */
+void sluice_order_spend(sluice_order *order);
+
 /* Whether it says all that is needed, and what goes together, whoever carries it out.  SLUICE_EUSAGE. */
 int sluice_order_check(const sluice_order *order, sluice_error *error);
 

@@ -184,17 +184,31 @@ static int take_datagram_size(writing *self, const char *key, const char *value)
     uint64_t bytes;
     if (sluice_units_size_parse(value, &bytes, NULL) != SLUICE_OK)
         return refuse(self, key, value);
+    if (bytes == 0)
+        return SLUICE_OK; /* as the path allows: so they do anyhow */
     sluice_strings_add(&self->plan->words, "-Z");
     sluice_strings_addf(&self->plan->words, "%" PRIu64, bytes);
     return SLUICE_OK;
 }
 
-/* Theirs is a directory in which a receipt of each session is made. */
+/* Theirs lies in a directory, under a name of their own. */
 static int take_manifest(writing *self, const char *key, const char *value)
 {
-    (void)key;
+    size_t bytes = strlen(value);
+    if (bytes == 0 || value[bytes - 1] != '/')
+        return sluice_fail(self->error, SLUICE_EUSAGE, "%s: %s takes a directory, which ends with '/', and not '%s'", key,
+                           self->order->ascp, value);
     word(self, "--file-manifest=text", NULL);
     sluice_strings_addf(&self->plan->words, "--file-manifest-path=%s", value);
+    return SLUICE_OK;
+}
+
+/* Seconds are the same in both; dates are ours alone. */
+static int take_moment(writing *self, const char *key, const char *value)
+{
+    if (value[0] == '\0' || strspn(value, "-0123456789") != strlen(value) || strchr(value + 1, '-') != NULL)
+        return refuse(self, key, value);
+    sluice_strings_addf(&self->plan->words, "--%s=%s", key, value);
     return SLUICE_OK;
 }
 
@@ -208,7 +222,7 @@ static const row rows[] = {
     {"resume", take_resume},       {"overwrite", take_overwrite}, {"symlinks", take_symlinks}, {"checksum", take_checksum},
     {"preserve", take_preserve},   {"mkdir", take_mkdir},         {"udp-ports", take_ports},   {"exclude", take_exclude},
     {"include", take_include},     {"manifest", take_manifest},   {"transport", take_transport},
-    {"datagram-size", take_datagram_size},
+    {"datagram-size", take_datagram_size}, {"exclude-newer-than", take_moment}, {"exclude-older-than", take_moment},
 };
 
 static int add_options(writing *self)

@@ -80,7 +80,7 @@ static void said_close(sluice_process *process)
 static void said_read(sluice_process *process)
 {
     char bytes[4096];
-    for (int i = 0; i < 16 && process->said >= 0; i++) {
+    for (int i = 0; i < 32 && process->said >= 0; i++) {
         ssize_t got = read(process->said, bytes, sizeof bytes);
         if (got > 0)
             line_take(process, bytes, (size_t)got);

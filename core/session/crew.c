@@ -5,7 +5,7 @@
 
 /* Lies in the task's room while the task is on its way. */
 typedef struct seat {
-    sluice_job job;
+    sluice_pool_job job;
     sluice_post post;
     sluice_loop *loop;
     sluice_task *task;
@@ -13,7 +13,7 @@ typedef struct seat {
 
 static_assert(sizeof(seat) <= sizeof(((sluice_task *)0)->room), "a task has room for its seat");
 
-static seat *seat_of_job(sluice_job *job)
+static seat *seat_of_job(sluice_pool_job *job)
 {
     return (seat *)(void *)((char *)job - offsetof(seat, job));
 }
@@ -29,7 +29,7 @@ static void task_ended(sluice_post *post)
     task->done(task);
 }
 
-static void task_run(sluice_job *job)
+static void task_run(sluice_pool_job *job)
 {
     seat *at = seat_of_job(job);
     at->task->run(at->task);

@@ -7,178 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEME "sluice://"
-#define SCHEME_BYTES (sizeof SCHEME - 1)
-
-typedef enum place { PLACE_LOCAL, PLACE_REMOTE, PLACE_PLUGIN } place;
-
-/* One address, taken apart. */
-typedef struct address {
-    place place;
-    char target[SLUICE_ADDRESS_HOST]; /* of REMOTE: for ssh; "": host and port */
-    char host[SLUICE_ADDRESS_HOST];
-    uint16_t port;
-    char plugin[SLUICE_OPERANDS_PLUGIN];
-    char *path; /* owned; decoded; of PLUGIN its argument */
-} address;
-
 static int out_of_memory(sluice_error *error)
 {
     return sluice_fail(error, SLUICE_ENOMEM, "out of memory for the names of the files");
 }
 
-static int set_path(address *out, const char *path, sluice_error *error)
+static int take_apart(const char *text, sluice_kind kind, const sluice_operands_order *order, sluice_location_parts *out,
+                      sluice_error *error)
 {
-    out->path = strdup(path);
-    return out->path != NULL ? SLUICE_OK : out_of_memory(error);
-}
-
-/* ---- one address ---- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* In place.  False: a '%' without two hex digits, or %00. */
-static bool percent_decode(char *text)
-{
-    char *to = text;
-    for (const char *from = text; *from != '\0'; from++) {
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
-        if (low < 0 || (high == 0 && low == 0))
-            return false;
-        *to++ = (char)(high << 4 | low);
-        from += 2;
-    }
-    *to = '\0';
-    return true;
-}
-
-static int parse_remote(const char *text, address *out, sluice_error *error)
-{
-    const char *host = text + SCHEME_BYTES;
-    size_t bytes = strcspn(host, "/");
-    char authority[SLUICE_ADDRESS_HOST + 8];
-    if (bytes >= sizeof authority)
-        return sluice_fail(error, SLUICE_EUSAGE, "%s: the host is too long", text);
-    memcpy(authority, host, bytes);
-    authority[bytes] = '\0';
-    out->place = PLACE_REMOTE;
-    out->port = SLUICE_DEFAULT_PORT;
-    if (bytes > 0) {
-        sluice_error why = {0};
-        if (sluice_address_split(authority, SLUICE_DEFAULT_PORT, out->host, &out->port, &why) != SLUICE_OK)
-            return sluice_fail(error, SLUICE_EUSAGE, "%s: %s; write sluice://host[:port]/path", text, why.text);
-        if (out->host[0] == '\0' || out->port == 0)
-            return sluice_fail(error, SLUICE_EUSAGE, "%s: no such host or port; write sluice://host[:port]/path", text);
-        char *zone = strstr(out->host, "%25"); /* as RFC 6874 wants it in URLs; bare is clear as well */
-        if (zone != NULL)
-            memmove(zone + 1, zone + 3, strlen(zone + 3) + 1);
-    }
-    const char *path = host + bytes;
-    while (*path == '/')
-        path++;
-    int status = set_path(out, path, error);
-    if (status == SLUICE_OK && !percent_decode(out->path))
-        return sluice_fail(error, SLUICE_EUSAGE, "%s: bad %%-escape; a literal '%%' is written %%25", text);
-    return status;
-}
-
-/* What stands before the colon of [user@]host:path; 0: this is no such address. */
-static size_t target_bytes(const char *text)
-{
-    size_t before = strcspn(text, ":/[@");
-    if (text[before] == '@')
-        before += 1 + strcspn(text + before + 1, ":/[");
-    if (text[before] == '[' && (before == 0 || text[before - 1] == '@')) {
-        const char *end = strchr(text, ']'); /* [v6]:path */
-        return end != NULL && end[1] == ':' ? (size_t)(end + 1 - text) : 0;
-    }
-    before += strcspn(text + before, ":/");
-    return text[before] == ':' ? before : 0;
-}
-
-/* The words of a target become an argument of ssh: none of them may look like an option or hold what no name has. */
-static int take_target(const char *text, size_t bytes, address *out, sluice_error *error)
-{
-    if (bytes >= sizeof out->target)
-        return sluice_fail(error, SLUICE_EUSAGE, "%.80s...: the host is too long", text);
-    for (size_t i = 0; i < bytes; i++) {
-        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
-            return sluice_fail(error, SLUICE_EUSAGE, "%s: blanks or control characters in the host", text);
-        out->target[i] = text[i];
-    }
-    out->target[bytes] = '\0';
-    char *at = strrchr(out->target, '@');
-    char *host = at != NULL ? at + 1 : out->target;
-    if (host[0] == '[') { /* ssh wants an IPv6 address bare */
-        memmove(host, host + 1, strlen(host));
-        host[strlen(host) - 1] = '\0';
-    }
-    if (out->target[0] == '-' || host[0] == '-')
-        return sluice_fail(error, SLUICE_EUSAGE, "%s: a host or user may not begin with '-': ssh would take it for an "
-                                                 "option", text);
-    if (host[0] == '\0' || at == out->target)
-        return sluice_fail(error, SLUICE_EUSAGE,
-                           "%s: no %s before the colon; a local file with a colon in its name is ./%s", text,
-                           host[0] == '\0' ? "host" : "user", text);
-    return SLUICE_OK;
-}
-
-/* KIND:ARGUMENT, or [user@]host:path. */
-static int parse_colon(const char *text, size_t name_bytes, sluice_kind kind, const sluice_operands_order *order,
-                       address *out, sluice_error *error)
-{
-    char name[SLUICE_OPERANDS_PLUGIN];
-    const char *path = text + name_bytes + 1;
-    if (name_bytes > 0 && name_bytes < sizeof name && order->is_plugin != NULL) {
-        memcpy(name, text, name_bytes);
-        name[name_bytes] = '\0';
-        if (order->is_plugin(order->user, kind, name)) {
-            out->place = strcmp(name, "file") == 0 ? PLACE_LOCAL : PLACE_PLUGIN;
-            memcpy(out->plugin, name, name_bytes + 1);
-            return set_path(out, path, error);
-        }
-    }
-    out->place = PLACE_REMOTE;
-    int status = take_target(text, name_bytes, out, error);
-    if (status != SLUICE_OK)
-        return status;
-    /* Paths are relative to the home directory anyhow, and no shell is there to say so. */
-    if (path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
-        path += path[1] == '/' ? 2 : 1;
-    return set_path(out, path[0] != '\0' ? path : ".", error);
-}
-
-static int parse_address(const char *text, sluice_kind kind, const sluice_operands_order *order, address *out,
-                         sluice_error *error)
-{
-    *out = (address){.plugin = "file"};
-    if (text[0] == '\0')
-        return sluice_fail(error, SLUICE_EUSAGE, "an empty %s; the current directory is '.'",
-                           kind == SLUICE_SOURCE ? "source" : "destination");
-    if (strncmp(text, SCHEME, SCHEME_BYTES) == 0)
-        return parse_remote(text, out, error);
-    if (strcmp(text, "-") == 0) {
-        if (order->is_plugin == NULL || !order->is_plugin(order->user, kind, "stdio"))
-            return sluice_fail(error, SLUICE_EUSAGE, "-: no plugin stdio is installed; a file of that name is ./-");
-        out->place = PLACE_PLUGIN;
-        strcpy(out->plugin, "stdio");
-        return set_path(out, "", error);
-    }
-    size_t before = target_bytes(text);
-    if (before > 0 || text[0] == ':')
-        return parse_colon(text, before, kind, order, out, error);
-    return set_path(out, text, error);
+    const sluice_location_plugins plugins = {.is_plugin = order->is_plugin, .user = order->user};
+    return sluice_location_take_apart(text, kind, &plugins, out, error);
 }
 
 /* ---- the rows ---- */
@@ -201,7 +39,7 @@ static int add_operand(sluice_operands *out, char *path, char *as, sluice_error 
     return SLUICE_OK;
 }
 
-static void take_server(sluice_operands *out, const address *from)
+static void take_server(sluice_operands *out, const sluice_location_parts *from)
 {
     memcpy(out->target, from->target, sizeof out->target);
     memcpy(out->host, from->host, sizeof out->host);
@@ -209,9 +47,9 @@ static void take_server(sluice_operands *out, const address *from)
 }
 
 /* The first source says where all come from; the others must say the same. */
-static int agree(sluice_operands *out, bool first, const address *from, const char *text, sluice_error *error)
+static int agree(sluice_operands *out, bool first, const sluice_location_parts *from, const char *text, sluice_error *error)
 {
-    bool push = from->place != PLACE_REMOTE;
+    bool push = from->kind != SLUICE_LOCATION_REMOTE;
     if (first) {
         out->push = push;
         if (!push)
@@ -228,18 +66,18 @@ static int agree(sluice_operands *out, bool first, const address *from, const ch
 
 static int add_source(sluice_operands *out, const char *text, const sluice_operands_order *order, sluice_error *error)
 {
-    address from;
+    sluice_location_parts from;
     bool first = out->count == 0 && out->argument == NULL;
-    int status = parse_address(text, SLUICE_SOURCE, order, &from, error);
+    int status = take_apart(text, SLUICE_SOURCE, order, &from, error);
     if (status == SLUICE_OK)
         status = agree(out, first, &from, text, error);
-    if (status == SLUICE_OK && (from.place == PLACE_PLUGIN || out->argument != NULL) && !first)
+    if (status == SLUICE_OK && (from.kind == SLUICE_LOCATION_PLUGIN || out->argument != NULL) && !first)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: a source that is not a file is copied alone", text);
     if (status != SLUICE_OK) {
         free(from.path);
         return status;
     }
-    if (from.place != PLACE_PLUGIN)
+    if (from.kind != SLUICE_LOCATION_PLUGIN)
         return add_operand(out, from.path, NULL, error);
     memcpy(out->plugin, from.plugin, sizeof out->plugin);
     out->argument = from.path;
@@ -251,7 +89,7 @@ static int add_source(sluice_operands *out, const char *text, const sluice_opera
 typedef struct list {
     const char *name; /* for sentences */
     const sluice_operands_order *order;
-    const address *base; /* NULL: lines stand for themselves */
+    const sluice_location_parts *base; /* NULL: lines stand for themselves */
     FILE *file;
     char *line;
     size_t room;
@@ -327,6 +165,12 @@ static int bad_name(const list *from, const char *name, const char *below, sluic
                        from->name, from->number, name, below);
 }
 
+static int take_local(sluice_location_parts *out, const char *path, sluice_error *error)
+{
+    out->path = strdup(path);
+    return out->path != NULL ? SLUICE_OK : out_of_memory(error);
+}
+
 /* The path of a line: below the base, or on its own an address or a path in which colons mean nothing. */
 static int line_path(sluice_operands *out, const list *from, char **path, sluice_error *error)
 {
@@ -341,10 +185,10 @@ static int line_path(sluice_operands *out, const list *from, char **path, sluice
         free(name);
         return *path != NULL ? SLUICE_OK : out_of_memory(error);
     }
-    address one = {.plugin = "file"};
+    sluice_location_parts one = {.plugin = "file"};
     sluice_error why = {0};
-    int status = strncmp(from->line, SCHEME, SCHEME_BYTES) == 0 ? parse_remote(from->line, &one, &why)
-                                                                : set_path(&one, from->line, &why);
+    int status = strncmp(from->line, SLUICE_LOCATION_SCHEME, strlen(SLUICE_LOCATION_SCHEME)) == 0 ? sluice_location_take_server(from->line, &one, &why)
+                                                                : take_local(&one, from->line, &why);
     if (status == SLUICE_OK)
         status = agree(out, out->count == 0, &one, from->line, &why);
     if (status != SLUICE_OK) {
@@ -405,7 +249,7 @@ static int add_lines(sluice_operands *out, list *from, bool pairs, sluice_error 
     }
 }
 
-static int add_list(sluice_operands *out, const sluice_operands_order *order, const address *base, sluice_error *error)
+static int add_list(sluice_operands *out, const sluice_operands_order *order, const sluice_location_parts *base, sluice_error *error)
 {
     bool pairs = order->pair_list != NULL;
     const char *name = pairs ? order->pair_list : order->file_list;
@@ -482,9 +326,9 @@ static int add_plain(sluice_operands *out, const sluice_transfer_path *path, slu
 static int add_addressed(sluice_operands *out, const sluice_transfer_path *path, const sluice_operands_order *order,
                          sluice_error *error)
 {
-    address from;
-    int status = parse_address(path->path, SLUICE_SOURCE, order, &from, error);
-    if (status == SLUICE_OK && from.place == PLACE_PLUGIN)
+    sluice_location_parts from;
+    int status = take_apart(path->path, SLUICE_SOURCE, order, &from, error);
+    if (status == SLUICE_OK && from.kind == SLUICE_LOCATION_PLUGIN)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: a source that is not a file is copied alone", path->path);
     if (status == SLUICE_OK)
         status = agree(out, out->count == 0, &from, path->path, error);
@@ -510,17 +354,17 @@ static int add_paths(sluice_operands *out, const sluice_operands_order *order, b
  * are here. */
 static int read_base(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
 {
-    address base = {.place = PLACE_LOCAL};
+    sluice_location_parts base = {.kind = SLUICE_LOCATION_LOCAL};
     const char *text = order->source_count == 1 ? order->sources[0] : order->destination;
-    int status = parse_address(text, order->source_count == 1 ? SLUICE_SOURCE : SLUICE_SINK, order, &base, error);
-    if (status == SLUICE_OK && order->source_count == 1 && base.place == PLACE_PLUGIN)
+    int status = take_apart(text, order->source_count == 1 ? SLUICE_SOURCE : SLUICE_SINK, order, &base, error);
+    if (status == SLUICE_OK && order->source_count == 1 && base.kind == SLUICE_LOCATION_PLUGIN)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: sources lie below a directory only", text);
     if (status == SLUICE_OK && order->source_count == 1) {
         status = agree(out, true, &base, text, error);
         out->base = base.path;
         return status;
     }
-    out->push = base.place == PLACE_REMOTE;
+    out->push = base.kind == SLUICE_LOCATION_REMOTE;
     free(base.path);
     if (status == SLUICE_OK)
         out->base = strdup("");
@@ -544,9 +388,9 @@ static int read_paths(sluice_operands *out, const sluice_operands_order *order, 
 /* A list whose lines lie below the one source that is given with it. */
 static int add_list_below(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
 {
-    address base;
-    int status = parse_address(order->sources[0], SLUICE_SOURCE, order, &base, error);
-    if (status == SLUICE_OK && base.place == PLACE_PLUGIN)
+    sluice_location_parts base;
+    int status = take_apart(order->sources[0], SLUICE_SOURCE, order, &base, error);
+    if (status == SLUICE_OK && base.kind == SLUICE_LOCATION_PLUGIN)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: a list goes with a directory only", order->sources[0]);
     if (status == SLUICE_OK)
         status = agree(out, true, &base, order->sources[0], error);
@@ -580,14 +424,14 @@ static int read_sources(sluice_operands *out, const sluice_operands_order *order
 
 static int read_destination(sluice_operands *out, const sluice_operands_order *order, sluice_error *error)
 {
-    address to;
-    int status = parse_address(order->destination, SLUICE_SINK, order, &to, error);
-    if (status == SLUICE_OK && out->push && to.place != PLACE_REMOTE)
+    sluice_location_parts to;
+    int status = take_apart(order->destination, SLUICE_SINK, order, &to, error);
+    if (status == SLUICE_OK && out->push && to.kind != SLUICE_LOCATION_REMOTE)
         status = sluice_fail(error, SLUICE_EUSAGE,
                              "%s: both sides are local; one must be [user@]host:path or sluice://host[:port]/path (or "
                              "use cp)",
                              order->destination);
-    if (status == SLUICE_OK && !out->push && to.place == PLACE_REMOTE)
+    if (status == SLUICE_OK && !out->push && to.kind == SLUICE_LOCATION_REMOTE)
         status = sluice_fail(error, SLUICE_EUSAGE, "%s: both sides are remote; one must be local", order->destination);
     if (status != SLUICE_OK) {
         free(to.path);
@@ -621,17 +465,17 @@ int sluice_operands_read(sluice_operands *out, const sluice_operands_order *orde
 int sluice_operands_server(sluice_operands *out, const char *text, sluice_error *error)
 {
     char whole[SLUICE_ADDRESS_HOST + 32];
-    address to = {.place = PLACE_REMOTE};
+    sluice_location_parts to = {.kind = SLUICE_LOCATION_REMOTE};
     assert(out->operands == NULL && out->destination == NULL);
-    if (text == NULL || strncmp(text, SCHEME, SCHEME_BYTES) != 0) {
-        if ((size_t)snprintf(whole, sizeof whole, SCHEME "%s", text != NULL ? text : "") >= sizeof whole)
+    if (text == NULL || strncmp(text, SLUICE_LOCATION_SCHEME, strlen(SLUICE_LOCATION_SCHEME)) != 0) {
+        if ((size_t)snprintf(whole, sizeof whole, SLUICE_LOCATION_SCHEME "%s", text != NULL ? text : "") >= sizeof whole)
             return sluice_fail(error, SLUICE_EUSAGE, "%s: the host is too long", text);
-        if (strchr(whole + SCHEME_BYTES, '/') != NULL || strchr(whole, '@') != NULL)
+        if (strchr(whole + strlen(SLUICE_LOCATION_SCHEME), '/') != NULL || strchr(whole, '@') != NULL)
             return sluice_fail(error, SLUICE_EUSAGE, "%s: no such server; write sluice://host[:port][/NAME] or host[:port]",
                                text);
         text = whole;
     }
-    int status = parse_remote(text, &to, error);
+    int status = sluice_location_take_server(text, &to, error);
     if (status != SLUICE_OK) {
         free(to.path);
         return status;

@@ -3,13 +3,6 @@
  * operands.h - what a copy is about: sources, lists and a destination as the user wrote them become one remote host
  * and rows of paths.
  *
- *     sluice://host[:port]/path   on a running server; percent-decoded, relative to its root.  Without a host
- *                                 (sluice:///path) the ticket's addresses are used
- *     KIND:ARGUMENT               of a source or sink plugin of that name
- *     [user@]host:path            through ssh, relative to the home directory there; host may be [v6]
- *     -                           the plugin stdio
- *     anything else, and whatever has a '/' before its first ':', is a local path
- *
  * Lists.  A line of --file-list is a path, or an address beginning with sluice://; colons in paths mean nothing.  If
  * a source is given as well, lines are paths below it, and keep their directories below the destination.  Lines of
  * --pair-list are, in turn, such a source and its name below the destination.  Empty lines of a file list are skipped.
@@ -17,13 +10,8 @@
 #ifndef SLUICE_SESSION_OPERANDS_H
 #define SLUICE_SESSION_OPERANDS_H
 
-#include "net/address.h"
-#include <sluice/plugin.h>
-#include <sluice/sluice.h>
+#include "session/location.h"
 #include <sluice/source.h>
-
-#define SLUICE_DEFAULT_PORT 33001
-#define SLUICE_OPERANDS_PLUGIN 49 /* room for a plugin's name and its NUL */
 
 typedef struct sluice_operands_order {
     const char *const *sources;
@@ -44,7 +32,7 @@ typedef struct sluice_operands {
     char target[SLUICE_ADDRESS_HOST]; /* of ssh: [user@]host, without brackets; "": not through ssh */
     char host[SLUICE_ADDRESS_HOST];   /* of the remote side otherwise; "": of the ticket */
     uint16_t port;
-    char plugin[SLUICE_OPERANDS_PLUGIN]; /* of the local side: "file" or the KIND of KIND:ARGUMENT */
+    char plugin[SLUICE_LOCATION_NAME]; /* of the local side: "file" or the KIND of KIND:ARGUMENT */
     char *argument;                      /* push: ARGUMENT of the source; else NULL */
     sluice_operand *operands;            /* strings are owned; none with an argument */
     size_t count, capacity;

@@ -47,6 +47,7 @@ struct sluice_outgoing {
     uint32_t operand;
     uint64_t listed_size, size;
     bool in_ready, busy, retired, opened, carrier_open, started;
+    bool given_up;  /* its user wants no more of it; the receiver may not know of it yet, so it is told when it asks */
     bool stopped;   /* the receiver wants no more of it; its RESULT follows */
     bool repeating; /* the reading under way repeats a chunk whose buffer was dropped */
     bool ordered, group_agreed;

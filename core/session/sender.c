@@ -231,7 +231,9 @@ static void entries_drop(sluice_sender *sender, uint32_t operand)
             next = node->next;
             if (entry->operand != operand || entry->retired || entry->type != SLUICE_ENTRY_FILE)
                 continue;
-            if (entry->state == OUT_ENDED)
+            if (entry->state == OUT_LISTED)
+                entry->given_up = true;
+            else if (entry->state == OUT_ENDED)
                 ended_drop(sender, entry);
             else
                 sluice_outgoing_fail(sender, entry, SLUICE_ECANCELLED, GIVEN_UP);
@@ -315,6 +317,10 @@ static int want_take(sluice_sender *sender, sluice_outgoing *entry, sluice_wire_
         (have % SLUICE_CHUNK_BYTES && have != entry->listed_size))
         return malformed(error, "WANT");
     entry->state = OUT_WANTED;
+    if (entry->given_up) {
+        sluice_outgoing_fail(sender, entry, SLUICE_ECANCELLED, GIVEN_UP);
+        return SLUICE_OK;
+    }
     entry->ordered = flags & 1;
     entry->have_bytes = have;
     entry->have_chunks = sluice_outgoing_chunks_of(have);
@@ -424,6 +430,10 @@ static int compare_take(sluice_sender *sender, sluice_outgoing *entry, sluice_wi
     const uint8_t *digest = sluice_wire_get_bytes(body, bytes);
     if (!digest || entry->state != OUT_LISTED || entry->busy || entry->type != SLUICE_ENTRY_FILE)
         return malformed(error, "COMPARE");
+    if (entry->given_up) {
+        sluice_outgoing_fail(sender, entry, SLUICE_ECANCELLED, GIVEN_UP);
+        return SLUICE_OK;
+    }
     if (!sluice_sender_seekable(sender)) {
         sluice_wire_writer *answer = sluice_mover_message(sender->mover);
         sluice_wire_put_number(answer, entry->node.index);

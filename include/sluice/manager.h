@@ -67,9 +67,11 @@ SLUICE_API int sluice_order_list(sluice_order *order, const char *file, bool pai
 
 /* How: the long options of `sluice copy` ("rate" "100m", "policy", "udp-ports", "cipher", "transport", "resume", "overwrite",
  * "checksum", "preserve", "exclude", "datagram-size", "manifest", ...), and options of plugins as KIND.NAME.KEY
- * ("congestion.fair.target-queue").  A key that is not known, or a value that cannot be read, fails at once, with the nearest
- * valid name; those of plugins are looked at by the worker.  Options that say what else this header says (source,
- * destination, ticket-file, management...) are refused. */
+ * ("congestion.fair.target-queue").  What is set again is replaced, but exclude and include, which add up.  A key that is not
+ * known, or a value that cannot be read, fails at once (EUSAGE), with the nearest valid name; those of plugins are looked at by
+ * the worker, and a policy that only another program may have by launch.  Options that say what else this header says
+ * (source, destination, file-list, ticket-file, pin, management...), and those of a terminal (json, progress, quiet, verbose),
+ * are refused. */
 SLUICE_API int sluice_order_set(sluice_order *order, const char *key, const char *value, sluice_error *error);
 /* What managers and receipts repeat; never looked at. */
 SLUICE_API int sluice_order_cookie(sluice_order *order, const char *cookie, sluice_error *error);
@@ -80,15 +82,16 @@ SLUICE_API int sluice_order_tags(sluice_order *order, const char *json, sluice_e
 SLUICE_API void sluice_order_persistent(sluice_order *order, bool persistent);
 
 /* Errors that another try may mend are tried again: attempts times, first after first_ns, then after twice as long each
- * time, most_ns at most.  An attempt by which something arrived begins the count anew.  As it is made: 7, 2 s, 60 s. */
+ * time, most_ns at most.  An attempt by which something arrived begins the count anew.  A worker that was killed by a signal is
+ * followed by another one as well.  As it is made: 7, 2 s, 60 s. */
 SLUICE_API void sluice_order_retry(sluice_order *order, unsigned attempts, sluice_duration first_ns, sluice_duration most_ns);
 
 /* The transfer goes on if this process dies.  As it is made: it ends, resumable.  Of workers that are sluice; what others do
  * is their own matter. */
 SLUICE_API void sluice_order_outlive(sluice_order *order, bool outlive);
 
-/* A program that takes ascp's arguments and speaks FASPMGR 2, in place of sluice.  What has no such argument (doc/manager.md has
- * the table) is refused by launch. */
+/* A program that takes ascp's arguments and speaks FASPMGR 2, in place of sluice; NULL: sluice.  What has no such argument
+ * (see doc/management-protocol.md) is refused by launch.  The remote side's ssh does not matter then: ascp has its own way. */
 SLUICE_API int sluice_order_ascp(sluice_order *order, const char *program, sluice_error *error);
 
 /* ---- jobs ---- */
@@ -165,7 +168,7 @@ typedef struct sluice_job_file {
 
 /* X(NAME, word, help). */
 #define SLUICE_JOB_EVENT_MAP(X)                                                                     \
-    X(CONNECTING, "connecting", "A worker was started.")                                            \
+    X(CONNECTING, "connecting", "A worker has reported, and is getting to the other side.")         \
     X(SESSION_START, "session-start", "It has a session with the other side.")                      \
     X(RATE, "rate", "Target, minimum or policy are in force, or changed; paused or going on.")      \
     X(SCAN, "scan", "What there is to move has been listed.")                                       \
@@ -226,7 +229,7 @@ SLUICE_API int sluice_manager_watch(sluice_manager *manager, sluice_job_callback
 SLUICE_API void sluice_manager_unwatch(sluice_manager *manager, sluice_job_callback *callback, void *user);
 
 /* Starts a job and returns; what fails later is told by callbacks and wait.  EUSAGE: the order lacks something, or says what
- * does not go together.  callback may be NULL. */
+ * does not go together, or what its worker cannot be told.  EEND: the manager is being freed.  callback and job may be NULL. */
 SLUICE_API int sluice_manager_launch(sluice_manager *manager, const sluice_order *order, sluice_job_callback *callback,
                                      void *user, sluice_job *job, sluice_error *error);
 
@@ -244,10 +247,10 @@ SLUICE_API int sluice_job_files(sluice_manager *manager, sluice_job job, void (*
  * first; out has the figures as they are.  SLUICE_OK: it is over, and out (may be NULL) says how: its status.  Not from
  * callbacks (SLUICE_EBUSY). */
 SLUICE_API int sluice_job_wait(sluice_manager *manager, sluice_job job, sluice_duration timeout, sluice_job_statistics *out);
-/* The same until it has a session, or is over. */
+/* The same until some attempt of it has had a session, or it is over. */
 SLUICE_API int sluice_job_wait_session(sluice_manager *manager, sluice_job job, sluice_duration timeout,
                                        sluice_job_statistics *out);
-/* Removes a job that is over (SLUICE_EBUSY: it is not). */
+/* Removes a job that is over (SLUICE_EBUSY: it is not); from its own callbacks too, of which the last still comes. */
 SLUICE_API int sluice_job_forget(sluice_manager *manager, sluice_job job);
 
 /* ---- control ---- */
@@ -263,12 +266,13 @@ SLUICE_API int sluice_job_rate(sluice_manager *manager, sluice_job job, sluice_r
 SLUICE_API int sluice_job_minimum_rate(sluice_manager *manager, sluice_job job, sluice_rate minimum_bps);
 /* fixed, high, fair or low; SLUICE_EINVAL: none of these. */
 SLUICE_API int sluice_job_policy(sluice_manager *manager, sluice_job job, const char *policy);
-/* Of persistent jobs (SLUICE_EUNSUPPORTED: it is none): one source more, as of sluice_order_source (0, SLUICE_UNKNOWN) and
- * _range.  SLUICE_EEND: no more are taken.  SLUICE_EUSAGE: as leads out of the destination, or the path or the range is empty.
- * Sources that were added are there in every later attempt. */
+/* Of persistent jobs (SLUICE_EUNSUPPORTED: it is none): one source more, as of sluice_order_source (from 0, to SLUICE_UNKNOWN)
+ * and _range.  SLUICE_EEND: no more are taken.  SLUICE_EUSAGE: path or as is no name, or the range is empty.  Sources that were
+ * added are there in every later attempt, and so they are kept until the job is over. */
 SLUICE_API int sluice_job_add(sluice_manager *manager, sluice_job job, const char *path, const char *as, uint64_t from,
                               uint64_t to);
-/* Takes a source out again that was given by this path: what of it is not in place yet is given up. */
+/* Takes a source out again that was given by this path (SLUICE_ENOENT: none was): what of it is not in place yet is given
+ * up. */
 SLUICE_API int sluice_job_drop(sluice_manager *manager, sluice_job job, const char *path);
 /* No more sources: the job ends when all that were given are in place. */
 SLUICE_API int sluice_job_no_more(sluice_manager *manager, sluice_job job);

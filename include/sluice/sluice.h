@@ -95,6 +95,25 @@ SLUICE_API const char *sluice_settings_get(const sluice_settings *settings, cons
 /* The value in the unit of its type: nanoseconds, bytes, bits per second, 0 or 1.  False: unknown key, or no number. */
 SLUICE_API bool sluice_settings_number(const sluice_settings *settings, const char *key, uint64_t *out);
 
+/* ---- addresses ---- */
+
+/* Where something is, as the user of copy writes it: sluice://host[:port]/path, [user@]host:path, or a path here.  Of
+ * plugins (KIND:ARGUMENT and "-") nothing is known. */
+typedef struct sluice_location {
+    uint32_t size;      /* set by parse */
+    bool remote;        /* on another machine: */
+    bool ssh;           /* through ssh; else on a `sluice serve` that runs there */
+    bool bare;          /* remote, and no path is written behind the host */
+    char user[264];     /* of ssh; "": as ssh has it */
+    char host[264];     /* "": one of the ticket's */
+    uint16_t port;      /* of a server; 0 elsewhere */
+    char *path;         /* decoded; owned by the location */
+} sluice_location;
+
+/* Any thread.  EUSAGE with a sentence for the user; ENOMEM.  On success out is to be ended by fini, on failure it is untouched. */
+SLUICE_API int sluice_location_parse(const char *text, sluice_location *out, sluice_error *error);
+SLUICE_API void sluice_location_fini(sluice_location *location);
+
 /* ---- transfers ---- */
 
 typedef struct sluice_transfer sluice_transfer;

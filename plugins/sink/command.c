@@ -6,7 +6,7 @@
  * the command is ended, and sees no end of its input.  Its output and standard error are ours.
  */
 #include "flow.h"
-#include "shell.h"
+#include "subshell.h"
 #include "sole.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ typedef struct command_sink {
     sluice_duration grace;
     sluice_sole sole;
     sluice_bell bell;
-    sluice_shell shell;
+    sluice_subshell shell;
     int fd;
     uint64_t at;
 } command_sink;
@@ -67,7 +67,7 @@ static void abandon(void *state, void *object, bool keep)
 {
     command_sink *sink = state;
     (void)object, (void)keep;
-    sluice_shell_end(&sink->shell, sink->fd, sink->grace);
+    sluice_subshell_end(&sink->shell, sink->fd, sink->grace);
     if (sink->fd >= 0)
         (void)close(sink->fd);
     sink->fd = -1;
@@ -92,7 +92,7 @@ static int prepare(void *state, const sluice_entry *entry, bool compared, sluice
     int status = sluice_sole_take(&sink->sole, host, place, entry);
     if (status != SLUICE_OK)
         return status;
-    int errnum = sluice_shell_run(&sink->shell, sink->command, STDIN_FILENO, &sink->fd);
+    int errnum = sluice_subshell_run(&sink->shell, sink->command, STDIN_FILENO, &sink->fd);
     if (errnum != 0)
         return host->fail(host, SLUICE_EIO, "command '%.500s': cannot be run: %s", sink->command, strerror(errnum));
     *verdict = SLUICE_SINK_WRITE;
@@ -109,11 +109,11 @@ static int fail_interrupted(const command_sink *sink)
 /* It reads no more, though there is more. */
 static int fail_early(command_sink *sink)
 {
-    char words[SLUICE_SHELL_WORDS];
-    int errnum = sluice_shell_wait(&sink->shell, &sink->bell, EARLY_MS);
+    char words[SLUICE_SUBSHELL_WORDS];
+    int errnum = sluice_subshell_wait(&sink->shell, &sink->bell, EARLY_MS);
     if (errnum == ECANCELED)
         return fail_interrupted(sink);
-    sluice_shell_words(&sink->shell, words);
+    sluice_subshell_words(&sink->shell, words);
     return sink->host->fail(sink->host, SLUICE_EFAILED, "command '%.500s': %s before it had read all, after %" PRIu64
                                                         " bytes", sink->command, words, sink->at);
 }
@@ -148,16 +148,16 @@ static bool has_left_some(const command_sink *sink)
 /* The command learns that this was all; its status is the stream's. */
 static int end(command_sink *sink)
 {
-    char words[SLUICE_SHELL_WORDS];
+    char words[SLUICE_SUBSHELL_WORDS];
     if (has_left_some(sink))
         return fail_early(sink);
     (void)close(sink->fd);
     sink->fd = -1;
-    if (sluice_shell_wait(&sink->shell, &sink->bell, -1) != 0)
+    if (sluice_subshell_wait(&sink->shell, &sink->bell, -1) != 0)
         return fail_interrupted(sink);
-    if (sluice_shell_is_good(&sink->shell))
+    if (sluice_subshell_is_good(&sink->shell))
         return SLUICE_OK;
-    sluice_shell_words(&sink->shell, words);
+    sluice_subshell_words(&sink->shell, words);
     return sink->host->fail(sink->host, SLUICE_EFAILED, "command '%.500s': %s, after all %" PRIu64 " bytes",
                             sink->command, words, sink->at);
 }

@@ -6,7 +6,7 @@
  * other side.  Standard error is ours; standard input is empty.
  */
 #include "flow.h"
-#include "shell.h"
+#include "subshell.h"
 #include "sole.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ typedef struct command_source {
     char name[SLUICE_SOLE_NAME];
     sluice_duration grace;
     sluice_bell bell;
-    sluice_shell shell;
+    sluice_subshell shell;
     int fd;
     uint64_t at;
     bool listed, opened, ended;
@@ -65,7 +65,7 @@ static void close_object(void *state, void *object)
 {
     command_source *source = state;
     (void)object;
-    sluice_shell_end(&source->shell, source->fd, source->grace);
+    sluice_subshell_end(&source->shell, source->fd, source->grace);
     if (source->fd >= 0)
         (void)close(source->fd);
     source->fd = -1;
@@ -92,7 +92,7 @@ static int open_object(void *state, const char *name, uint32_t operand, void **o
     (void)operand;
     if (strcmp(name, source->name) != 0 || source->opened)
         return host->fail(host, SLUICE_ENOENT, "command: there is no %.700s, or not any more", name);
-    int errnum = sluice_shell_run(&source->shell, source->command, STDOUT_FILENO, &source->fd);
+    int errnum = sluice_subshell_run(&source->shell, source->command, STDOUT_FILENO, &source->fd);
     if (errnum != 0)
         return host->fail(host, SLUICE_EIO, "command '%.500s': cannot be run: %s", source->command, strerror(errnum));
     source->opened = true;
@@ -109,13 +109,13 @@ static int fail_interrupted(const command_source *source)
 /* It has closed its standard output: only its status says whether that was all. */
 static int64_t end(command_source *source)
 {
-    char words[SLUICE_SHELL_WORDS];
-    if (sluice_shell_wait(&source->shell, &source->bell, -1) != 0)
+    char words[SLUICE_SUBSHELL_WORDS];
+    if (sluice_subshell_wait(&source->shell, &source->bell, -1) != 0)
         return fail_interrupted(source);
-    source->ended = sluice_shell_is_good(&source->shell);
+    source->ended = sluice_subshell_is_good(&source->shell);
     if (source->ended)
         return 0;
-    sluice_shell_words(&source->shell, words);
+    sluice_subshell_words(&source->shell, words);
     return source->host->fail(source->host, SLUICE_EFAILED, "command '%.500s': %s, after %" PRIu64 " bytes",
                               source->command, words, source->at);
 }

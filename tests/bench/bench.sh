@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan}
+cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs}
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -409,6 +409,42 @@ case_stream_wan() {
                 printf "\"sender_peak_mb\":%.0f,\"receiver_peak_mb\":%.0f,\"reach\":\"share 0.90, peak 104 MB\"}\n",
                        sender, receiver / 1024 }'
     done
+}
+
+# Jobs of a manager: how soon a worker has reported; a hundred of them at once, 10 MB each; how soon a change of the rate shows
+# where the bytes arrive, which is half a round trip away from where it is asked for.
+case_jobs() {
+    local jobs=$TOP_BUILDDIR/tests/bench/jobs server i
+    export SLUICE_PROGRAM=$SLUICE
+    rm -rf "$room/in" "$room/out" "$room/state" "$room/hundred"
+    mkdir -p "$room/in" "$room/out" "$room/state" "$room/hundred"
+    for i in $(seq 100); do head -c 10000000 /dev/urandom >"$room/hundred/$i"; done
+    "$SLUICE" serve --listen 127.0.0.1:33994 --root "$room/in" --ticket-file "$room/state/ticket" >"$room/out/serve.log" 2>&1 &
+    server=$!
+    for _ in $(seq 100); do [ -s "$room/state/ticket" ] && break; sleep 0.05; done
+    "$jobs" launch "$room/state/ticket" sluice://127.0.0.1:33994/ "$room/hundred/1" 50 >"$room/out/launch.json"
+    rm -f "$room/in/1"
+    "$jobs" crowd "$room/state/ticket" sluice://127.0.0.1:33994/ "$room/hundred" 100 >"$room/out/crowd.json"
+    kill -TERM $server
+    wait $server
+    printf '{"case":"jobs: from launch to the worker, one at a time","median_ms":%s,"worst_ms":%s,"reach":"50 ms"}\n' \
+        "$(value "$room/out/launch.json" launch_ms)" "$(value "$room/out/launch.json" launch_worst_ms)"
+    printf '{"case":"jobs: 100 at once, 10 MB each, loopback","identical":"%s","at_once":%s,"seconds":%s,"worker_peak_mb":%s,"reach":"25 MB"}\n' \
+        "$(diff -rq "$room/hundred" "$room/in" >/dev/null && echo yes || echo no)" "$(value "$room/out/crowd.json" at_once)" \
+        "$(value "$room/out/crowd.json" seconds)" "$(value "$room/out/crowd.json" worker_peak_mb)"
+    rm -rf "$room/in" "$room/state" "$room/hundred"
+    mkdir -p "$room/in" "$room/state"
+    random_file 1000000000 "$room/gig"
+    "$wanem" --rate 300m --rtt 100ms --timeout 300 --linger 1 run \
+        "echo \$\$ >'$room/out/pid'; exec '$SLUICE' serve --listen 10.99.0.2:33001 --root '$room/in' \
+            --ticket-file '$room/state/ticket' >'$room/out/serve.log' 2>&1" \
+        "i=0; while [ ! -s '$room/state/ticket' ] && [ \$i -lt 100 ]; do sleep 0.05; i=\$((i+1)); done; sleep 0.2; \
+            exec '$jobs' rate '$room/state/ticket' sluice://10.99.0.2:33001/ '$room/gig' \"\$(cat '$room/out/pid')\" 100 \
+            >'$room/out/rate.json'"
+    printf '{"case":"jobs: 200 to 20 Mbit/s and back, 100 ms: until it is seen at the receiver","median_ms":%s,"worst_ms":%s,"reach":"%s ms"}\n' \
+        "$(value "$room/out/rate.json" change_ms)" "$(value "$room/out/rate.json" change_worst_ms)" \
+        "$(value "$room/out/rate.json" aim_ms)"
+    rm -rf "$room/gig" "$room/in"
 }
 
 if [ "${1:-}" = private ]; then

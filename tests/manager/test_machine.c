@@ -134,7 +134,7 @@ static void test_exits(void)
         const char *message;
     } rows[] = {
         {2, "no such option", false, SLUICE_JOB_FAILED, SLUICE_EUSAGE, 8, "no such option"},
-        {3, "bad plugin", false, SLUICE_JOB_FAILED, SLUICE_ECONFIG, 50, "bad plugin"},
+        {3, "sluice: bad plugin", false, SLUICE_JOB_FAILED, SLUICE_ECONFIG, 50, "bad plugin"},
         {4, "bad ticket", false, SLUICE_JOB_FAILED, SLUICE_EAUTH, 19, "bad ticket"},
         {5, "refused", false, SLUICE_JOB_RETRYING, SLUICE_ECONNECT, 12, "refused"},
         {130, "interrupted", false, SLUICE_JOB_CANCELLED, SLUICE_EINTERRUPTED, 28, "interrupted"},
@@ -459,6 +459,7 @@ static void test_sources(void)
     stage_hear(play, "INIT", NULL);
     CU_ASSERT_STRING_EQUAL(stage_said(play),
                            "START Source=c Destination=x/c FileBytes=10:19;START Source=d FileBytes=10:;");
+    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, NULL, play->now), SLUICE_EINVAL);
     CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c", play->now), SLUICE_OK);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "STOP Source=c;");
     CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c", play->now), SLUICE_ENOENT);
@@ -481,6 +482,19 @@ static void test_sources(void)
     for (size_t i = 0; i < 4; i++)
         CU_ASSERT_EQUAL(play->machine.order->entries[i].dropped, dropped[i]);
     stage_free(play);
+}
+
+/* Bytes that are no UTF-8 go as they are to a worker that is sluice, and line ends go to all, escaped. */
+static void test_odd_sources(void)
+{
+    for (int ascp = 0; ascp < 2; ascp++) {
+        stage *play = stage_new(true, ascp, 10);
+        stage_session(play);
+        CU_ASSERT_EQUAL(sluice_machine_add(&play->machine, "a\xff\nb", "c\xff", 0, SLUICE_UNKNOWN, play->now), SLUICE_OK);
+        CU_ASSERT_STRING_EQUAL(stage_said(play), ascp ? "START Source=a\xef\xbf\xbd\x1bnb Destination=c\xef\xbf\xbd;"
+                                                      : "START Source=a\xff\x1bnb Destination=c\xff;");
+        stage_free(play);
+    }
 }
 
 /* Many sources for a worker that takes little at a time: in order, and no more before the last of them. */
@@ -525,7 +539,8 @@ static void test_counts(void)
     hear_stop(play, "b");
     stage_hear(play, "SKIP", "File", "s", "Size", "10", NULL);
     stage_hear(play, "FILEERROR", "File", "f", "Code", "4", "Description", "gone", NULL);
-    stage_hear(play, "STATS", "File", "c", "Size", "10", "Written", "4", "TransferBytes", "24", "FileBytes", "34", NULL);
+    stage_hear(play, "STATS", "File", "c", "Size", "10", "Written", "4", "TransferBytes", "24", "FileBytes", "34",
+               "Loss", "3", NULL);
     CU_ASSERT_EQUAL(stage_figures(play).active, 1);
     stage_hear(play, "ERROR", "Code", "16", NULL);
     stage_exit(play, 1, "");
@@ -537,7 +552,7 @@ static void test_counts(void)
         stage_hear(play, "SKIP", "File", names[i], "Size", "10", NULL);
     hear_stop(play, "f");
     hear_stop(play, "c");
-    stage_hear(play, "DONE", "TransferBytes", "16", "FileBytes", "50", "TransfersPassed", "2", "TransfersSkipped", "3", NULL);
+    stage_hear(play, "DONE", "TransferBytes", "16", "FileBytes", "50", "Loss", "4", "TransfersPassed", "2", "TransfersSkipped", "3", NULL);
     stage_exit(play, 0, "");
     sluice_job_statistics end = stage_figures(play);
     CU_ASSERT_EQUAL(end.files, 4);
@@ -545,7 +560,30 @@ static void test_counts(void)
     CU_ASSERT_EQUAL(end.failed, 0);
     CU_ASSERT_EQUAL(end.transferred_bytes, 40);
     CU_ASSERT_EQUAL(end.present_bytes, 50);
+    CU_ASSERT_EQUAL(end.lost_bytes, 7);
     CU_ASSERT_EQUAL(play->machine.ledger.files.over, 2); /* the last ones */
+    stage_free(play);
+}
+
+/* A worker with more to tell than is heard counts right all the same. */
+static void test_untold(void)
+{
+    stage *play = stage_new(false, false, 2);
+    stage_session(play);
+    hear_stop(play, "a");
+    stage_hear(play, "PROGRESS", "files", "5", "skipped", "2", "failed", "1", NULL);
+    sluice_job_statistics now = stage_figures(play);
+    CU_ASSERT(now.files == 5 && now.skipped == 2 && now.failed == 1);
+    stage_hear(play, "ERROR", "Code", "16", NULL);
+    stage_exit(play, 1, "");
+    stage_pass(play, 2 * SLUICE_SECOND);
+    stage_session(play);
+    stage_hear(play, "SKIP", "File", "a", NULL);
+    stage_hear(play, "SKIP", "File", "s", NULL);
+    stage_hear(play, "DONE", "TransfersPassed", "3", "TransfersFailed", "0", "TransfersSkipped", "8", NULL);
+    stage_exit(play, 0, "");
+    now = stage_figures(play);
+    CU_ASSERT(now.files == 10 && now.skipped == 1 && now.failed == 0); /* of 11, one was there before the job */
     stage_free(play);
 }
 
@@ -840,8 +878,10 @@ int main(void)
         {"what is asked for before", test_remembered},
         {"cancel in every stage", test_cancels},
         {"sources that are added and dropped", test_sources},
+        {"sources with odd names", test_odd_sources},
         {"more sources than are taken at once", test_feeding},
         {"counts over attempts", test_counts},
+        {"counts of what was not told", test_untold},
         {"figures", test_figures},
         {"names and digests", test_names},
         {"random walks", test_walks},

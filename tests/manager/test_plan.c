@@ -202,7 +202,8 @@ static void test_ascp(void)
         {"rate", "100m"},         {"min-rate", "1500"},   {"policy", "high"},      {"cipher", "aes-256-gcm"},
         {"resume", "sparse"},     {"overwrite", "different"}, {"symlinks", "skip"}, {"checksum", "sha-256"},
         {"preserve", "times,owner"}, {"mkdir", "yes"},    {"udp-ports", "33002"},  {"exclude", "*.o"},
-        {"include", "*.c"},       {"transport", "udp"},
+        {"include", "*.c"},       {"transport", "udp"},   {"datagram-size", "1400"}, {"manifest", "/r/"},
+        {"exclude-older-than", "-3600"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(options); i++)
         CU_ASSERT_EQUAL(sluice_order_set(order, options[i][0], options[i][1], NULL), SLUICE_OK);
@@ -212,7 +213,7 @@ static void test_ascp(void)
                 "/opt/ascp\n-M\n4000\n-u\ntoken\n-q\n--mode=send\n--host=h.example\n--user=me\n-P\n33001\n-i\n/k\n-d\n"
                 "-l\n100000\n-m\n2\n--policy=high\n-c\naes256gcm\n-k\n2\n--overwrite=diff\n--symbolic-links=skip\n"
                 "--file-checksum=sha-256\n-p\n--preserve-file-owner-uid\n--preserve-file-owner-gid\n-O\n33002\n-E\n*.o\n"
-                "-N\n*.c\n--tags64=eyJhIjoxfQ==\na\n./-b\n/dst\n",
+                "-N\n*.c\n-Z\n1400\n--file-manifest=text\n--file-manifest-path=/r/\n--exclude-older-than=-3600\n--tags64=eyJhIjoxfQ==\na\n./-b\n/dst\n",
                 NULL);
     sluice_plan plan = {0};
     const sluice_wishes none = {0};
@@ -283,6 +284,7 @@ static void test_ascp_refusals(void)
     static const char *const options[][2] = {
         {"congestion", "bbr"}, {"cipher", "chacha20-poly1305"}, {"checksum", "xxh3-128"}, {"transport", "tcp"},
         {"memory", "8Mi"},     {"udp-ports", "33001-33100"},    {"preserve", "times,mode"}, {"congestion.fair.gain", "1"},
+        {"manifest", "/r/file"}, {"exclude-newer-than", "2027-01-31"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(options); i++) {
         sluice_order *order = push_to("h", "a");
@@ -412,6 +414,7 @@ static void test_lists(void)
     CU_ASSERT_EQUAL(sluice_order_list(order, name, false, NULL), SLUICE_EUSAGE);
     unlink(name);
     CU_ASSERT_EQUAL(sluice_order_list(order, name, false, NULL), SLUICE_ENOENT);
+    CU_ASSERT_EQUAL(sluice_order_list(order, NULL, false, NULL), SLUICE_EINVAL);
     sluice_order_free(order);
 }
 

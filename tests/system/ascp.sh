@@ -213,6 +213,108 @@ grep -q $'^file\tdone\t30000\tsha-256:[0-9a-f]\{64\}\tsmall$' "$(receipts)" ||
     fail "a receipt: $(cat "$(receipts)")"
 wants 1 'receipt cannot be written' ascp -q --file-manifest=text --file-manifest-path=/no/such "$room/small" "near:$room/there/x"
 
+# What is no file, directory or link counts as failed, unless it is to be left out.
+mkdir -p "$room/special/sub"
+mkfifo "$room/special/pipe"
+echo file >"$room/special/sub/file"
+wants 1 'is a named pipe' ascp -q -d "$room/special" "near:$room/there"
+rm -rf "$room/there/special"
+wants 0 '' ascp -q -d --skip-special-files "$room/special" "near:$room/there"
+[ -e "$room/there/special/sub/file" ] && [ ! -e "$room/there/special/pipe" ] || fail "--skip-special-files: $(find "$room/there/special")"
+[ ! -s "$room/stderr" ] || fail "--skip-special-files said $(cat "$room/stderr")"
+
+# Sources that go when they have arrived: what is done goes; what fails, was changed, is a link, or was left out stays.
+sources() { (cd "$room/going" 2>/dev/null && find . -mindepth 1 | sort | xargs); }
+make_sources() {
+    rm -rf "${room:?}/going" "${room:?}/there" "${room:?}/archive"
+    mkdir -p "$room/there" "$room/going/sub/deeper" "$room/going/empty" "$room/archive"
+    cp "$room/small" "$room/going/a"
+    cp "$room/small" "$room/going/sub/deeper/b"
+    echo left >"$room/going/sub/c.o"
+    ln -s ../small "$room/going/link"
+}
+make_sources
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/deeper" ] || fail "--remove-after-transfer left $(sources)"
+same_file "$room/small" "$room/there/going/sub/deeper/b" "what was removed"
+make_sources
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-directories -E '*.o' "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/c.o" ] || fail "--remove-empty-directories with -E left $(sources)"
+make_sources
+rm "$room/going/link"
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-directories "$room/going/" "near:$room/there"
+[ -d "$room/going" ] && [ -z "$(sources)" ] || fail "--remove-empty-directories left $(sources)"
+make_sources
+rm "$room/going/link"
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-directories --remove-empty-source-directory "$room/going" "near:$room/there"
+[ ! -e "$room/going" ] || fail "--remove-empty-source-directory left $(sources)"
+# Without its own option a source that is a directory stays.
+make_sources
+rm -rf "$room/going/link" "$room/going/sub"
+wants 0 '' ascp -q -d -l 1g --remove-after-transfer --remove-empty-source-directory "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty" ] || fail "--remove-empty-source-directory alone left $(sources)"
+# Skipped: only when it is asked for, and only where it is the same file that is there.
+make_sources
+wants 0 '' ascp -q -p -d -l 1g "$room/going" "near:$room/there"
+wants 0 '' ascp -q -p -d -l 1g --remove-after-transfer "$room/going" "near:$room/there"
+[ -e "$room/going/a" ] || fail "a skipped file was removed unasked"
+wants 0 'so what was skipped stays' ascp -q -p -d -l 1g --overwrite=never --remove-after-transfer --remove-skipped "$room/going" "near:$room/there"
+[ -e "$room/going/a" ] || fail "with --overwrite=never a skipped file was removed"
+wants 0 '' ascp -q -p -d -l 1g --remove-after-transfer --remove-skipped "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/deeper" ] || fail "--remove-skipped left $(sources)"
+# What fails stays, while others go.
+make_sources
+mkdir -p "$room/there/going/a"
+wants 1 '' ascp -q -d -l 1g --remove-after-transfer "$room/going" "near:$room/there"
+[ "$(sources)" = "./a ./empty ./link ./sub ./sub/deeper" ] || fail "beside a file that failed $(sources) is left"
+# Changed while the transfer runs, after it was read: it stays, and that is said.
+make_sources
+head -c 4000000 /dev/urandom >"$room/going/slow"
+"${at_client[@]}" "$SLUICE" ascp -q -d -l 20m --remove-after-transfer "$room/going" "near:$room/there" >"$room/stdout" 2>"$room/stderr" &
+copier=$!
+await 20 "the first file" test -e "$room/there/going/a"
+touch "$room/going/a"
+wait "$copier" || fail "a copy whose source was touched ended with $?: $(cat "$room/stderr")"
+copier=0
+[ -e "$room/going/a" ] && [ ! -e "$room/going/slow" ] || fail "of a touched file and others $(sources) is left"
+grep -q 'going/a: stays where it is: it was changed' "$room/stderr" || fail "no word of a file that was changed: $(cat "$room/stderr")"
+# One that is interrupted removes nothing.
+make_sources
+head -c 4000000 /dev/urandom >"$room/going/slow"
+"${at_client[@]}" env --default-signal=INT "$SLUICE" ascp -q -d -l 8m --remove-after-transfer "$room/going" "near:$room/there" \
+    >"$room/stdout" 2>"$room/stderr" &
+copier=$!
+await 20 "the first file" test -e "$room/there/going/a"
+kill -INT "$copier"
+wait "$copier"
+copier=0
+[ -e "$room/going/a" ] && grep -q 'all sources stay' "$room/stderr" || fail "interrupted, $(sources) is left: $(cat "$room/stderr")"
+# Moved away, under the name that it has below its source; what lies there is not replaced.
+make_sources
+mkdir -p "$room/archive/going/sub"
+echo mine >"$room/archive/going/sub/c.o"
+wants 0 'c.o: stays where it is: File exists' ascp -q -d -l 1g --move-after-transfer="$room/archive" "$room/going" "near:$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/c.o ./sub/deeper" ] || fail "--move-after-transfer left $(sources)"
+same_file "$room/small" "$room/archive/going/sub/deeper/b" "--move-after-transfer"
+[ "$(cat "$room/archive/going/sub/c.o")" = mine ] || fail "--move-after-transfer replaced something"
+# By a list of pairs; two sources that become one file stay.
+make_sources
+printf '%s\n' "$room/going/a" x/one "$room/going/sub/c.o" y >"$room/list"
+wants 0 '' ascp -q -d --remove-after-transfer --mode=send --host=near --file-pair-list="$room/list" "$room/there"
+[ "$(sources)" = "./empty ./link ./sub ./sub/deeper ./sub/deeper/b" ] || fail "pairs: $(sources) is left"
+make_sources
+cp "$room/small" "$room/going/sub/a"
+wants 1 '' ascp -q -d --remove-after-transfer "$room/going/a" "$room/going/sub/a" "near:$room/there"
+[ -e "$room/going/a" ] && [ -e "$room/going/sub/a" ] || fail "one of two of a name was removed"
+# Of a part nothing goes, nor what is no file.
+make_sources
+wants 0 'a part of them is sent' ascp -q -@ 0:99 --remove-after-transfer "$room/going/a" "near:$room/there/part"
+[ -e "$room/going/a" ] || fail "a file of which a part was sent was removed"
+wants 0 'they are no files' ascp -q --remove-after-transfer 'faux:///zeroes?1k' "near:$room/there/"
+# On the other machine nothing goes.
+wants 0 'sources stay where they are: they lie on the other machine' ascp -q -l 1g --remove-after-transfer "near:$room/small" "$room/back/stays"
+[ -e "$room/small" ] || fail "a source on the other machine was removed"
+
 # Options that have no effect here are said and gone on with; tokens of others too.
 lands "$room/there/x" -q -Z 1400 -G 1m -j 0 -y 1 -t 443 "$room/small" "near:$room/there/x"
 grep -q 'warning: -G' "$room/stderr" || fail "-G was not warned of"
@@ -247,6 +349,28 @@ ASPERA_SCP_KEY=$(cat "$keys/id") lands "$room/there/k" -q "${anyhow[@]}" "$room/
 ssh-keygen -q -p -P '' -N 'of the key' -f "$quoted"
 ASPERA_SCP_PASS='of the key' lands "$room/there/k" -q "${anyhow[@]}" -i "$quoted" "$room/small" "root@10.80.2.2:$room/there/k"
 ASPERA_SCP_PASS=wrong wants 1 '' ascp -q "${anyhow[@]}" -i "$quoted" "$room/small" "root@10.80.2.2:$room/there/k"
+
+# The host's key pinned, in each form; known_hosts has no say then, and neither has a connection that stands already.
+key_digest() { cut -d ' ' -f 2 "$keys/$1.pub" | base64 -d | "$2" | cut -d ' ' -f 1; } # KEY PROGRAM
+pinned() { ascp -q -P 2222 -i "$keys/id" --check-sshfp "$@" "$room/small" "root@10.80.2.2:$room/there/pinned"; }
+fingerprint=$(ssh-keygen -lf "$keys/host.pub" | cut -d ' ' -f 2)
+for pin in "$(key_digest host sha1sum)" "$(key_digest host sha256sum | sed 's/../&:/g;s/:$//')" \
+    "$(key_digest host md5sum | tr a-f A-F)" "$fingerprint"; do
+    rm -f "$room/there/pinned"
+    wants 0 '' pinned "$pin"
+    same_file "$room/small" "$room/there/pinned" "the pin $pin"
+done
+rm -f "$room/there/pinned"
+stranger=$(ssh-keygen -lf "$keys/stranger.pub" | cut -d ' ' -f 2)
+cp "$keys/known" "$home/.ssh/known_hosts"
+for pin in "$(key_digest stranger sha1sum)" "$(key_digest stranger sha256sum)" "$stranger"; do
+    wants 1 'ost key verification failed' pinned "$pin"
+    wants 1 'ost key verification failed' pinned "$pin" --ignore-host-key
+done
+cp "$keys/mistaken" "$home/.ssh/known_hosts"
+wants 0 '' pinned "$fingerprint"
+wants 1 'no fingerprint' pinned 'SHA256:$(touch /tmp/x)'
+rm "$home/.ssh/known_hosts"
 
 # A second sshd, which takes passwords.
 { grep -v '^root:' /etc/shadow; echo "root:$(openssl passwd -6 'pass "word'):19000:0:99999:7:::"; } >"$keys/shadow.new"

@@ -213,19 +213,20 @@ cmp -s small root/paused && cmp -s big root/later/end || fail "the end of a scri
 
 # A signal: what runs is cancelled, and no worker stays.
 mkfifo pipe
-env --default-signal=INT "$SLUICE" shell <pipe >told 2>said &
+env --default-signal=INT "$SLUICE" shell --json <pipe >told 2>said &
 shell_pid=$!
 exec {in}>pipe
 printf 'set ticket-file %s\npush --rate 1m huge %s\n' "$room/ticket" "$(url interrupted)" >&"$in"
-await 30 "a session" grep -q '^\[1\] session' told
+await 30 "a session" grep -q '"event":"session-start"' told
+worker=$(sed -n 's/^{"event":"session-start".*"worker":\([0-9]*\).*/\1/p' told)
+kill -0 "$worker" || fail "no worker runs by the number $worker"
 kill -INT "$shell_pid"
 has_gone() { ! kill -0 "$shell_pid" 2>/dev/null; }
 await 20 "the end after SIGINT" has_gone
 wait "$shell_pid"
 [ $? = 130 ] || fail "SIGINT ended it with another status than 130"
 exec {in}>&-
-no_worker() { ! pgrep -f "$room/ticket.*worker|worker 3 4" -P "$shell_pid" >/dev/null; }
-no_worker || fail "a worker stays"
+kill -0 "$worker" 2>/dev/null && fail "its worker stays"
 
 # A password goes to ssh, and nowhere else.
 cat >ssh <<'SSH'

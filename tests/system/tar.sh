@@ -64,6 +64,8 @@ if [ "$tars" = yes ]; then
     wants 0 '' copy "$(url t)" "tar:$room/pipe"
     wait "$reader"
     [ -e "$room/back/piped/t/large" ] || fail "nothing came through a named pipe"
+    wants 1 'who read it has gone' bash -c 'set -o pipefail; "$0" copy --progress never "${@:1:2}" "$3" tar:- | head -c 100 >/dev/null' \
+        "$SLUICE" "${admission[@]}" "$(url t/large)"
     # What is from the tar of this tar's own place: names below the destination, patterns, links.
     rm -rf "$room/root/t"
     put_tar -cf "$room/dot.tar" -C t .

@@ -4,7 +4,7 @@
  *
  *     typist FILE COMMAND [ARGUMENT...]      what the terminal shows goes to FILE
  *
- *     type TEXT       with \n, \t, \e (escape), \^C (that control character) and \\ in it
+ *     type TEXT       with \n, \r, \t, \e (escape), \^C (that control character) and \\ in it
  *     await TEXT      until it is shown, behind what was awaited before; the same escapes
  *     columns N       how wide the terminal is; the program is told
  *     signal NAME     TERM, HUP, STOP or CONT, to the program
@@ -31,7 +31,7 @@
 typedef struct typist {
     int terminal, file;
     pid_t program;
-    char *shown;
+    char shown[SHOWN_MOST];
     size_t bytes, seen; /* seen: up to here things were awaited */
 } typist;
 
@@ -61,7 +61,7 @@ static size_t unescape(char *text)
         if (*from == '^' && from[1] != '\0')
             *to++ = (char)(*++from & 0x1f);
         else
-            *to++ = *from == 'n' ? '\n' : *from == 't' ? '\t' : *from == 'e' ? 27 : *from;
+            *to++ = *from == 'n' ? '\n' : *from == 't' ? '\t' : *from == 'r' ? '\r' : *from == 'e' ? 27 : *from;
     }
     *to = '\0';
     return (size_t)(to - text);
@@ -159,12 +159,11 @@ static void carry_out(typist *self, char *line)
 int main(int argc, char **argv)
 {
     static char line[65536];
-    typist self = {.terminal = -1};
+    static typist self;
     if (argc < 3)
         fail("usage:", "typist FILE COMMAND [ARGUMENT...]");
     self.file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    self.shown = malloc(SHOWN_MOST);
-    if (self.file < 0 || self.shown == NULL)
+    if (self.file < 0)
         fail("no file:", argv[1]);
     begin(&self, argv + 2);
     while (fgets(line, sizeof line, stdin) != NULL) {

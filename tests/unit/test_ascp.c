@@ -161,7 +161,8 @@ static void other_options_become_members(void)
     sluice_ascp_line line;
     words held;
     CU_ASSERT_EQUAL(read_options(&line, &held,
-                                 "--file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
+                                 "--skip-special-files --remove-after-transfer -remove-skipped --remove-empty-directories "
+                                 "--remove-empty-source-directory --file-manifest=text -file-manifest-path /m --file-manifest-inprogress-suffix=.s "
                                  "-P 33001 -i key1 -ikey2 -W tok --ignore-host-key --ssh-arg=-v -SSH -6 --user me "
                                  "--source-prefix=/a --src-base /b -dq -u text --tags={} -L- -DD -C2:3 -M 4000 -Mhost:4001 -no-mgmt-port-files",
                                  NULL),
@@ -172,6 +173,9 @@ static void other_options_become_members(void)
     CU_ASSERT_STRING_EQUAL(line.keys.list[1], "key2");
     CU_ASSERT_STRING_EQUAL(line.token, "tok");
     CU_ASSERT_TRUE(line.manifest);
+    CU_ASSERT_TRUE(line.skip_special);
+    CU_ASSERT_TRUE(line.remove_files && line.remove_skipped && line.remove_directories && line.remove_source_directory);
+    CU_ASSERT_STRING_EQUAL(sluice_ascp_line_setting(&line, "sync"), "end");
     CU_ASSERT_STRING_EQUAL(line.manifest_path, "/m");
     CU_ASSERT_STRING_EQUAL(line.manifest_suffix, ".s");
     CU_ASSERT_TRUE(line.any_host_key && line.ipv6 && line.into && line.quiet && line.verbose);
@@ -249,6 +253,7 @@ static const char *value_for(const sluice_ascp_option *option, char *room, size_
            : strcmp(argument, "send|recv") == 0 ? "recv"
            : strcmp(argument, "HOW") == 0       ? "native"
            : strcmp(argument, "BASE64") == 0    ? "L2RzdA=="
+           : strcmp(argument, "FINGERPRINT") == 0 ? "0123456789abcdef0123456789ABCDEF01234567"
            : strcmp(argument, "BYTES") == 0     ? "1400"
            : strcmp(argument, "ID:COUNT") == 0  ? "1:2"
            : strcmp(argument, "LOW:HIGH") == 0  ? "5:"
@@ -378,6 +383,7 @@ static void what_is_wrong_is_named(void)
         {"--save-before-overwrite a b", "set old files aside"},    {"--file-crypt=encrypt a b", "at rest"},
         {"--keepalive a", "--keepalive"}, {"--user= a b", "empty"},
         {"--file-pair-list=x --src-base=/a d", "--src-base"},
+        {"--move-after-transfer=/m --remove-after-transfer a b", "do not go together"},
     };
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         sluice_ascp_line line;
@@ -387,6 +393,38 @@ static void what_is_wrong_is_named(void)
         if (strstr(error.text, rows[i].named) == NULL)
             printf("%s: '%s' has no '%s'\n", rows[i].text, error.text, rows[i].named);
         CU_ASSERT_PTR_NOT_NULL(strstr(error.text, rows[i].named));
+        sluice_ascp_line_fini(&line);
+    }
+}
+
+static void fingerprints_in_every_form(void)
+{
+    static const struct {
+        const char *text, *canonical; /* NULL: it is none */
+    } rows[] = {
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a0082", "f74e5de9ed0d62feaf0616ed1e851133c42a0082"},
+        {"F7:4E:5D:E9:ED:0D:62:FE:AF:06:16:ED:1E:85:11:33:C4:2A:00:82", "f74e5de9ed0d62feaf0616ed1e851133c42a0082"},
+        {"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"},
+        {"00112233445566778899aabbccddeeff", "00112233445566778899aabbccddeeff"},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"},
+        {"", NULL},
+        {"f74e", NULL},
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a008g", NULL},
+        {"f74e5de9ed0d62feaf0616ed1e851133c42a0082 ]", NULL},
+        {"SHA256:47DEQpj8HBSa", NULL},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSu$U", NULL},
+        {"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;x", NULL},
+        {"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00", NULL},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        sluice_ascp_line line = {.help = false};
+        const char *canonical = "";
+        CU_ASSERT_EQUAL(sluice_ascp_fingerprint(&line, rows[i].text, &canonical, NULL),
+                        rows[i].canonical != NULL ? SLUICE_OK : SLUICE_EUSAGE);
+        if (rows[i].canonical != NULL)
+            CU_ASSERT_STRING_EQUAL(canonical, rows[i].canonical);
         sluice_ascp_line_fini(&line);
     }
 }
@@ -686,6 +724,7 @@ int main(void)
         {"warnings name what is not done", warnings_name_what_is_not_done},
         {"what is wrong is named", what_is_wrong_is_named},
         {"base64 as the RFC has it", base64_as_the_rfc_has_it},
+        {"fingerprints in every form", fingerprints_in_every_form},
         {"the environment is heard", the_environment_is_heard},
         {"a whole line of automation", a_whole_line_of_automation},
         {"operands become addresses", operands_become_addresses},

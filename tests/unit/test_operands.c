@@ -200,10 +200,84 @@ static void lists_that_cannot_be_read(void)
           "!do not go together");
 }
 
+/* ---- for programs ---- */
+
+static void locations(void)
+{
+    static const struct {
+        const char *text;
+        bool remote, ssh, bare;
+        const char *user, *host;
+        uint16_t port;
+        const char *path;
+    } rows[] = {
+        {"a", false, false, false, "", "", 0, "a"},
+        {"./a:b", false, false, false, "", "", 0, "./a:b"},
+        {"/x:y", false, false, false, "", "", 0, "/x:y"},
+        {"sluice://h/a", true, false, false, "", "h", 33001, "a"},
+        {"sluice://h", true, false, true, "", "h", 33001, "."},
+        {"sluice://h/", true, false, true, "", "h", 33001, "."},
+        {"sluice://h:44//a%20b%25/", true, false, false, "", "h", 44, "a b%/"},
+        {"sluice:///a", true, false, false, "", "", 33001, "a"},
+        {"sluice://[::1]/a", true, false, false, "", "::1", 33001, "a"},
+        {"sluice://[fe80::1%25eth0]:9/a", true, false, false, "", "fe80::1%eth0", 9, "a"},
+        {"sluice://::1/a", true, false, false, "", "::1", 33001, "a"},
+        {"h:a", true, true, false, "", "h", 0, "a"},
+        {"h:", true, true, true, "", "h", 0, "."},
+        {"h:~", true, true, true, "", "h", 0, "."},
+        {"h:~/a", true, true, false, "", "h", 0, "a"},
+        {"u@h:/a:b", true, true, false, "u", "h", 0, "/a:b"},
+        {"u@x@h:a", false, false, false, "", "", 0, NULL},
+        {"[::1]:a", true, true, false, "", "::1", 0, "a"},
+        {"u@[::1]:a", true, true, false, "u", "::1", 0, "a"},
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        sluice_location address = {.size = 0};
+        if (rows[i].path == NULL)
+            continue;
+        CU_ASSERT_EQUAL_FATAL(sluice_location_parse(rows[i].text, &address, NULL), SLUICE_OK);
+        CU_ASSERT_EQUAL(address.remote, rows[i].remote);
+        CU_ASSERT_EQUAL(address.ssh, rows[i].ssh);
+        CU_ASSERT_EQUAL(address.bare, rows[i].bare);
+        CU_ASSERT_STRING_EQUAL(address.user, rows[i].user);
+        CU_ASSERT_STRING_EQUAL(address.host, rows[i].host);
+        CU_ASSERT_EQUAL(address.port, rows[i].port);
+        CU_ASSERT_STRING_EQUAL(address.path, rows[i].path);
+        sluice_location_fini(&address);
+    }
+}
+
+static void bad_locations(void)
+{
+    static const char *const texts[] = {"",
+                                        "sluice://h:0/a",
+                                        "sluice://h:65536/a",
+                                        "sluice://h:x/a",
+                                        "sluice://[::1/a",
+                                        "sluice://u@h/a",
+                                        "sluice://h/%zz",
+                                        "sluice://h/%00",
+                                        "-oProxyCommand=x:a",
+                                        "u@-h:a",
+                                        "-u@h:a",
+                                        "@h:a",
+                                        "u@:a",
+                                        "a b:c"};
+    for (size_t i = 0; i < SLUICE_COUNT(texts); i++) {
+        sluice_location address = {.size = 0};
+        sluice_error error = {0};
+        CU_ASSERT_EQUAL(sluice_location_parse(texts[i], &address, &error), SLUICE_EUSAGE);
+        CU_ASSERT(error.text[0] != '\0');
+        sluice_location_fini(&address);
+    }
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {
         {"addresses", addresses},
+        {"locations", locations},
+        {"bad locations", bad_locations},
         {"lists", lists},
         {"lists that cannot be read", lists_that_cannot_be_read},
         CU_TEST_INFO_NULL,

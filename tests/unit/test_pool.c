@@ -18,7 +18,7 @@ typedef struct bench {
 } bench;
 
 typedef struct marked_job {
-    sluice_job job;
+    sluice_pool_job job;
     bench *bench;
     char mark;
 } marked_job;
@@ -28,7 +28,7 @@ static void bench_init(bench *b)
     *b = (bench){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 }
 
-static void wait_at_gate(sluice_job *job)
+static void wait_at_gate(sluice_pool_job *job)
 {
     bench *b = ((marked_job *)job)->bench;
     pthread_mutex_lock(&b->lock);
@@ -40,7 +40,7 @@ static void wait_at_gate(sluice_job *job)
     pthread_mutex_unlock(&b->lock);
 }
 
-static void note(sluice_job *job)
+static void note(sluice_pool_job *job)
 {
     marked_job *marked = (marked_job *)job;
     bench *b = marked->bench;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The interactive manager without its terminal: words, addresses, the table of commands, completion, answers. */
+/* The interactive manager without its terminal: words, the table of commands, completion, answers. */
 #include "unit/suite.h"
 
 #include "cli/figures.h"
 #include "cli/help.h"
 #include "cli/shell.h"
-#include "cli/shell_address.h"
 #include "cli/shell_commands.h"
 #include "cli/shell_complete.h"
 #include "cli/shell_list.h"
@@ -123,79 +122,6 @@ static void quoted_words_read_back(void)
     char little[4];
     CU_ASSERT_EQUAL(sluice_shell_words_quote(little, sizeof little, "a b c", 0), 7);
     CU_ASSERT_STRING_EQUAL(little, "a\\ ");
-}
-
-/* ---- addresses ---- */
-
-static void addresses_are_those_of_copy(void)
-{
-    static const struct {
-        const char *text;
-        bool remote, ssh, bare;
-        const char *user, *host;
-        uint16_t port;
-        const char *path;
-    } rows[] = {
-        {"a", false, false, false, "", "", 0, "a"},
-        {"./a:b", false, false, false, "", "", 0, "./a:b"},
-        {"/x:y", false, false, false, "", "", 0, "/x:y"},
-        {"sluice://h/a", true, false, false, "", "h", 0, "a"},
-        {"sluice://h", true, false, true, "", "h", 0, "."},
-        {"sluice://h/", true, false, true, "", "h", 0, "."},
-        {"sluice://h:44//a%20b%25/", true, false, false, "", "h", 44, "a b%/"},
-        {"sluice:///a", true, false, false, "", "", 0, "a"},
-        {"sluice://[::1]/a", true, false, false, "", "::1", 0, "a"},
-        {"sluice://[fe80::1%25eth0]:9/a", true, false, false, "", "fe80::1%eth0", 9, "a"},
-        {"sluice://::1/a", true, false, false, "", "::1", 0, "a"},
-        {"h:a", true, true, false, "", "h", 0, "a"},
-        {"h:", true, true, true, "", "h", 0, "."},
-        {"h:~", true, true, true, "", "h", 0, "."},
-        {"h:~/a", true, true, false, "", "h", 0, "a"},
-        {"u@h:/a:b", true, true, false, "u", "h", 0, "/a:b"},
-        {"u@x@h:a", false, false, false, "", "", 0, NULL},
-        {"[::1]:a", true, true, false, "", "::1", 0, "a"},
-        {"u@[::1]:a", true, true, false, "u", "::1", 0, "a"},
-    };
-    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
-        sluice_shell_address address;
-        if (rows[i].path == NULL)
-            continue;
-        CU_ASSERT_EQUAL_FATAL(sluice_shell_address_parse(&address, rows[i].text, NULL), SLUICE_OK);
-        CU_ASSERT_EQUAL(address.remote, rows[i].remote);
-        CU_ASSERT_EQUAL(address.ssh, rows[i].ssh);
-        CU_ASSERT_EQUAL(address.bare, rows[i].bare);
-        CU_ASSERT_STRING_EQUAL(address.user, rows[i].user);
-        CU_ASSERT_STRING_EQUAL(address.host, rows[i].host);
-        CU_ASSERT_EQUAL(address.port, rows[i].port);
-        CU_ASSERT_STRING_EQUAL(address.path, rows[i].path);
-        sluice_shell_address_fini(&address);
-    }
-}
-
-static void bad_addresses_are_refused(void)
-{
-    static const char *const texts[] = {"",
-                                        "sluice://h:0/a",
-                                        "sluice://h:65536/a",
-                                        "sluice://h:x/a",
-                                        "sluice://[::1/a",
-                                        "sluice://u@h/a",
-                                        "sluice://-h/a",
-                                        "sluice://h/%zz",
-                                        "sluice://h/%00",
-                                        "-oProxyCommand=x:a",
-                                        "u@-h:a",
-                                        "-u@h:a",
-                                        "@h:a",
-                                        "u@:a",
-                                        "a b:c"};
-    for (size_t i = 0; i < SLUICE_COUNT(texts); i++) {
-        sluice_shell_address address;
-        sluice_error error = {0};
-        CU_ASSERT_EQUAL(sluice_shell_address_parse(&address, texts[i], &error), SLUICE_EUSAGE);
-        CU_ASSERT(error.text[0] != '\0');
-        sluice_shell_address_fini(&address);
-    }
 }
 
 /* ---- numbers ---- */
@@ -658,9 +584,7 @@ static void stage_begin(stage *set, bool json)
 
 static void stage_end(stage *set)
 {
-    while (set->shell.setting_count > 0)
-        (void)sluice_shell_unset(&set->shell, set->shell.settings[0].key);
-    free(set->shell.settings);
+    sluice_shell_settings_fini(&set->shell);
     free(set->shell.waited);
     sluice_manager_free(set->shell.manager);
     sluice_shell_events_end(&set->shell.events);
@@ -682,7 +606,7 @@ static void stage_run(stage *set, const char *line, char *out, char *err, size_t
     dup2(set->out, STDOUT_FILENO);
     dup2(set->err, STDERR_FILENO);
     set->shell.failure = 0;
-    sluice_shell_run(&set->shell, line);
+    sluice_shell_obey(&set->shell, line);
     fflush(stdout);
     dup2(set->kept_out, STDOUT_FILENO);
     dup2(set->kept_err, STDERR_FILENO);
@@ -877,8 +801,6 @@ int main(void)
         {"lines become words", lines_become_words},
         {"ends of lines are known", ends_of_lines_are_known},
         {"quoted words read back", quoted_words_read_back},
-        {"addresses are those of copy", addresses_are_those_of_copy},
-        {"bad addresses are refused", bad_addresses_are_refused},
         {"numbers have units", numbers_have_units},
         {"every command is told", every_command_is_told},
         {"wrong commands are told so", wrong_commands_are_told_so},

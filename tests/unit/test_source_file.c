@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,9 @@ static sluice_source_spec spec_of(const char *root, const sluice_operand *operan
 
 static int start(const sluice_source_spec *spec)
 {
-    return ops->init(fixture.state, NULL, &fixture.host, spec);
+    static const max_align_t settings[16]; /* zeroes: special = fail */
+    CU_ASSERT_FATAL(fixture.plugin->config_size <= sizeof settings);
+    return ops->init(fixture.state, settings, &fixture.host, spec);
 }
 
 static void restart(void)

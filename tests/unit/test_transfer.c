@@ -559,6 +559,93 @@ static void test_hostile_names(void)
 }
 
 /* Random and malformed control bytes end the session with EPROTOCOL or do nothing; they never do harm. */
+/* ---- sources that come later ---- */
+
+#define LATER 40
+
+static void change(fixture *f, const sluice_request_change *what)
+{
+    sluice_mover_change(f->client.mover, what, f->now);
+}
+
+static void add_next(fixture *f, size_t *added)
+{
+    const sluice_operand operand = {.path = f->items[(*added)++].name};
+    CU_ASSERT_EQUAL_FATAL(sluice_request_operand_add(&f->request, &operand), SLUICE_OK);
+    change(f, &(sluice_request_change){.add = &f->request.operands[f->request.operand_count - 1], .drop = UINT32_MAX});
+}
+
+static uint64_t draw(uint64_t *random, uint64_t most)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (*random >> 33) % most;
+}
+
+/* Adds and gives up at moments that the seed decides, then says that no more come. */
+static void change_at_random(fixture *f, uint64_t seed, bool *dropped)
+{
+    uint64_t random = seed;
+    size_t added = 0;
+    while (added < LATER) {
+        for (uint64_t steps = draw(&random, 400); steps > 0 && fixture_step(f); steps--)
+            continue;
+        f->now += draw(&random, 3) * 300 * SLUICE_MS;
+        sluice_mover_tick(f->client.mover, f->now);
+        sluice_mover_tick(f->server.mover, f->now);
+        if (draw(&random, 4) == 0 && added > 0) {
+            uint32_t which = (uint32_t)draw(&random, added);
+            dropped[which] = true;
+            change(f, &(sluice_request_change){.drop = which});
+        } else {
+            add_next(f, &added);
+        }
+    }
+    idle_for_an_hour(f); /* nothing ends it before it is told so */
+    CU_ASSERT_FALSE(f->client.finished || f->server.finished);
+    f->request.open = false;
+    change(f, &(sluice_request_change){.drop = UINT32_MAX, .last = true});
+}
+
+static void sources_that_come_later(void)
+{
+    item items[LATER];
+    char names[LATER][8];
+    for (size_t i = 0; i < LATER; i++) {
+        snprintf(names[i], sizeof names[i], "f%zu", i);
+        items[i] = file_item(names[i], i % 5 == 0 ? 3 * MIB + i : i * 1000);
+    }
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        bool dropped[LATER] = {false};
+        fixture *f = fixture_new(seed & 1, seed, items, LATER);
+        f->loss_percent = seed & 2 ? 10 : 0;
+        f->memory_bytes = seed & 4 ? 4 * MIB : 64 * MIB;
+        f->open = f->request.open = true;
+        f->item_known = 0;
+        sluice_request_operands_clear(&f->request);
+        fixture_start(f);
+        change_at_random(f, seed, dropped);
+        run_until_still(f);
+        if (!f->server.finished)
+            sluice_mover_closed(f->server.mover, SLUICE_OK, "", f->now);
+        run_until_still(f);
+        CU_ASSERT(f->client.finished && f->client.status == SLUICE_OK);
+        CU_ASSERT(f->server.finished && f->server.status == SLUICE_OK);
+        uint64_t there = 0;
+        for (size_t i = 0; i < LATER; i++) {
+            const stored *file = fixture_stored(f, items[i].name);
+            bool whole = file && file->committed && file->size == items[i].size &&
+                         memcmp(file->data, items[i].data, items[i].size) == 0;
+            CU_ASSERT(whole || (dropped[i] && !(file && file->committed)));
+            there += whole;
+        }
+        CU_ASSERT_EQUAL(f->client.done, there);
+        CU_ASSERT_EQUAL(f->server.done, there);
+        CU_ASSERT_EQUAL(f->client.failed + f->server.failed, 0);
+        fixture_end(f);
+    }
+    items_free(items, LATER);
+}
+
 static void test_hostile_control(void)
 {
     item items[] = {file_item("t/a", 2 * MIB), file_item("t/b", 300)};
@@ -612,6 +699,7 @@ int main(void)
                                         {"a probe whose end comes by the transport", test_probe_closed},
                                         {"hostile names", test_hostile_names},
                                         {"hostile control", test_hostile_control},
+                                        {"sources that come later", sources_that_come_later},
                                         CU_TEST_INFO_NULL};
     return sluice_suite_run("transfer", tests);
 }

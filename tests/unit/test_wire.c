@@ -246,6 +246,49 @@ static int request_read(const sluice_wire_writer *messages, sluice_request *out)
     return status;
 }
 
+/* What comes, is given up and ends while a session runs, and what is none of these. */
+static void test_change(void)
+{
+    sluice_request got;
+    sluice_wire_writer body = {0};
+    sluice_wire_reader reader;
+    uint32_t drop;
+    sluice_request_init(&got);
+    got.open = true;
+    const sluice_operand part = {.path = "p", .as = "q", .from = 5, .to = 9}, rest = {.path = "r", .from = 7};
+    sluice_request_put_change(&body, &(sluice_request_change){.add = &part, .drop = UINT32_MAX});
+    sluice_request_put_change(&body, &(sluice_request_change){.add = &rest, .drop = 0, .last = true});
+    sluice_wire_reader_init(&reader, body.bytes, body.size);
+    CU_ASSERT_EQUAL(sluice_request_take_change(&got, &reader, &drop, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(got.operand_count, 2);
+    CU_ASSERT_STRING_EQUAL(got.operands[0].as, "q");
+    CU_ASSERT(got.operands[0].from == 5 && got.operands[0].to == 9);
+    CU_ASSERT(got.operands[1].from == 7 && got.operands[1].to == SLUICE_UNKNOWN);
+    CU_ASSERT(drop == 0 && !got.open);
+    sluice_wire_reader_init(&reader, body.bytes, body.size);
+    CU_ASSERT_EQUAL(sluice_request_take_change(&got, &reader, &drop, NULL), SLUICE_EPROTOCOL); /* it is closed */
+    sluice_wire_writer_fini(&body);
+
+    static const struct {
+        uint8_t bytes[24];
+        size_t count;
+        int status;
+    } rows[] = {
+        {{13, 1, 2}, 3, SLUICE_EPROTOCOL},          /* gives up one that there is not */
+        {{5, 1, 'x'}, 3, SLUICE_EPROTOCOL},         /* a pattern */
+        {{15, 0}, 2, SLUICE_EUNSUPPORTED},          /* a field that must be understood */
+        {{16, 0}, 2, SLUICE_OK},                    /* one that need not */
+        {{1, 9, 'x'}, 3, SLUICE_EPROTOCOL},         /* cut off */
+        {{11, 16}, 18, SLUICE_EPROTOCOL},           /* a second range, of nothing */
+    };
+    for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
+        got.open = true;
+        sluice_wire_reader_init(&reader, rows[i].bytes, rows[i].count);
+        CU_ASSERT_EQUAL(sluice_request_take_change(&got, &reader, &drop, NULL), rows[i].status);
+    }
+    sluice_request_fini(&got);
+}
+
 static void test_request(void)
 {
     sluice_request asked, got;
@@ -354,7 +397,7 @@ int main(void)
                                         {"entry", test_entry},     {"names", test_names},
                                         {"attributes", test_attributes},
                                         {"attributes at most", test_attributes_at_most},
-                                        {"asked", test_asked},     {"request", test_request},
+                                        {"asked", test_asked},     {"request", test_request}, {"change", test_change},
                                         {"malformed request", test_request_malformed},
                                         {"status", test_status},   CU_TEST_INFO_NULL};
     return sluice_suite_run("wire", tests);

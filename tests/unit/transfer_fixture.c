@@ -31,8 +31,9 @@ uint8_t *fixture_bytes(uint64_t seed, uint64_t size)
 static int source_next(void *state, sluice_entry *out)
 {
     fixture *f = state;
-    if (f->item_next == f->item_count)
+    if (f->item_next == f->item_known)
         return SLUICE_EEND;
+    out->operand = f->open ? (uint32_t)f->item_next : 0;
     const item *at = &f->items[f->item_next++];
     out->type = at->type;
     out->name = at->name;
@@ -44,6 +45,14 @@ static int source_next(void *state, sluice_entry *out)
         f->text = "gone: cannot be listed";
         return SLUICE_EACCESS;
     }
+    return SLUICE_OK;
+}
+
+static int source_add(void *state, const sluice_operand *operand)
+{
+    fixture *f = state;
+    assert(f->item_known < f->item_count && strcmp(operand->path, f->items[f->item_known].name) == 0);
+    f->item_known++;
     return SLUICE_OK;
 }
 
@@ -243,7 +252,7 @@ static void sink_interrupt(void *state)
 
 static sluice_source_ops source_ops = {.next = source_next, .open = source_open, .read = source_read,
                                        .extent = source_extent, .unchanged = source_unchanged, .close = source_close,
-                                       .interrupt = source_interrupt};
+                                       .interrupt = source_interrupt, .add = source_add};
 static sluice_sink_ops sink_ops = {.prepare = sink_prepare, .write = sink_write, .hole = sink_hole,
                                    .read = sink_read, .commit = sink_commit, .abandon = sink_abandon,
                                    .finish = sink_finish, .interrupt = sink_interrupt};
@@ -610,7 +619,7 @@ void fixture_init(fixture *f, bool push, uint64_t seed, item *items, size_t coun
     f->push = push;
     f->piece_most = 65536;
     f->items = items;
-    f->item_count = count;
+    f->item_count = f->item_known = count;
     f->writes_until_full = -1;
     f->memory_bytes = 64u << 20;
     f->receive_bytes = 8u << 20;

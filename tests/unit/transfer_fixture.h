@@ -79,6 +79,7 @@ struct fixture {
     sluice_time now;
     uint64_t random;
     bool push;
+    bool open;                   /* sources come while it runs: set it before start, and leave no operand in the request */
     unsigned loss_percent;
     size_t piece_most;
     int corruptions;             /* so many blocks of first attempts get a flipped byte; -1: all blocks */
@@ -86,6 +87,7 @@ struct fixture {
     uint64_t memory_bytes, receive_bytes;
     item *items;
     size_t item_count, item_next;
+    size_t item_known;           /* so many the source knows of; of an open request operand i is item i */
     stored store[512];
     size_t store_count;
     int writes_until_full;       /* -1: never */

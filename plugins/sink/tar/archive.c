@@ -10,20 +10,22 @@
 #include <errno.h>
 #include <locale.h>
 
-#define BLOCK_BYTES 65536
+#define BLOCK_BYTES 10240 /* as tars have it: some readers of named pipes take no others */
 
 typedef struct archived {
     tar_output *output;
     struct archive *archive;
     struct archive_entry *entry;
     locale_t names; /* 0: the system has none */
-    bool finished;
+    bool muted; /* nothing is written any more */
     int failed; /* status of what the output has said */
 } archived;
 
 static la_ssize_t take(struct archive *archive, void *user, const void *bytes, size_t count)
 {
     archived *self = user;
+    if (self->muted)
+        return -1;
     self->failed = tar_output_write(self->output, bytes, count);
     if (self->failed == SLUICE_OK)
         return (la_ssize_t)count;
@@ -42,15 +44,16 @@ static int fail(const archived *self)
                               why != NULL ? why : "no reason is known");
 }
 
-/* An archive that was not finished gets no end, so that nobody takes it for a whole one. */
+/* An archive that was not finished gets no end, so that nobody takes it for a whole one.  It is closed all the same, for else
+ * libarchive does not let go of its block. */
 static void end(void *form)
 {
     archived *self = form;
     if (self == NULL)
         return;
     if (self->archive != NULL) {
-        if (!self->finished)
-            (void)archive_write_fail(self->archive);
+        self->muted = true;
+        (void)archive_write_close(self->archive);
         archive_write_free(self->archive);
     }
     archive_entry_free(self->entry);
@@ -74,7 +77,6 @@ static int begin(tar_output *output, void **form)
         status = output->host->fail(output->host, SLUICE_ENOMEM, "out of memory");
     else if (archive_write_set_format_pax(self->archive) != ARCHIVE_OK ||
              archive_write_set_bytes_per_block(self->archive, BLOCK_BYTES) != ARCHIVE_OK ||
-             archive_write_set_bytes_in_last_block(self->archive, 512) != ARCHIVE_OK ||
              archive_write_open(self->archive, self, NULL, take, NULL) != ARCHIVE_OK)
         status = fail(self);
     if (status != SLUICE_OK)
@@ -139,10 +141,7 @@ static int write_bytes(void *form, const void *bytes, size_t count)
 static int finish(void *form)
 {
     archived *self = form;
-    if (archive_write_close(self->archive) != ARCHIVE_OK)
-        return fail(self);
-    self->finished = true;
-    return SLUICE_OK;
+    return archive_write_close(self->archive) == ARCHIVE_OK ? SLUICE_OK : fail(self);
 }
 
 const tar_form tar_archive = {.begin = begin, .head = head, .write = write_bytes, .finish = finish, .end = end};

@@ -31,6 +31,18 @@ typedef struct file_object {
     char name[]; /* for sentences */
 } file_object;
 
+typedef struct file_config {
+    int special;
+} file_config;
+
+enum { SPECIAL_FAIL, SPECIAL_SKIP };
+
+static const sluice_option options[] = {
+    SLUICE_OPTION_ENUM(file_config, special, .def = "fail", .choices = "fail|skip",
+                       .help = "What becomes of named pipes, sockets and devices, which cannot be sent: fail, each is told of "
+                               "and counts as failed; skip, they are left out."),
+};
+
 static void fini(void *state)
 {
     sluice_file_source *source = state;
@@ -47,8 +59,8 @@ static void fini(void *state)
 static int init(void *state, const void *config, const sluice_host *host, const sluice_source_spec *spec)
 {
     sluice_file_source *source = state;
-    (void)config;
     source->host = host;
+    source->skip_special = ((const file_config *)config)->special == SPECIAL_SKIP;
     source->rooted = spec->root != NULL;
     source->tree_symlinks = spec->tree_symlinks;
     source->named_symlinks = spec->named_symlinks;
@@ -279,5 +291,6 @@ static const sluice_source_ops ops = {
 };
 
 SLUICE_PLUGIN_DEFINE(source, file, SLUICE_SOURCE, SLUICE_SOURCE_ABI, .name = "file", .version = "1.1",
-                     .summary = "files, directories and symbolic links of this machine",
+                     .summary = "files, directories and symbolic links of this machine", .options = options,
+                     .option_count = SLUICE_COUNT(options), .config_size = sizeof(file_config),
                      .state_size = sizeof(sluice_file_source), .ops = &ops, .ops_size = sizeof ops);

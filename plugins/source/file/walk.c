@@ -354,7 +354,7 @@ static int tell(sluice_file_source *source, int at, const char *leaf, sluice_sym
             walk->target[bytes] = '\0';
         }
     } else if (!S_ISDIR(mode) && !S_ISREG(mode)) {
-        return fail_special(source, out);
+        return source->skip_special ? SLUICE_EAGAIN : fail_special(source, out);
     }
     if ((source->preserve & (SLUICE_PRESERVE_XATTR | SLUICE_PRESERVE_ACL)) != 0 && !S_ISLNK(mode)) {
         int status = tell_attributes(source, at, leaf, links, out);

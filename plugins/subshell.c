@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shell.h"
+#include "subshell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +65,7 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, int end, int far
     return errnum;
 }
 
-static int spawn(sluice_shell *shell, const char *command, int end, int far)
+static int spawn(sluice_subshell *shell, const char *command, int end, int far)
 {
     char shell_name[] = "sh", option[] = "-c", last[] = "--";
     char *const words[] = {shell_name, option, last, (char *)(uintptr_t)command, NULL};
@@ -87,10 +87,10 @@ static int spawn(sluice_shell *shell, const char *command, int end, int far)
     return errnum;
 }
 
-int sluice_shell_run(sluice_shell *shell, const char *command, int end, int *fd)
+int sluice_subshell_run(sluice_subshell *shell, const char *command, int end, int *fd)
 {
     int ends[2];
-    *shell = (sluice_shell){.pid = 0};
+    *shell = (sluice_subshell){.pid = 0};
     int errnum = make_pipe(ends);
     if (errnum != 0)
         return errnum;
@@ -113,7 +113,7 @@ int sluice_shell_run(sluice_shell *shell, const char *command, int end, int *fd)
 /* ---- the end ---- */
 
 /* True: it has ended, and was waited for. */
-static bool reap(sluice_shell *shell)
+static bool reap(sluice_subshell *shell)
 {
     pid_t got;
     do
@@ -144,7 +144,7 @@ static bool pause_for(const sluice_bell *bell, int *milliseconds)
     return !rung;
 }
 
-int sluice_shell_wait(sluice_shell *shell, const sluice_bell *bell, int milliseconds)
+int sluice_subshell_wait(sluice_subshell *shell, const sluice_bell *bell, int milliseconds)
 {
     int64_t due = now_ms() + milliseconds;
     int pause = 1;
@@ -157,12 +157,12 @@ int sluice_shell_wait(sluice_shell *shell, const sluice_bell *bell, int millisec
     return 0;
 }
 
-bool sluice_shell_is_good(const sluice_shell *shell)
+bool sluice_subshell_is_good(const sluice_subshell *shell)
 {
     return shell->pid == 0 && !shell->lost && WIFEXITED(shell->status) && WEXITSTATUS(shell->status) == 0;
 }
 
-void sluice_shell_words(const sluice_shell *shell, char out[SLUICE_SHELL_WORDS])
+void sluice_subshell_words(const sluice_subshell *shell, char out[SLUICE_SUBSHELL_WORDS])
 {
     int status = shell->status;
     if (shell->pid != 0)
@@ -170,10 +170,10 @@ void sluice_shell_words(const sluice_shell *shell, char out[SLUICE_SHELL_WORDS])
     else if (shell->lost)
         strcpy(out, "ended, but its status was taken by somebody else");
     else if (WIFSIGNALED(status))
-        (void)snprintf(out, SLUICE_SHELL_WORDS, "was ended by signal %d (%s)", WTERMSIG(status),
+        (void)snprintf(out, SLUICE_SUBSHELL_WORDS, "was ended by signal %d (%s)", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
     else
-        (void)snprintf(out, SLUICE_SHELL_WORDS, "ended with status %d%s", WEXITSTATUS(status),
+        (void)snprintf(out, SLUICE_SUBSHELL_WORDS, "ended with status %d%s", WEXITSTATUS(status),
                        WEXITSTATUS(status) == 127   ? " (the shell found no such program)"
                        : WEXITSTATUS(status) == 126 ? " (the shell could not run it)"
                                                     : "");
@@ -193,7 +193,7 @@ static bool is_held(int fd)
     return fd >= 0 && (poll(&end, 1, 0) <= 0 || (end.revents & (POLLHUP | POLLERR)) == 0);
 }
 
-void sluice_shell_end(sluice_shell *shell, int fd, uint64_t grace_ns)
+void sluice_subshell_end(sluice_subshell *shell, int fd, uint64_t grace_ns)
 {
     if (shell->pid == 0)
         return;
@@ -204,5 +204,5 @@ void sluice_shell_end(sluice_shell *shell, int fd, uint64_t grace_ns)
     while ((!has_ended(shell->pid) || is_held(fd)) && now_ms() < due)
         (void)pause_for(NULL, &pause);
     (void)kill(-shell->pid, SIGKILL);
-    (void)sluice_shell_wait(shell, NULL, KILL_MS);
+    (void)sluice_subshell_wait(shell, NULL, KILL_MS);
 }
