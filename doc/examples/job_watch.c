@@ -92,7 +92,9 @@ static int obey(const char *word, const char *value)
         return sluice_job_drop(manager, job, value);
     if (strcmp(word, "cancel") == 0)
         return sluice_job_cancel(manager, job);
-    return strcmp(word, "end") == 0 ? sluice_job_no_more(manager, job) : SLUICE_EUSAGE;
+    if (strcmp(word, "end") == 0)
+        return sluice_job_no_more(manager, job);
+    return word[0] == '\0' ? SLUICE_OK : SLUICE_EUSAGE;
 }
 
 /* False: no more commands come. */

@@ -73,7 +73,7 @@ SLUICE_API int sluice_order_list(sluice_order *order, const char *file, bool pai
  * (source, destination, file-list, ticket-file, pin, management...), and those of a terminal (json, progress, quiet, verbose),
  * are refused. */
 SLUICE_API int sluice_order_set(sluice_order *order, const char *key, const char *value, sluice_error *error);
-/* What managers, receipts and statistics (a cookie alone) repeat; never looked at. */
+/* What messages to managers and, of a cookie, statistics repeat; never looked at. */
 SLUICE_API int sluice_order_cookie(sluice_order *order, const char *cookie, sluice_error *error);
 SLUICE_API int sluice_order_tags(sluice_order *order, const char *json, sluice_error *error);
 
