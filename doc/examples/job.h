@@ -2,6 +2,7 @@
 /* job.h - what every example of a job begins and ends with: its order from arguments, and its statistics. */
 #include <inttypes.h>
 #include <sluice/manager.h>
+#include <sluice/sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,33 +17,26 @@ static inline void must(int status, const sluice_error *error)
     exit(sluice_status_exit(status));
 }
 
-/* USER@HOST is somebody to reach through ssh, HOST:PORT or [HOST]:PORT a `sluice serve`.  Cuts the address up. */
-static inline sluice_remote remote_of(char *address)
+/* USER@HOST is somebody to reach through ssh, HOST:PORT or [HOST]:PORT a `sluice serve`; both are beginnings of what `sluice
+ * copy` takes. */
+static inline sluice_location machine_of(const char *address)
 {
-    sluice_remote remote = {.size = sizeof remote, .host = address};
-    char *at = strchr(address, '@'), *colon = strrchr(address, ':');
-    if (at) {
-        *at = '\0';
-        remote.ssh = true;
-        remote.user = address;
-        remote.host = at + 1;
-    } else if (colon) {
-        *colon = '\0';
-        remote.port = (uint16_t)atoi(colon + 1);
-        if (address[0] == '[' && colon[-1] == ']') {
-            colon[-1] = '\0';
-            remote.host = address + 1;
-        }
-    }
-    return remote;
+    char text[600];
+    sluice_error error = {0};
+    sluice_location machine;
+    snprintf(text, sizeof text, strchr(address, '@') ? "%s:" : "sluice://%s/", address);
+    must(sluice_location_parse(text, &machine, &error), &error);
+    return machine;
 }
 
 /* pairs: KEY=VALUE, the last one NULL.  The keys are the long options of `sluice copy` (rate=50m), and ticket-file. */
-static inline sluice_order *order_for(sluice_direction direction, char *address, const char *destination, char **pairs)
+static inline sluice_order *order_for(sluice_direction direction, const char *address, const char *destination, char **pairs)
 {
     sluice_error error = {0};
     sluice_order *order;
-    sluice_remote remote = remote_of(address);
+    sluice_location machine = machine_of(address);
+    sluice_remote remote = {.size = sizeof remote, .host = machine.host, .port = machine.port, .ssh = machine.ssh};
+    remote.user = machine.user[0] ? machine.user : NULL;
     must(sluice_order_new(direction, &order, &error), &error);
     must(sluice_order_destination(order, destination, &error), &error);
     for (; *pairs; pairs++) {
@@ -55,6 +49,7 @@ static inline sluice_order *order_for(sluice_direction direction, char *address,
             must(sluice_order_set(order, *pairs, value ? value : "yes", &error), &error);
     }
     must(sluice_order_remote(order, &remote, &error), &error);
+    sluice_location_fini(&machine);
     return order;
 }
 
