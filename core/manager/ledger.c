@@ -91,6 +91,13 @@ static sluice_rate rate_of(uint64_t kbps)
     return kbps >= FASPMGR_RATE_NONE_KBPS ? 0 : kbps * KBPS;
 }
 
+/* In a pause there is no rate, though what is told may still speak of the moment before it. */
+static void stand_still(sluice_ledger *ledger)
+{
+    if (ledger->paused)
+        ledger->now.rate_bps = 0;
+}
+
 /* What has come since the last look, where the worker does not say so itself. */
 static void sample(sluice_ledger *ledger, sluice_time now)
 {
@@ -100,6 +107,7 @@ static void sample(sluice_ledger *ledger, sluice_time now)
     ledger->now.rate_bps = (sluice_rate)((double)bytes * 8e9 / (double)(now - ledger->sampled));
     ledger->sampled = now;
     ledger->sampled_bytes = ledger->transferred;
+    stand_still(ledger);
 }
 
 static void take_sums(sluice_ledger *ledger, const faspmgr_message *message, sluice_time now)
@@ -308,8 +316,7 @@ static bool take_rates(sluice_ledger *ledger, const faspmgr_message *message)
     }
     if (minimum != SLUICE_UNKNOWN)
         ledger->now.minimum_bps = rate_of(minimum);
-    if (ledger->paused)
-        ledger->now.rate_bps = 0;
+    stand_still(ledger);
     take_policy(ledger, message);
     take(message, "PMTU", &ledger->now.mtu);
     return true;
@@ -363,6 +370,7 @@ static void take_figures(sluice_ledger *ledger, const faspmgr_message *message)
     take(message, "total_files", &now->total_files);
     take(message, "total_bytes", &now->total_bytes);
     take(message, "rate_bps", &now->rate_bps);
+    stand_still(ledger);
     take(message, "srtt_ns", &now->rtt_ns);
     take(message, "mtu", &now->mtu);
     take(message, "minimum_bps", &now->minimum_bps);

@@ -78,15 +78,31 @@ static void set_number(sluice_text *out, const char *key, uint64_t value)
     number(out, value);
 }
 
-/* Both rates, so that they go together: a minimum above the target would be refused.  A policy that is not installed is left
- * to a RATE message, which says what is taken in its place. */
+static sluice_rate rate_wanted(const sluice_order *order, const sluice_wishes *wishes)
+{
+    uint64_t rate = 0;
+    (void)sluice_settings_number(order->settings, "rate", &rate);
+    return wishes->rate_set ? wishes->rate_bps : rate;
+}
+
+/* Wishes that a worker can begin with.  The others change nothing of a session that runs, and so they must not keep the next
+ * one from coming about: a policy that is not installed is left to a RATE message, which says what is taken in its place, and
+ * the policy fixed without a rate keeps the one that there was, or is left to a message as well. */
+static sluice_wishes wishes_possible(const sluice_order *order, const sluice_wishes *wishes)
+{
+    sluice_wishes out = *wishes;
+    out.policy_set = out.policy_set && takes_policy(order, out.policy, NULL);
+    bool fixed = strcmp(out.policy_set ? out.policy : order->policy, "fixed") == 0;
+    out.rate_set = out.rate_set && !(fixed && out.rate_bps == 0);
+    out.policy_set = out.policy_set && !(fixed && rate_wanted(order, &out) == 0);
+    return out;
+}
+
+/* Both rates, so that they go together: a minimum above the target would be refused. */
 static void add_wishes(sluice_text *out, const sluice_order *order, const sluice_wishes *wishes)
 {
-    uint64_t rate = 0, minimum = 0;
-    (void)sluice_settings_number(order->settings, "rate", &rate);
+    uint64_t rate = rate_wanted(order, wishes), minimum = 0;
     (void)sluice_settings_number(order->settings, "min-rate", &minimum);
-    if (wishes->rate_set)
-        rate = wishes->rate_bps;
     if (wishes->minimum_set)
         minimum = wishes->minimum_bps;
     if (rate != 0 && minimum > rate)
@@ -95,7 +111,7 @@ static void add_wishes(sluice_text *out, const sluice_order *order, const sluice
         set_number(out, "rate", rate);
     if (wishes->rate_set || wishes->minimum_set)
         set_number(out, "min-rate", minimum);
-    if (wishes->policy_set && takes_policy(order, wishes->policy, NULL))
+    if (wishes->policy_set)
         set(out, "policy", wishes->policy);
 }
 
@@ -156,8 +172,9 @@ int sluice_plan_sluice(sluice_plan *plan, const sluice_plan_spec *spec, sluice_e
     sluice_strings_addf(&plan->words, "%d", SLUICE_PLAN_INPUT);
     sluice_strings_addf(&plan->words, "%d", SLUICE_PLAN_MANAGEMENT);
     record(&plan->input, "plugin-path", spec->plugin_path);
-    add_options(&plan->input, order, spec->wishes);
-    add_wishes(&plan->input, order, spec->wishes);
+    const sluice_wishes wishes = wishes_possible(order, spec->wishes);
+    add_options(&plan->input, order, &wishes);
+    add_wishes(&plan->input, order, &wishes);
     set(&plan->input, "management-user", spec->user);
     set(&plan->input, "management-cookie", order->cookie);
     set(&plan->input, "management-tags", order->tags);

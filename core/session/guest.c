@@ -583,12 +583,41 @@ static void note_admission(const sluice_guest *guest, const sluice_welcome_messa
                                 : sluice_suite_plugin(&guest->server->suite, welcome->cipher));
 }
 
-/* The welcome leaves before the session is made: packets may follow it on the same channel. */
+/* What the guest was welcomed to, before anything of it is there. */
+static void note_welcome(sluice_guest *guest, const sluice_hello_message *hello, const sluice_welcome_message *welcome)
+{
+    sluice_logbook_id(welcome->session_id, guest->names.id);
+    guest->names.push = hello->push;
+    guest->names.streams = guest->streams.make != NULL;
+    guest->rate_most = welcome->rate_most;
+    guest->may_move = (welcome->features & SLUICE_FEATURE_MOVE) || strcmp(welcome->transport, "tcp") == 0;
+}
+
+static void send_welcome(sluice_guest *guest, const sluice_welcome_message *welcome)
+{
+    sluice_wire_writer writer = {0};
+    if (sluice_channel_is_tls(guest->channel))
+        sluice_tls_admit(guest->channel);
+    sluice_welcome_put(welcome, &writer);
+    send_answer(guest, &writer);
+    note_admission(guest, welcome);
+}
+
+static void end_before_it_began(sluice_guest *guest, const sluice_error *error)
+{
+    sluice_log_say(guest->server->log, SLUICE_LOG_ERROR, "%s: no session: %s", guest->peer, error->text);
+    guest->session_ended = true;
+    sluice_channel_free(guest->channel);
+    guest->channel = NULL;
+    reap_if_over(guest);
+}
+
+/* A session that cannot be made is refused with its reason in place of the welcome.  Over TCP it takes the channel along, so
+ * there the welcome leaves first. */
 static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice_error *error)
 {
     sluice_hello_message hello = {0};
     sluice_welcome_message welcome = {0};
-    sluice_wire_writer writer = {0};
     int status = sluice_hello_get(bytes, count, &hello, error);
     if (status == SLUICE_OK)
         status = check_proof(guest, &hello, error);
@@ -598,31 +627,23 @@ static int admit(sluice_guest *guest, const uint8_t *bytes, size_t count, sluice
         status = choose_cargo(guest, &hello, error);
     if (status == SLUICE_OK)
         status = negotiate(guest, &hello, &welcome, error);
+    bool tcp = strcmp(welcome.transport, "tcp") == 0;
+    if (status == SLUICE_OK) {
+        note_welcome(guest, &hello, &welcome);
+        status = tcp ? SLUICE_OK : make_session(guest, &hello, &welcome, error);
+    }
     if (status != SLUICE_OK) {
         sluice_secure_cleanse(&hello, sizeof hello);
         return status;
     }
-    if (sluice_channel_is_tls(guest->channel))
-        sluice_tls_admit(guest->channel);
-    sluice_welcome_put(&welcome, &writer);
-    send_answer(guest, &writer);
-    sluice_logbook_id(welcome.session_id, guest->names.id);
-    guest->names.push = hello.push;
-    guest->names.streams = guest->streams.make != NULL;
-    guest->rate_most = welcome.rate_most;
-    guest->may_move = (welcome.features & SLUICE_FEATURE_MOVE) || strcmp(welcome.transport, "tcp") == 0;
-    note_admission(guest, &welcome);
-    status = make_session(guest, &hello, &welcome, error);
+    send_welcome(guest, &welcome);
+    if (tcp)
+        status = make_session(guest, &hello, &welcome, error);
     if (status == SLUICE_OK)
         status = sluice_session_start(guest->session, error);
     sluice_secure_cleanse(&hello, sizeof hello);
-    if (status == SLUICE_OK)
-        return SLUICE_OK;
-    sluice_log_say(guest->server->log, SLUICE_LOG_ERROR, "%s: no session: %s", guest->peer, error->text);
-    guest->session_ended = true;
-    sluice_channel_free(guest->channel);
-    guest->channel = NULL;
-    reap_if_over(guest);
+    if (status != SLUICE_OK)
+        end_before_it_began(guest, error);
     return SLUICE_OK;
 }
 

@@ -504,9 +504,9 @@ int sluice_request_take_change(sluice_request *request, sluice_wire_reader *body
     sluice_wire_reader field;
     uint64_t tag = 0;
     *drop = UINT32_MAX;
-    if (!request->open)
-        return sluice_fail(error, SLUICE_EPROTOCOL, "sources came for a session that takes no more");
     while (sluice_wire_get_field(body, &tag, &field)) {
+        if (!request->open && tag != OPERAND_DROP)
+            return sluice_fail(error, SLUICE_EPROTOCOL, "sources came for a session that takes no more");
         int status = change_read(request, tag, &field, drop);
         if (status)
             return decode_fail(status, "list of sources", tag, error);

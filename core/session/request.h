@@ -71,7 +71,8 @@ int sluice_request_decode(sluice_request *request, sluice_wire_reader *body, boo
 int sluice_request_decode_operands(sluice_request *request, sluice_wire_reader *body, bool *more,
                                    sluice_error *error);
 
-/* Of a request that is open, by SOURCES: operands come, are given up, or there will be no more of them. */
+/* Of a request that is open, by SOURCES: operands come, are given up, or there will be no more of them.  They can be given up
+ * after that, too. */
 typedef struct sluice_request_change {
     const sluice_operand *add; /* NULL: none */
     uint32_t drop;             /* the operand of that number; UINT32_MAX: none */

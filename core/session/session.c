@@ -702,8 +702,12 @@ int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_
             return status;
     }
     session->cargo.ops->rate(session->cargo.state, target_bps, minimum_bps, policy ? policy : "");
-    if (policy && policy[0] && !session->on_bytes && !session->both_ways) /* the server's plugin of that name */
+    bool named = policy && policy[0] && !session->on_bytes && !session->both_ways; /* the server's plugin of that name */
+    if (named && strcmp(policy, session->congestion) != 0) {
         snprintf(session->congestion, sizeof session->congestion, "%s", policy);
+        /* The rates come with what the server tells next; it may find none that has changed. */
+        sluice_session_tell_statistics(session, SLUICE_EVENT_RATE);
+    }
     sluice_lane_wake(session->lane);
     return SLUICE_OK;
 }

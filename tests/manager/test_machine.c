@@ -291,6 +291,9 @@ static void test_rates(void)
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=0 MinRate=100 Adaptive=Adaptive Priority=2;");
     stage_hear(play, "NOTIFICATION", "Rate", "0", "MinRate", "100", NULL);
     CU_ASSERT_EQUAL(state_of(play), SLUICE_JOB_PAUSED);
+    /* What was measured in the moment before it is no rate any more. */
+    stage_hear(play, "PROGRESS", "rate_bps", "1026662", NULL);
+    CU_ASSERT_EQUAL(stage_figures(play).rate_bps, 0);
     /* A rate that is asked for in a pause does not end it. */
     sluice_machine_rate(&play->machine, 5000000, play->now);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "RATE Rate=0 MinRate=100 Adaptive=Adaptive Priority=2;");

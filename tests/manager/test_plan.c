@@ -137,6 +137,19 @@ static void test_wishes(void)
     expect_plan(sluice_plan_sluice, order, &wishes, NULL,
                 "set\nrate\n5000000\nset\nmin-rate\n5000000\nset\npolicy\nfixed\n" TAIL REQUIRED
                 "destination\nsluice://h/in\nbase\n.\npath\na\n\n0\n\n");
+    /* What no session takes does not keep a worker from beginning with the rest: the order's own holds. */
+    const sluice_wishes strange = {.policy_set = true, .policy = "low"};
+    expect_plan(sluice_plan_sluice, order, &strange, NULL,
+                "set\nrate\n50m\nset\nmin-rate\n10m\nset\ncongestion\nbbr\n" TAIL REQUIRED
+                "destination\nsluice://h/in\nbase\n.\npath\na\n\n0\n\n");
+    const sluice_wishes unlimited = {.rate_set = true, .policy_set = true, .policy = "fixed"};
+    expect_plan(sluice_plan_sluice, order, &unlimited, NULL,
+                "set\nrate\n50m\nset\nmin-rate\n10m\nset\npolicy\nfixed\n" TAIL REQUIRED
+                "destination\nsluice://h/in\nbase\n.\npath\na\n\n0\n\n");
+    sluice_order_free(order);
+    order = push_to("h", "a");
+    expect_plan(sluice_plan_sluice, order, &unlimited, NULL,
+                TAIL REQUIRED "destination\nsluice://h/in\nbase\n.\npath\na\n\n0\n\n");
     sluice_order_free(order);
 }
 

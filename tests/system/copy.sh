@@ -110,6 +110,9 @@ wants 2 '' copy "$room/tree/small"
 wants 2 'rate' copy --rate 10x "$room/tree/small" "$(url)"
 wants 3 'nosuch' copy --congestion nosuch "$room/tree/small" "$(url x)"
 wants 2 '' copy --policy fair --congestion fixed "$room/tree/small" "$(url x)"
+# The one who cannot send says why, on either side.
+wants 2 'keeps a given rate' copy --policy fixed "$room/tree/small" "$(url x)"
+wants 2 'keeps a given rate' copy --policy fixed "$(url tree/small)" "$room/x"
 printf '[transfer]\nraet = 5m\n' >"$room/bad.ini"
 wants 3 'bad.ini:2.*rate' copy --config "$room/bad.ini" "$room/tree/small" "$(url x)"
 

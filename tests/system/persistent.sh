@@ -97,6 +97,8 @@ last | grep -q '^ERROR|.*|Code: 28|' || fail "the last word is $(last)"
 
 # ---- from a server ----
 
+fair_last() { messages | grep '^NOTIFICATION|.*|Adaptive: ' | tail -n 1 | grep -q '|Adaptive: Adaptive|'; }
+
 mkdir -p "$room/root/up/x/y"
 begin_session recv "$room/down" -d
 ask say START Source=up/a
@@ -105,6 +107,10 @@ ask say START Source=/up/x Destination=z
 await_said "a directory" '^STOP\|.*\|File: z/dd/e/f\|'
 ask say START Source=up/b Destination=part FileBytes=:99
 await_said "a range" '^STOP\|.*\|File: part\|Size: 100\|'
+ask say RATE Adaptive=Fixed
+await_said "a policy" '^NOTIFICATION\|.*\|Adaptive: Fixed\|'
+ask say RATE Adaptive=Adaptive
+await 5 "the former policy" fair_last
 ask say START Source=../../etc/passwd
 await_said "a refusal" '^FILEERROR\|.*\|Code: 41\|'
 ask say RATE Rate=4000
@@ -131,6 +137,18 @@ equal b "$room/down/b"
 range b 0 100 "$room/down/part"
 [ -d "$room/down/z/y" ] || fail "an empty directory did not come"
 [ ! -e "$room/down/slow" ] || fail "what was given up is there"
+
+# One that is given up after the last was asked for.
+begin_session recv "$room/down" -d -l 4m
+ask say START Source=up/b Destination=late-slow
+await_said "its way" '^STATS\|.*\|File: late-slow\|' 10
+ask say START Source=up/part Destination=late-part
+ask say DONE Operation=Linger
+ask say STOP Source=up/b
+wants_outcome 0 "a session that gives up a source after the last"
+said '^SKIP\|.*\|File: late-slow\|' || fail "nothing is said of what was given up: $(messages | tail -n 3)"
+equal "$room/root/up/part" "$room/down/late-part"
+[ ! -e "$room/down/late-slow" ] || fail "what was given up late is there"
 
 # ---- parts without a manager ----
 
