@@ -15,9 +15,9 @@ static void interrupted(void *user, int signal, unsigned count)
     if (atomic_load(&orders->deaf))
         return;
     bool again = atomic_exchange(&orders->heard, true);
+    pthread_mutex_lock(&orders->lock);
     if (!again)
         sluice_screen_say("interrupted: ending%s; once more ends at once", orders->comfort);
-    pthread_mutex_lock(&orders->lock);
     if (orders->current != NULL)
         orders->cancel(orders->current);
     pthread_mutex_unlock(&orders->lock);
