@@ -498,6 +498,8 @@ static void be_current(session *s, sluice_transfer *transfer)
 static void event(void *user, const sluice_event *told)
 {
     session *s = user;
+    if (told->type == SLUICE_EVENT_DONE) /* managers are told behind this */
+        sluice_interrupt_deafen(&s->interrupt, true);
     if (s->removing)
         sluice_ascp_sources_event(&s->sources, told);
     sluice_ascp_log_event(&s->log, told);
@@ -545,15 +547,13 @@ static int transfer_with_input(session *s, sluice_error *error)
     return status;
 }
 
-/* From the end of the transfer on SIGINT changes nothing: managers send it to whatever is over, and look at the status.
- */
 static int transfer_with_signals(session *s, sluice_error *error)
 {
     pthread_mutex_init(&s->lock, NULL);
     int status = sluice_interrupt_begin(&s->interrupt, SLUICE_HANGUP_ENDS, interrupted, s, error);
     if (status == SLUICE_OK) {
         status = transfer_with_input(s, error);
-        signal(SIGINT, SIG_IGN);
+        sluice_interrupt_deafen(&s->interrupt, true);
         sluice_interrupt_end(&s->interrupt);
     }
     pthread_mutex_destroy(&s->lock);

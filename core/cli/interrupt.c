@@ -18,6 +18,8 @@ static void *body(void *argument)
             interrupt->came(interrupt->user, signal, 0);
             continue;
         }
+        if (signal == SIGINT && atomic_load(&interrupt->deaf))
+            continue;
         atomic_store(&interrupt->last, signal);
         if (++count >= PATIENCE)
             _exit(sluice_status_exit(SLUICE_EINTERRUPTED));
@@ -60,8 +62,15 @@ int sluice_interrupt_last(const sluice_interrupt *interrupt)
     return atomic_load(&interrupt->last);
 }
 
+void sluice_interrupt_deafen(sluice_interrupt *interrupt, bool deaf)
+{
+    atomic_store(&interrupt->deaf, deaf);
+}
+
 void sluice_interrupt_end(sluice_interrupt *interrupt)
 {
+    if (atomic_load(&interrupt->deaf))
+        signal(SIGINT, SIG_IGN);
     atomic_store(&interrupt->ending, true);
     pthread_kill(interrupt->thread, WAKE_UP);
     pthread_join(interrupt->thread, NULL);

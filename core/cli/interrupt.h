@@ -21,7 +21,7 @@ typedef struct sluice_interrupt {
     sigset_t signals, before; /* waited for; blocked before */
     atomic_int last;          /* the last signal that came and wants an end; 0: none yet */
     sluice_hangup hangup;
-    atomic_bool ending;
+    atomic_bool ending, deaf;
     void (*came)(void *user, int signal, unsigned count);
     void *user;
 } sluice_interrupt;
@@ -35,7 +35,11 @@ int sluice_interrupt_begin(sluice_interrupt *interrupt, sluice_hangup hangup,
 /* The last signal that came and wants an end; 0: none.  Any thread. */
 int sluice_interrupt_last(const sluice_interrupt *interrupt);
 
-/* After this `came` is called no more. */
+/* While it is deaf SIGINT changes nothing and is not counted, for managers send it to whatever has told them its last word, and
+ * look at how it ended then.  Any thread. */
+void sluice_interrupt_deafen(sluice_interrupt *interrupt, bool deaf);
+
+/* After this `came` is called no more.  What is deaf stays so. */
 void sluice_interrupt_end(sluice_interrupt *interrupt);
 
 #endif

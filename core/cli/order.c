@@ -12,8 +12,6 @@ static void interrupted(void *user, int signal, unsigned count)
     sluice_orders *orders = user;
     (void)signal;
     (void)count; /* those that came too late for what they were about are in it */
-    if (atomic_load(&orders->deaf))
-        return;
     bool again = atomic_exchange(&orders->heard, true);
     pthread_mutex_lock(&orders->lock);
     if (!again)
@@ -34,8 +32,6 @@ int sluice_orders_begin(sluice_orders *orders, sluice *library, sluice_error *er
 
 void sluice_orders_end(sluice_orders *orders)
 {
-    if (atomic_load(&orders->deaf))
-        signal(SIGINT, SIG_IGN);
     sluice_interrupt_end(&orders->interrupt);
     pthread_mutex_destroy(&orders->lock);
 }
@@ -97,11 +93,29 @@ sluice_order_event *sluice_order_warnings(const sluice_settings *settings)
     return somebody_says_warnings(settings) ? NULL : say_warning;
 }
 
+typedef struct telling {
+    sluice_orders *orders;
+    sluice_order_event *warnings;
+    bool managed;
+} telling;
+
+/* Before managers are told. */
+static void tell(void *user, const sluice_event *event)
+{
+    telling *self = user;
+    if (event->type == SLUICE_EVENT_DONE && self->managed)
+        sluice_interrupt_deafen(&self->orders->interrupt, true);
+    if (self->warnings != NULL)
+        self->warnings(NULL, event);
+}
+
 int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, const char *name,
                      const char *const *sources, size_t source_count, const char *destination)
 {
     sluice_error error = {0};
     sluice_transfer *transfer;
+    telling listener = {.orders = orders, .warnings = sluice_order_warnings(settings),
+                        .managed = sluice_settings_get(settings, "management") != NULL};
     const sluice_transfer_order order = {
         .size = sizeof order,
         .settings = settings,
@@ -109,19 +123,18 @@ int sluice_order_run(sluice_orders *orders, const sluice_settings *settings, con
         .source_count = source_count,
         .destination = destination,
         .name = name,
-        .event = sluice_order_warnings(settings),
+        .event = tell,
+        .user = &listener,
         .report = sluice_screen_spec(sluice_order_takes_output(destination), sluice_settings_get(settings, "progress"),
                                      sluice_screen_is_on(settings, "quiet"), sluice_screen_is_on(settings, "verbose")),
     };
-    atomic_store(&orders->deaf, false);
+    sluice_interrupt_deafen(&orders->interrupt, false);
     int status = sluice_transfer_start(orders->library, &order, &transfer, &error);
     if (status != SLUICE_OK)
         return sluice_screen_fail(name, status, &error);
     sluice_orders_current(orders, transfer, cancel_transfer, ", what is there is kept for a resume");
     status = sluice_transfer_wait(transfer, NULL, &error);
     sluice_orders_current(orders, NULL, NULL, "");
-    /* Managers send SIGINT to what has told them its last word, and look at how it ended then. */
-    atomic_store(&orders->deaf, sluice_settings_get(settings, "management") != NULL);
     sluice_transfer_free(transfer);
     if (status == SLUICE_OK)
         return 0;

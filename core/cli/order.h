@@ -13,7 +13,6 @@ typedef struct sluice_orders {
     void *current;
     void (*cancel)(void *current);
     atomic_bool heard;    /* a signal came that wants an end */
-    atomic_bool deaf;     /* it is too late for any: what they are about is over */
     const char *comfort;  /* said with the interruption: what becomes of what is there; "" */
     sluice_interrupt interrupt;
 } sluice_orders;

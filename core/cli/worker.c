@@ -323,6 +323,14 @@ static void be_current(worker *w, sluice_transfer *transfer)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* Before the manager is told. */
+static void event(void *user, const sluice_event *told)
+{
+    worker *w = user;
+    if (told->type == SLUICE_EVENT_DONE)
+        sluice_interrupt_deafen(&w->interrupt, true);
+}
+
 static int transfer(worker *w, sluice_error *error)
 {
     sluice_transfer *moving;
@@ -332,6 +340,8 @@ static int transfer(worker *w, sluice_error *error)
         .sources = &w->base,
         .source_count = w->base != NULL ? 1 : 0,
         .destination = w->destination,
+        .event = event,
+        .user = w,
         .report = sluice_screen_spec(false, "never", true, false),
         .paths = w->paths,
         .path_count = w->path_count,
@@ -347,14 +357,13 @@ static int transfer(worker *w, sluice_error *error)
     return status;
 }
 
-/* Once the manager has heard the last word, SIGINT changes nothing. */
 static int transfer_with_signals(worker *w, sluice_error *error)
 {
     pthread_mutex_init(&w->lock, NULL);
     int status = sluice_interrupt_begin(&w->interrupt, SLUICE_HANGUP_ENDS, interrupted, w, error);
     if (status == SLUICE_OK) {
         status = transfer(w, error);
-        signal(SIGINT, SIG_IGN);
+        sluice_interrupt_deafen(&w->interrupt, true);
         sluice_interrupt_end(&w->interrupt);
     }
     pthread_mutex_destroy(&w->lock);

@@ -36,12 +36,13 @@ static void tell(void *user, const sluice_job_event *event)
     const sluice_job_statistics *now = event->statistics;
     (void)user;
     printf("%s state=%s attempts=%u files=%llu skipped=%llu failed=%llu total=%llu transferred=%llu present=%llu rate=%llu "
-           "target=%llu policy=%s worker=%d",
+           "target=%llu policy=%s worker=%d code=%u status=%s wait=%llu",
            sluice_job_event_name(event->type), sluice_job_state_name(now->state), now->attempts,
            (unsigned long long)now->files, (unsigned long long)now->skipped, (unsigned long long)now->failed,
            (unsigned long long)now->total_files, (unsigned long long)now->transferred_bytes,
            (unsigned long long)now->present_bytes, (unsigned long long)now->rate_bps, (unsigned long long)now->target_bps,
-           now->policy, now->worker);
+           now->policy, now->worker, now->code, sluice_status_name(now->status),
+           (unsigned long long)(event->retry_ns / SLUICE_MS));
     if (event->file != NULL)
         printf(" file=%s written=%llu digest=%s", event->file->name, (unsigned long long)event->file->written_bytes,
                event->file->digest != NULL ? event->file->digest : "-");

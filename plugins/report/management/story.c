@@ -74,7 +74,8 @@ static void figures_take(management_story *story, const sluice_statistics *now)
     raise(&story->transfer_bytes, story->transfer_before + sent);
     raise(&story->file_bytes, now->moved_bytes);
     raise(&story->file_bytes, now->bytes);
-    raise(&story->file_bytes, story->transfer_bytes);
+    if (!story->extended) /* some clients want it so, though what was moved twice is there but once */
+        raise(&story->file_bytes, story->transfer_bytes);
     raise(&story->lost_bytes, now->resent_bytes);
     story->delay_ms = now->srtt_ns / SLUICE_MS;
     if (now->congestion != NULL)
