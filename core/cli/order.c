@@ -13,9 +13,9 @@ static void interrupted(void *user, int signal, unsigned count)
     (void)signal;
     (void)count; /* those that came too late for what they were about are in it */
     bool again = atomic_exchange(&orders->heard, true);
+    pthread_mutex_lock(&orders->lock);
     if (!again)
         sluice_screen_say("interrupted: ending%s; once more ends at once", orders->comfort);
-    pthread_mutex_lock(&orders->lock);
     if (orders->current != NULL)
         orders->cancel(orders->current);
     pthread_mutex_unlock(&orders->lock);

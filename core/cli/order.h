@@ -9,7 +9,7 @@
 /* Transfers or streams that follow each other, and the signals that end the present one. */
 typedef struct sluice_orders {
     sluice *library;
-    pthread_mutex_t lock; /* guards current */
+    pthread_mutex_t lock; /* guards current, cancel and comfort */
     void *current;
     void (*cancel)(void *current);
     atomic_bool heard;    /* a signal came that wants an end */

@@ -42,7 +42,7 @@ static const sluice_shell_command commands[] = {
      {JOB, SLUICE_SHELL_POLICY}, " all ", NULL, sluice_shell_policy},
     {"add", "JOB PATH [AS] [FROM:TO]", "Adds a source to a persistent job.",
      "PATH lies on the side that sends. AS is its name below the destination; without it that is the last part of PATH. "
-     "FROM:TO are the bytes of it that are meant, as sizes: 0:16Mi, 1G: to its end.",
+     "FROM:TO are the bytes of it that are meant, as sizes, without the one at TO: 0:16Mi, or 1G: for all from there on.",
      2, 4, {JOB, PATH, SLUICE_SHELL_OTHER}, NULL, NULL, sluice_shell_add},
     {"drop", "JOB PATH", "Takes a source out again that was added, unless it is in place.", "", 2, 2, {JOB, PATH}, NULL, NULL,
      sluice_shell_drop},

@@ -52,6 +52,8 @@ void sluice_machine_init(sluice_machine *machine, const sluice_machine_ports *po
     if (machine->order->policy[0] != '\0')
         policy = machine->order->policy;
     sluice_ledger_text(machine->ledger.now.policy, sizeof machine->ledger.now.policy, policy != NULL ? policy : "");
+    if (machine->order->cookie != NULL)
+        sluice_ledger_text(machine->ledger.now.cookie, sizeof machine->ledger.now.cookie, machine->order->cookie);
     (void)sluice_settings_number(machine->order->settings, "rate", &machine->ledger.now.target_bps);
     (void)sluice_settings_number(machine->order->settings, "min-rate", &machine->ledger.now.minimum_bps);
 }

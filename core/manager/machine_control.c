@@ -135,6 +135,8 @@ int sluice_machine_drop(sluice_machine *machine, const char *path, sluice_time n
 {
     int status = machine->order->persistent ? SLUICE_OK : SLUICE_EUNSUPPORTED;
     bool found = false;
+    if (path == NULL)
+        return SLUICE_EINVAL;
     if (status == SLUICE_OK && (too_late(machine) || machine->done))
         status = SLUICE_EEND;
     if (status == SLUICE_OK)

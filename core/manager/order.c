@@ -162,7 +162,7 @@ int sluice_order_remote(sluice_order *order, const sluice_remote *given, sluice_
 int sluice_order_destination(sluice_order *order, const char *path, sluice_error *error)
 {
     if (path == NULL || path[0] == '\0')
-        return sluice_fail(error, SLUICE_EUSAGE, "an empty destination; the present directory is '.'");
+        return sluice_fail(error, SLUICE_EUSAGE, "an empty destination; the directory where paths begin is '.'");
     return keep(&order->destination, path, error);
 }
 
@@ -261,6 +261,8 @@ static int list_take(sluice_order *order, list *from, bool pairs, sluice_error *
 
 int sluice_order_list(sluice_order *order, const char *file, bool pairs, sluice_error *error)
 {
+    if (file == NULL)
+        return sluice_fail(error, SLUICE_EINVAL, "a list without the name of its file");
     list from = {.name = file, .file = fopen(file, "re")};
     size_t before = order->count;
     if (from.file == NULL)

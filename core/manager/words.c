@@ -90,6 +90,21 @@ const char *sluice_job_state_name(sluice_job_state state)
     return "unknown";
 }
 
+const char *sluice_job_file_state_name(sluice_job_file_state state)
+{
+    switch (state) {
+    case SLUICE_FILE_MOVING:
+        return "moving";
+    case SLUICE_FILE_DONE:
+        return "done";
+    case SLUICE_FILE_SKIPPED:
+        return "skipped";
+    case SLUICE_FILE_FAILED:
+        return "failed";
+    }
+    return "unknown";
+}
+
 const char *sluice_job_event_name(sluice_job_event_type type)
 {
     switch (type) {

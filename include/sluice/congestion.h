@@ -8,14 +8,14 @@
  * per lane, on the lane's loop thread.  The same sequence of calls gives the same answers.
  *
  * All bytes are bytes of IP packets, headers included, so that rates and the link's capacity are the same thing.
- * ABI history: 1.0 first.
+ * ABI history: 1.0 first; 1.1 sluice_sample.queue_base_ns.
  */
 #ifndef SLUICE_CONGESTION_H
 #define SLUICE_CONGESTION_H
 
 #include <sluice/plugin.h>
 
-#define SLUICE_CONGESTION_ABI SLUICE_ABI(1, 0)
+#define SLUICE_CONGESTION_ABI SLUICE_ABI(1, 1)
 
 /* What the user asks for.  May change while a transfer runs. */
 typedef struct sluice_limits {
@@ -72,6 +72,10 @@ typedef struct sluice_sample {
     bool app_limited;                          /* it was bounded by the source, the sender's CPU or the peer's credit,
                                                   so it says how fast it went, not how fast it can go */
     uint32_t packet_bytes;                     /* of a full-size packet; changes with path discovery */
+
+    /* What queue_ns and queue_min_ns lie above: the least one-way delay of the last 10 s or so, between two clocks, so only
+     * its changes mean something.  A control that must remember an emptier path for longer adds it to them. */
+    int64_t queue_base_ns;
 } sluice_sample;
 
 /* The answer; keeps its values between calls. */

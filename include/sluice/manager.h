@@ -73,7 +73,7 @@ SLUICE_API int sluice_order_list(sluice_order *order, const char *file, bool pai
  * (source, destination, file-list, ticket-file, pin, management...), and those of a terminal (json, progress, quiet, verbose),
  * are refused. */
 SLUICE_API int sluice_order_set(sluice_order *order, const char *key, const char *value, sluice_error *error);
-/* What managers and receipts repeat; never looked at. */
+/* What messages to managers and, of a cookie, statistics repeat; never looked at. */
 SLUICE_API int sluice_order_cookie(sluice_order *order, const char *cookie, sluice_error *error);
 SLUICE_API int sluice_order_tags(sluice_order *order, const char *json, sluice_error *error);
 
@@ -86,7 +86,8 @@ SLUICE_API void sluice_order_persistent(sluice_order *order, bool persistent);
  * followed by another one as well.  As it is made: 7, 2 s, 60 s. */
 SLUICE_API void sluice_order_retry(sluice_order *order, unsigned attempts, sluice_duration first_ns, sluice_duration most_ns);
 
-/* The transfer goes on if this process dies.  As it is made: it ends, resumable. */
+/* The transfer goes on if this process dies.  As it is made: it ends, resumable.  Of workers that are sluice; what others do
+ * is their own matter. */
 SLUICE_API void sluice_order_outlive(sluice_order *order, bool outlive);
 
 /* A program that takes ascp's arguments and speaks FASPMGR 2, in place of sluice; NULL: sluice.  What has no such argument
@@ -139,6 +140,7 @@ typedef struct sluice_job_statistics {
     char session[40];                          /* id of the session */
     char peer[280];                            /* host:port */
     char message[1024];                        /* sentence to status; "" if none */
+    char cookie[256];                          /* of the order, as much as there is room for; "" */
 } sluice_job_statistics;
 
 typedef enum sluice_job_file_state {
@@ -147,6 +149,9 @@ typedef enum sluice_job_file_state {
     SLUICE_FILE_SKIPPED,
     SLUICE_FILE_FAILED
 } sluice_job_file_state;
+
+/* "moving", "done", "skipped", "failed"; never NULL. */
+SLUICE_API const char *sluice_job_file_state_name(sluice_job_file_state state);
 
 typedef struct sluice_job_file {
     uint32_t size;
@@ -159,7 +164,7 @@ typedef struct sluice_job_file {
     const char *digest;       /* "xxh3-128:hex"; NULL: none, or not told */
     int status;
     unsigned code;
-    const char *message;      /* of one that failed; "" */
+    const char *message;      /* of one that failed: why, and of a worker that is sluice which; "" */
 } sluice_job_file;
 
 /* X(NAME, word, help). */
@@ -240,7 +245,8 @@ SLUICE_API int sluice_job_statistics_get(sluice_manager *manager, sluice_job job
 SLUICE_API int sluice_job_files(sluice_manager *manager, sluice_job job, void (*each)(void *user, const sluice_job_file *file),
                                 void *user);
 /* Waits until the job is over and its last callback has returned.  SLUICE_ETIMEOUT: timeout (SLUICE_NEVER: none) has passed
- * first.  SLUICE_OK: it is over, and out (may be NULL) says how.  Not from callbacks (SLUICE_EBUSY). */
+ * first; out has the figures as they are.  SLUICE_OK: it is over, and out (may be NULL) says how: its status.  Not from
+ * callbacks (SLUICE_EBUSY). */
 SLUICE_API int sluice_job_wait(sluice_manager *manager, sluice_job job, sluice_duration timeout, sluice_job_statistics *out);
 /* The same until some attempt of it has had a session, or it is over. */
 SLUICE_API int sluice_job_wait_session(sluice_manager *manager, sluice_job job, sluice_duration timeout,
@@ -262,8 +268,8 @@ SLUICE_API int sluice_job_minimum_rate(sluice_manager *manager, sluice_job job, 
 /* fixed, high, fair or low; SLUICE_EINVAL: none of these. */
 SLUICE_API int sluice_job_policy(sluice_manager *manager, sluice_job job, const char *policy);
 /* Of persistent jobs (SLUICE_EUNSUPPORTED: it is none): one source more, as of sluice_order_source (from 0, to SLUICE_UNKNOWN)
- * and _range.  SLUICE_EEND: no more are taken.  SLUICE_EUSAGE: path or as is no name.  Sources that were added are there in
- * every later attempt, and so they are kept until the job is over. */
+ * and _range.  SLUICE_EEND: no more are taken.  SLUICE_EUSAGE: path or as is no name, or the range is empty.  Sources that were
+ * added are there in every later attempt, and so they are kept until the job is over. */
 SLUICE_API int sluice_job_add(sluice_manager *manager, sluice_job job, const char *path, const char *as, uint64_t from,
                               uint64_t to);
 /* Takes a source out again that was given by this path (SLUICE_ENOENT: none was): what of it is not in place yet is given

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The manual pages and the program say the same: every long option that a subcommand accepts stands in sluice(1) and
 # every key of the INI file in sluice.ini(5), and nothing stands there that is not accepted.  The same of the functions of
-# sluice/stream.h and sluice_stream(3).
+# sluice/stream.h and sluice_stream(3), and of sluice/manager.h and sluice_manager(3).
 failures=0
 commands=$TOP_BUILDDIR/doc/sluice.1
 keys=$TOP_BUILDDIR/doc/sluice.ini.5
 streams=$TOP_SRCDIR/doc/sluice_stream.3
+jobs=$TOP_SRCDIR/doc/sluice_manager.3
 
 complain() {
     echo "FAILED: $*" >&2
@@ -98,28 +99,38 @@ page=$(plain "$keys" | awk '
 empty=$("$SLUICE" plugins | awk -F'[/ ]' '/^[a-z]+\// { print "[" $1 " " $2 "]" }')
 agree "keys" "$(echo "$sample"; echo "$empty")" "$page"
 
-# ---- sluice_stream(3) ----
+# ---- sluice_stream(3), sluice_manager(3) ----
 
-# Functions as declared, one a line, with single blanks.
-declared=$(tr '\n' ' ' <"$TOP_SRCDIR/include/sluice/stream.h" | sed 's#/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/##g' |
-    grep -oE 'SLUICE_API [^;]*;' | sed -e 's/^SLUICE_API //' -e 's/  */ /g')
-agree "functions of stream.h" "$declared" "$(plain "$streams" | grep -E '^[A-Za-z].*\);$')"
-agree "functions that sluice_stream(3) explains" "$(grep -oE 'sluice_stream_[a-z_]*\(' <<<"$declared" | tr -d '(')" \
-    "$(sed -n 's/^\.BR \(sluice_stream_[a-z_]*\) ()$/\1/p' "$streams")"
-# Fields of its structs, and whatever is named in capitals.
-for field in $(sed -n -e 's/^    \(const \)\?[a-z0-9_]* \**\([a-z_]*\);.*/\2/p' "$TOP_SRCDIR/include/sluice/stream.h"); do
-    plain "$streams" | grep -qw -- "$field" || complain "sluice_stream(3) does not name the field $field"
-done
-for word in $(grep -oE 'SLUICE_[A-Z_]*[A-Z]' "$streams" | sort -u); do
-    case $word in SLUICE_STREAM) continue ;; esac
-    # Statuses stand in their table without the beginning.
-    grep -qrwE "$word|X\(${word#SLUICE_}" "$TOP_SRCDIR/include/sluice/" || complain "sluice_stream(3) names $word, which nobody declares"
-done
+# library NAME PAGE: the functions of sluice/NAME.h, the fields of its structs, and whatever the page names in capitals.
+library() {
+    local header=$TOP_SRCDIR/include/sluice/$1.h page=$2 declared bare word field
+    # Without comments, one line.
+    bare=$(tr '\n' ' ' <"$header" | sed 's#/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/##g')
+    declared=$(grep -oE 'SLUICE_API [^;]*;' <<<"$bare" | sed -e 's/^SLUICE_API //' -e 's/  */ /g')
+    agree "functions of $1.h" "$declared" "$(plain "$page" | grep -E '^[A-Za-z].*\);$')"
+    agree "functions that sluice_$1(3) explains" "$(grep -oE '^[^(]*\(' <<<"$declared" | grep -oE 'sluice_[a-z_]*\(' | tr -d '(')" \
+        "$(sed -n 's/^\.BR \(sluice_[a-z_]*\) ()$/\1/p' "$page")"
+    for field in $(grep -oE '(struct|union) [a-z_]+ \{[^}]*\}' <<<"$bare" | sed 's/^[^{]*{//' | tr ';' '\n' | grep -v '(' |
+        sed -E -e 's/\[[^]]*\]//g' -e 's/^ *(const )?[a-z0-9_]+ //' | tr -d ' *}' | tr ',' '\n' | grep -E '^[a-z_]+$'); do
+        plain "$page" | grep -qw -- "$field" || complain "sluice_$1(3) does not name the field $field"
+    done
+    for word in $(grep -oE 'SLUICE_[A-Z_]*[A-Z]' "$page" | sort -u); do
+        case $word in SLUICE_STREAM | SLUICE_MANAGER | SLUICE_JOB_EVENT | SLUICE_PROGRAM | SLUICE_PLUGIN_PATH) continue ;; esac
+        # Statuses stand in their table without the beginning.
+        grep -qrwE "$word|X\(${word#SLUICE_}" "$TOP_SRCDIR/include/sluice/" ||
+            complain "sluice_$1(3) names $word, which nobody declares"
+    done
+}
+library stream "$streams"
+library manager "$jobs"
+# Its events.
+agree "events of manager.h" "$(sed -nE 's/^    X\(([A-Z_]+), "[a-z-]+", .*/\1/p' "$TOP_SRCDIR/include/sluice/manager.h")" \
+    "$(awk '/^\.SH/ { inside = $2 == "EVENTS" } inside && /^\.B / { sub(/^\.B /, ""); gsub(/, /, "\n"); print }' "$jobs")"
 
 # ---- form ----
 
 if command -v groff >/dev/null; then
-    for page in "$commands" "$keys" "$streams"; do
+    for page in "$commands" "$keys" "$streams" "$jobs"; do
         said=$(groff -ww -man -z "$page" 2>&1)
         [ -z "$said" ] || complain "$page: $said"
     done

@@ -10,13 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern const sluice_plugin congestion_bbr_LTX_sluice_plugin;
+extern const sluice_plugin congestion_cubic_LTX_sluice_plugin;
 extern const sluice_plugin congestion_fair_LTX_sluice_plugin;
 extern const sluice_plugin congestion_fixed_LTX_sluice_plugin;
+extern const sluice_plugin congestion_high_LTX_sluice_plugin;
+extern const sluice_plugin congestion_ledbat_LTX_sluice_plugin;
+extern const sluice_plugin congestion_low_LTX_sluice_plugin;
 
 #define SAMPLES 20000
 #define TARGET_BPS (100 * UINT64_C(1000000))
 /* No answer may be larger: it would not survive the arithmetic of whoever uses it. */
 #define ANSWER_MOST (UINT64_C(1) << 62)
+/* The smallest full-size packet there is: nothing fits into a smaller window. */
+#define PACKET_LEAST 500
 
 static bool fails(const sluice_plugin *plugin, const char *what, uint64_t seed)
 {
@@ -28,7 +35,7 @@ static bool usable(const sluice_control *control)
 {
     return control->pacing_bps <= ANSWER_MOST && control->cwnd_bytes <= ANSWER_MOST &&
            (control->pacing_bps > 0 || control->cwnd_bytes > 0) &&
-           (control->cwnd_bytes == 0 || control->cwnd_bytes >= 1500);
+           (control->cwnd_bytes == 0 || control->cwnd_bytes >= PACKET_LEAST);
 }
 
 static sluice_congestion_start start_of(sim_random *random)
@@ -78,7 +85,8 @@ static sluice_sample sample_wild(sim_random *random, const sluice_sample *before
     s.delivery_rate_bps = wild(random);
     s.delivery_interval_ns = wild(random);
     s.app_limited = sim_random_chance(random, 0.2);
-    s.packet_bytes = (uint32_t)sim_random_between(random, 500, 16384);
+    s.queue_base_ns = (int64_t)(wild(random) >> 1) - (int64_t)(wild(random) >> 2);
+    s.packet_bytes = (uint32_t)sim_random_between(random, PACKET_LEAST, 16384);
     return s;
 }
 
@@ -224,8 +232,15 @@ static bool fills_an_empty_path(const sluice_plugin *plugin)
 
 int main(void)
 {
-    static const sluice_plugin *const plugins[] = {&congestion_fair_LTX_sluice_plugin,
-                                                   &congestion_fixed_LTX_sluice_plugin};
+    static const sluice_plugin *const plugins[] = {
+        &congestion_bbr_LTX_sluice_plugin,
+        &congestion_cubic_LTX_sluice_plugin,
+        &congestion_fair_LTX_sluice_plugin,
+        &congestion_fixed_LTX_sluice_plugin,
+        &congestion_high_LTX_sluice_plugin,
+        &congestion_ledbat_LTX_sluice_plugin,
+        &congestion_low_LTX_sluice_plugin,
+    };
     unsigned failures = 0;
 
     for (size_t i = 0; i < SLUICE_COUNT(plugins); i++) {

@@ -462,6 +462,7 @@ static void test_sources(void)
     stage_hear(play, "INIT", NULL);
     CU_ASSERT_STRING_EQUAL(stage_said(play),
                            "START Source=c Destination=x/c FileBytes=10:19;START Source=d FileBytes=10:;");
+    CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, NULL, play->now), SLUICE_EINVAL);
     CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c", play->now), SLUICE_OK);
     CU_ASSERT_STRING_EQUAL(stage_said(play), "STOP Source=c;");
     CU_ASSERT_EQUAL(sluice_machine_drop(&play->machine, "c", play->now), SLUICE_ENOENT);

@@ -160,6 +160,7 @@ static void test_push(void)
     CU_ASSERT_STRING_EQUAL(end.peer, "archive.example:33001");
     CU_ASSERT_STRING_EQUAL(end.session, "00112233-4455-4677-8899-aabbccddeeff");
     CU_ASSERT_STRING_EQUAL(end.message, "");
+    CU_ASSERT_STRING_EQUAL(end.cookie, SCRIPT);
     CU_ASSERT_STRING_EQUAL(book.warning, "beware of it");
     CU_ASSERT_STRING_EQUAL(book.file_message, "it cannot be read");
     CU_ASSERT_EQUAL(book.counts[SLUICE_JOB_EVENT_SESSION_STOP], 1);

@@ -427,6 +427,7 @@ static void test_lists(void)
     CU_ASSERT_EQUAL(sluice_order_list(order, name, false, NULL), SLUICE_EUSAGE);
     unlink(name);
     CU_ASSERT_EQUAL(sluice_order_list(order, name, false, NULL), SLUICE_ENOENT);
+    CU_ASSERT_EQUAL(sluice_order_list(order, NULL, false, NULL), SLUICE_EINVAL);
     sluice_order_free(order);
 }
 
@@ -450,6 +451,8 @@ static void test_words(void)
         CU_ASSERT_STRING_NOT_EQUAL(sluice_job_event_name((sluice_job_event_type)type), "unknown");
     for (int state = 0; state <= SLUICE_JOB_CANCELLED; state++)
         CU_ASSERT_STRING_NOT_EQUAL(sluice_job_state_name((sluice_job_state)state), "unknown");
+    CU_ASSERT_STRING_EQUAL(sluice_job_file_state_name(SLUICE_FILE_MOVING), "moving");
+    CU_ASSERT_STRING_EQUAL(sluice_job_file_state_name(SLUICE_FILE_FAILED), "failed");
 }
 
 int main(void)

@@ -9,7 +9,6 @@ enum { NONE, IN_FLIGHT, LOST, DELIVERED };
 
 #define BURST_NS (SLUICE_MS / 2) /* DESIGN section 4: a burst is rate x 0.5 ms, at least 2 packets, at most 64 KB */
 #define BURST_MOST 65536u
-#define MIN_RTT_WINDOW_NS (10 * SLUICE_SECOND)
 #define PTO_FIRST_NS (500 * SLUICE_MS)
 #define PTO_MOST_NS (500 * SLUICE_MS) /* an outage is probed at least this often */
 
@@ -172,10 +171,12 @@ static void acknowledge(sim_flow *flow, const sim_flow_arrival *arrival, sluice_
     record = record_of(flow, arrival->number);
     if (record->state == DELIVERED || record->state == NONE)
         return;
-    if (record->state == LOST)
+    if (record->state == LOST) {
         out->sample.spurious_packets++;
-    else
+        flow->spurious_packets++;
+    } else {
         flow->in_flight -= packet_bytes(flow);
+    }
     record->state = DELIVERED;
     flow->delivered += packet_bytes(flow);
     flow->delivered_packets++;
@@ -195,10 +196,24 @@ static void acknowledge(sim_flow *flow, const sim_flow_arrival *arrival, sluice_
     (void)report_made;
 }
 
+static sluice_duration least_note(sim_flow_least *least, sluice_time now, sluice_duration value)
+{
+    sluice_time second = now / SLUICE_SECOND;
+    sluice_duration found = value;
+
+    if (!least->second || second >= least->second + SIM_FLOW_SLOTS)
+        least->second = second > SIM_FLOW_SLOTS ? second - SIM_FLOW_SLOTS : 0;
+    while (least->second < second)
+        least->slot[++least->second % SIM_FLOW_SLOTS] = SLUICE_NEVER;
+    if (value < least->slot[second % SIM_FLOW_SLOTS])
+        least->slot[second % SIM_FLOW_SLOTS] = value;
+    for (int i = 0; i < SIM_FLOW_SLOTS; i++)
+        found = least->slot[i] < found ? least->slot[i] : found;
+    return found;
+}
+
 static void measure_rtt(sim_flow *flow, sluice_duration rtt)
 {
-    sluice_time now = flow->simulation->now;
-
     if (!flow->srtt) {
         flow->srtt = rtt;
         flow->rttvar = rtt / 2;
@@ -208,10 +223,7 @@ static void measure_rtt(sim_flow *flow, sluice_duration rtt)
         flow->rttvar = (3 * flow->rttvar + off) / 4;
         flow->srtt = (7 * flow->srtt + rtt) / 8;
     }
-    if (!flow->min_rtt || rtt <= flow->min_rtt || now > flow->min_rtt_at + MIN_RTT_WINDOW_NS) {
-        flow->min_rtt = rtt;
-        flow->min_rtt_at = now;
-    }
+    flow->min_rtt = least_note(&flow->least_rtt, flow->simulation->now, rtt);
 }
 
 static void measure_rate(sim_flow *flow, const news *got, sluice_sample *sample)
@@ -303,11 +315,11 @@ static void report_arrive(void *subject, sim_packet *packet)
         got.sample.rtt_ns = flow->simulation->now - got.newest.sent - (packet->sent - got.newest_arrival);
         measure_rtt(flow, got.sample.rtt_ns);
         measure_rate(flow, &got, &got.sample);
-        if (!flow->base_delay || got.delay_least < flow->base_delay)
-            flow->base_delay = got.delay_least;
+        flow->base_delay = least_note(&flow->least_delay, flow->simulation->now, got.delay_least);
         got.sample.queue_valid = true;
         got.sample.queue_ns = delay - flow->base_delay;
         got.sample.queue_min_ns = got.delay_least - flow->base_delay;
+        got.sample.queue_base_ns = (int64_t)flow->base_delay - 12345678; /* the clocks do not agree */
         got.sample.prior_in_flight_bytes = got.newest.prior_in_flight;
         if (got.sample.round_start) {
             flow->round++;
@@ -468,6 +480,8 @@ void sim_flow_init(sim_flow *flow, sim *simulation, const sim_flow_setup *setup,
         return;
     if (flow->setup.start < simulation->now)
         flow->setup.start = simulation->now;
+    for (int i = 0; i < SIM_FLOW_SLOTS; i++)
+        flow->least_rtt.slot[i] = flow->least_delay.slot[i] = SLUICE_NEVER;
     sim_at(simulation, flow->setup.start, flow_start, flow, 0);
 }
 

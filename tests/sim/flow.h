@@ -49,6 +49,13 @@ typedef struct sim_flow_arrival {
 } sim_flow_arrival;
 
 #define SIM_FLOW_RECENT 3 /* reports that each arrival stands in */
+#define SIM_FLOW_SLOTS 10
+
+/* The least of the last ten seconds, as the engine keeps it. */
+typedef struct sim_flow_least {
+    sluice_duration slot[SIM_FLOW_SLOTS]; /* of each second; SLUICE_NEVER: none */
+    sluice_time second;                   /* of the newest slot; 0: none */
+} sim_flow_least;
 
 typedef struct sim_flow {
     sim *simulation;
@@ -65,9 +72,8 @@ typedef struct sim_flow {
     uint64_t in_flight, delivered, app_limited_until, source_sent;
     sluice_time delivered_time, first_sent, pace_at, last_heard, newest_sent;
     uint64_t round_end, round;
-    sluice_duration srtt, rttvar, min_rtt;
-    sluice_time min_rtt_at;
-    sluice_duration base_delay;
+    sluice_duration srtt, rttvar, min_rtt, base_delay;
+    sim_flow_least least_rtt, least_delay;
     unsigned probes;
 
     /* Receiver. */
@@ -78,7 +84,7 @@ typedef struct sim_flow {
     bool report_due;
 
     /* Results. */
-    uint64_t sent_packets, lost_packets, delivered_packets, sent_bytes;
+    uint64_t sent_packets, lost_packets, spurious_packets, delivered_packets, sent_bytes;
 } sim_flow;
 
 /* Fails the simulation where the plugin refuses to start or memory is short. */

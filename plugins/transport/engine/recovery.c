@@ -371,6 +371,7 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
     /* The least delay so far may have been found among these packets: what was compared with an older one shrinks. */
     if (sample->queue_min_ns > sample->queue_ns)
         sample->queue_min_ns = sample->queue_ns;
+    sample->queue_base_ns = sample->queue_valid ? engine->rtt.least_oneway.least : 0;
     if (!is_fresh(engine, report->newest))
         return;
     sluice_time here = engine_rtt_arrival(&engine->rtt, engine->now, arrived);

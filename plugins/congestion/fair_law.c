@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fair_law - an even share of the path, read from its queueing delay; blind to random loss.
+ *
+ * The law is FAST TCP's (Wei, Jin, Low, Hegde, IEEE/ACM ToN 2006), with a target of its own.  Once a round the window
+ * moves by a part of the difference between the queue that is wanted and the queue that stands:
+ *
+ *     window <- window x (1 + v x gain x (T(x) - q) / (min_rtt + q)),   T(x) = target_queue x cbrt(100 Mbit/s / x)
+ *
+ * x is the flow's own rate, q the one-way queueing delay.  At the stable point q = T(x); as all
+ * flows of a bottleneck see one q, they have one x: fairness without regard to round trip times.  FAST keeps a number
+ * of packets in the queue, T = a/x; the cube root makes one setting do from 1 Mbit/s (19 ms) to 10 Gbit/s (0.9 ms).
+ * A weight w aims at T(x/w).  What is sent is clocked by the window, so the queue answers within a round trip, and a
+ * gain of 0.3 leaves a delay of two rounds stable (z^2 - z + 0.3 has its roots at |z| = 0.55).
+ *
+ * v is Copa's velocity (Arun, Balakrishnan, NSDI 2018): it doubles while a flow has moved in one direction for three
+ * rounds and is halved when it turns.  The common queue makes all flows turn; flows that are apart from their share
+ * keep moving.  Without it two flows at 200 ms would need hundreds of rounds to meet.
+ *
+ * q is the mean over the round of the least delay in each 10 ms (`slot`): the least leaves out jitter of the path and
+ * of a busy machine's scheduler; slots of one length for all let flows of unlike round trips see the same queue (the
+ * least of a long round is lower than that of a short one).  Where the round trip is shorter than 5 ms (`epoch`), 5 ms
+ * stand for a round.
+ *
+ * Plateau.  The pacing rate stays within 10 % (`headroom`) of the highest delivery rate of the last 10 rounds over
+ * (1 - loss), so a queue that cannot be seen is not run into.  Rounds in which the sender did not use what it had
+ * (source, CPU, credit) do not make the plateau fall: they say how fast it went, not how fast it can go.
+ *
+ * Start.  The window grows by `growth` = 2.5 a round trip until the least queue of an eighth of a round trip exceeds
+ * T(x).  The rate crosses the capacity one round trip before that is seen, so what is in flight then is
+ * (g - 1)/ln g = 1.64 of what the path holds: a queue of 0.64 BDP at most, and the window is divided by just that.
+ * 2.5 finds 1 Gbit/s at 200 ms in 7 rounds from 32 packets; 3 would leave 0.82 BDP of queue.
+ *
+ * Loss.  Random loss is not congestion.  Loss above the calm loss, beyond what chance explains, may be a queue too
+ * shallow to see: so the flow tries for some rounds at 0.9 of what was delivered, which the path carries whatever its
+ * queue.  If the loss stays it was random and becomes the new calm loss; if it goes, the flow stays just under what
+ * was delivered (the ceiling), which rises by a twentieth from time to time.
+ *
+ * Receiver.  Drops at the receiver's own socket lead to a ceiling at once: a CPU has no queue that could be seen.  It is
+ * looked at every 100 ms: lowered by 15 % of what was sent when there were drops, whosever they were, else raised by 4 Mbit/s
+ * and 1 %.  All flows of a receiver are told of the same drops, so they come down together by the same part and go up by
+ * nearly the same amount, which makes them even (Chiu and Jain, 1989); had each its own drops to go by, or a part to rise by,
+ * they would stay as far apart as chance has put them.  In the laboratory fifty flows then lie within 15 %.  A second
+ * without drops ends that caution.
+ *
+ * Empty queue.  The delay is known only above the least seen.  A flow that has not seen a lower queue for 5 s (or 50
+ * round trips) lowers its window for one round trip, at most by half, as BBR's ProbeRTT (draft-ietf-ccwg-bbr).
+ * All flows of a bottleneck see that dip at the same moment, so from then on they do it together, and a flow that
+ * came late to a standing queue learns the true base.
+ *
+ * CE marks lower the window by half the marked part, as DCTCP (RFC 8257).
+ *
+ * Three policies use the law: fair as it is, high with twice the weight, low with a target so small that the queue of
+ * anybody else lies above it.  Such a flow (`yields`) measures the queue above the least delay of ten minutes.  A queue of
+ * more than twice its target that is still there after the flow has taken back its own part is somebody else's: before it the
+ * window is halved each round, as LEDBAT++ does at most, down to the least pacing rate.
+ */
+#include "fair_law.h"
+
+#include <math.h>
+
+#define WINDOW_LEAST 4    /* packets: below, one lost report would stop the flow */
+/* The pacing rate never falls below so many packets in a round trip or this time (s).  On short paths it must be able to
+ * fall far: with packets of 16 KB, two a millisecond would be 260 Mbit/s, and fifty flows would drown their receiver. */
+#define PACING_LEAST 2
+#define PACING_LEAST_TIME 0.1
+#define PACING_GAIN 1.2 /* the window holds the flow back; this keeps the pacer from doing so (Linux paces TCP alike) */
+#define RECEIVER_TIME (100 * SLUICE_MS)
+#define RECEIVER_LOWER 0.85
+/* After so many periods without a drop the receiver has more room than was thought, and the part by which the ceiling rises
+ * doubles from one to the next: one flow alone is back at ten times its rate within three seconds.  Where many flows share a
+ * receiver there are drops more often than that. */
+#define RECEIVER_CALM 10
+#define RECEIVER_RAISE_MOST 0.25
+#define RECEIVER_RAISE_BPS 4e6
+#define RECEIVER_RAISE_PART 0.01
+#define RTT_UNKNOWN 0.1   /* s, until the first measurement */
+#define LOSS_MOST 0.5     /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
+#define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
+#define VELOCITY_MOST 1024
+#define YIELD_STEP -0.5 /* of a flow that yields, before a queue that is not its own */
+#define TRIAL_EPOCHS 2 /* until what is sent at the trial's rate comes to be reported */
+#define HOLD_EPOCHS 16 /* under a ceiling that was hit */
+#define RAISE_EPOCHS 4 /* between raises of a ceiling that was not */
+
+static double seconds(sluice_duration duration)
+{
+    return (double)duration / 1e9;
+}
+
+static double plateau(const fair_law *fair)
+{
+    double most = 0;
+
+    for (int i = 0; i < FAIR_LAW_PLATEAU; i++)
+        most = fmax(most, fair->plateau[i]);
+    return most;
+}
+
+/* T(x) of the head of this file. */
+static double queue_target(const fair_law *fair)
+{
+    double share = fmax(fair->rate, 1e4) / fmax(fair->limits.weight, 1e-3);
+
+    return seconds(fair->config.target_queue) * cbrt(1e8 / share);
+}
+
+static double rtt_of(const fair_law *fair)
+{
+    return fair->srtt > 0 ? fair->srtt : RTT_UNKNOWN;
+}
+
+/* ---- the answer ---- */
+
+static double pacing_least(const fair_law *fair)
+{
+    return PACING_LEAST * fair->packet_bytes * 8 / fmax(rtt_of(fair), PACING_LEAST_TIME);
+}
+
+static double pacing_of(const fair_law *fair, double window)
+{
+    double target = (double)fair->limits.target_bps, most = plateau(fair), pacing;
+
+    if (fair->phase == FAIR_LAW_STARTUP) {
+        /* In growth by g the newest packets leave at ln g / (1 - 1/g) = 1.53 windows a round trip: 2 does not hinder.
+         */
+        pacing = target > 0 && most <= 0 ? target : 2 * window * 8 / rtt_of(fair);
+    } else {
+        pacing = PACING_GAIN * window * 8 / rtt_of(fair);
+        if (most > 0)
+            pacing = fmin(pacing, most * (1 + fair->config.headroom) / (1 - fair->loss));
+        if (fair->ceiling > 0)
+            pacing = fmin(pacing, fair->ceiling);
+    }
+    pacing = fmax(pacing, pacing_least(fair));
+    return target > 0 ? fmin(pacing, target) : pacing;
+}
+
+/* A flow that yields goes as low as the least pacing rate: on a path of 10 Mbit/s and 20 ms four packets are a tenth. */
+static double window_least(const fair_law *fair)
+{
+    return fair->manner.yields ? pacing_least(fair) * rtt_of(fair) / 8 / PACING_GAIN : WINDOW_LEAST * fair->packet_bytes;
+}
+
+static void answer(fair_law *fair, sluice_control *control)
+{
+    double window, pacing;
+
+    fair->window = fmax(fair->window, window_least(fair));
+    window = fmax(fair->phase == FAIR_LAW_YIELD ? fair->yield_window : fair->window, window_least(fair));
+    pacing = pacing_of(fair, window);
+    control->pacing_bps = (sluice_rate)fmin(pacing, 1e15);
+    control->cwnd_bytes = (uint64_t)fmin(fmax(window, WINDOW_LEAST * fair->packet_bytes), 1e15);
+    if (fair->epoch.pacing_least <= 0 || pacing < fair->epoch.pacing_least)
+        fair->epoch.pacing_least = pacing;
+}
+
+static void epoch_begin(fair_law *fair, sluice_time now, uint64_t round, uint64_t delivered)
+{
+    fair->epoch = (fair_law_epoch){.began = now, .round = round, .delivered = delivered};
+    fair->slots = fair->slots_sum = 0;
+}
+
+static void limits_set(fair_law *fair, const sluice_limits *limits)
+{
+    fair->limits = *limits;
+    fair->limits.weight *= fair->manner.weight;
+}
+
+int fair_law_init(fair_law *fair, const fair_law_config *config, const fair_law_manner *manner,
+                  const sluice_congestion_start *start, sluice_control *control)
+{
+    fair->config = *config;
+    fair->manner = *manner;
+    limits_set(fair, &start->limits);
+    fair->packet_bytes = start->packet_bytes;
+    fair->srtt = seconds(start->srtt_ns);
+    fair->min_rtt = seconds(start->min_rtt_ns);
+    fair->velocity = 1;
+    fair->window = (double)fair->config.initial_packets * fair->packet_bytes;
+    fair->window = fmax(fair->window, 1.5 * rtt_of(fair) * (double)start->limits.target_bps / 8);
+    if (start->delivery_rate_bps && start->srtt_ns) {
+        fair->phase = FAIR_LAW_STEADY;
+        fair->rate = fair->plateau[0] = (double)start->delivery_rate_bps;
+        fair->window = fair->rate / 8 * fair->srtt;
+    }
+    fair->slot_least = fair->empty_queue = HUGE_VAL;
+    fair->slot_began = fair->empty_at = fair->receiver.began = start->now;
+    delay_memory_begin(&fair->memory, start->now);
+    epoch_begin(fair, start->now, 0, 0);
+    answer(fair, control);
+    return SLUICE_OK;
+}
+
+/* ---- startup ---- */
+
+static void steady_begin(fair_law *fair, double window)
+{
+    fair->phase = FAIR_LAW_STEADY;
+    fair->window = window;
+    fair->velocity = 1;
+    fair->direction = 0;
+    fair->same = fair->idle = 0;
+    fair->skip = 2;
+    /* The loss of startup may be its own; whether it is random will be tried. */
+    fair->loss = 0;
+    fair->smooth_rate = 0;
+    fair->judgement = (fair_law_judgement){0};
+}
+
+static void startup_begin(fair_law *fair)
+{
+    fair->phase = FAIR_LAW_STARTUP;
+    fair->seen_acked = fair->seen_lost = fair->slot_acked = fair->slot_lost = fair->best_rate = 0;
+    fair->stalled = 0;
+}
+
+/* What the path holds, read from a window that grew until now. */
+static double startup_window(const fair_law *fair, const sluice_sample *sample)
+{
+    double g = fair->config.growth;
+
+    if (!fair->limits.target_bps)
+        return fair->window * log(g) / (g - 1);
+    /* A window that a target set says nothing. */
+    if (sample->delivery_rate_bps)
+        return fmin(fair->window, (double)sample->delivery_rate_bps / 8 * (fair->min_rtt + queue_target(fair)));
+    return fair->window / 2;
+}
+
+/* A slot of startup is over: has it met the bottleneck? */
+static void startup_slot(fair_law *fair, const sluice_sample *sample)
+{
+    double seen = fair->seen_acked + fair->seen_lost, sent = fair->slot_acked + fair->slot_lost;
+    bool queue = fair->slot_least > queue_target(fair);
+    bool loss = seen > 50 && sent > 50 && fair->slot_lost / sent > fair->seen_lost / seen + 0.2;
+
+    if (queue || loss) {
+        steady_begin(fair, startup_window(fair, sample));
+        return;
+    }
+    fair->seen_acked += fair->slot_acked;
+    fair->seen_lost += fair->slot_lost;
+    fair->loss = fmin(LOSS_MOST, fair->seen_lost / (fair->seen_acked + fair->seen_lost));
+}
+
+static void startup_sample(fair_law *fair, const sluice_sample *sample)
+{
+    double target = (double)fair->limits.target_bps / 8, most;
+
+    /* In growth by 2.5 packets meet 0.4 of the present window in flight; far less means that the window is not what
+     * holds the sender back, and that a larger one would only be a burst to come. */
+    if (fmax(fair->in_flight, fair->epoch.in_flight) > (sample->app_limited ? 0.5 : 0.25) * fair->window)
+        fair->window += (fair->config.growth - 1) * (double)sample->acked_bytes;
+    most = 2 * target * rtt_of(fair) + 2 * (double)fair->config.initial_packets * fair->packet_bytes;
+    if (target > 0 && fair->window > most)
+        fair->window = most;
+}
+
+/* ---- the receiver's CPU ---- */
+
+static void receiver_begin(fair_law *fair, const sluice_sample *sample)
+{
+    fair_law_receiver before = fair->receiver;
+    fair->receiver = (fair_law_receiver){
+        .began = sample->now, .delivered = sample->delivered_bytes, .rules = before.rules, .calm = before.calm};
+}
+
+/* A drop for a hundred packets of ours is no accident. */
+static bool receiver_met(const fair_law *fair)
+{
+    return fair->receiver.drops > 0.01 * (fair->receiver.acked + fair->receiver.lost);
+}
+
+static void receiver_lower(fair_law *fair, const sluice_sample *sample)
+{
+    double length = seconds(sample->now - fair->receiver.began);
+    double delivered = (double)(sample->delivered_bytes - fair->receiver.delivered) * 8 / fmax(length, 1e-3);
+    double sent = delivered * (1 + fair->receiver.lost / fmax(1, fair->receiver.acked));
+
+    /* A period in which the sender had little to send, or had hardly begun, says little of what the receiver can take. */
+    sent = fmax(sent, 0.5 * (fair->ceiling > 0 ? fair->ceiling : plateau(fair)));
+    fair->ceiling = RECEIVER_LOWER * sent;
+    fair->receiver.rules = true;
+    fair->receiver.calm = 0;
+    fair->trial = 0;
+    fair->judgement = (fair_law_judgement){0};
+}
+
+static void receiver_raise(fair_law *fair)
+{
+    double part = RECEIVER_RAISE_PART;
+    if (++fair->receiver.calm > RECEIVER_CALM)
+        part = fmin(ldexp(part, (int)(fair->receiver.calm - RECEIVER_CALM)), RECEIVER_RAISE_MOST);
+    fair->ceiling += fmin(0.5 * fair->ceiling, RECEIVER_RAISE_BPS + part * fair->ceiling);
+    if (fair->ceiling <= 1.5 * plateau(fair) / (1 - fair->loss))
+        return;
+    fair->ceiling = 0;
+    fair->receiver.rules = false;
+}
+
+static void receiver_epoch(fair_law *fair, const sluice_sample *sample)
+{
+    fair->receiver.acked += fair->epoch.acked;
+    fair->receiver.lost += fair->epoch.lost;
+    if (sample->now < fair->receiver.began + RECEIVER_TIME)
+        return;
+    if (receiver_met(fair))
+        receiver_lower(fair, sample);
+    else if (fair->receiver.rules && fair->ceiling > 0)
+        receiver_raise(fair);
+    receiver_begin(fair, sample);
+}
+
+/* Three rounds without a quarter more (as BBR): the sender, the receiver, or a queue that cannot be seen. */
+static void startup_epoch(fair_law *fair, const sluice_sample *sample, bool limited)
+{
+    if (fair->receiver.acked + fair->receiver.lost >= 20 && receiver_met(fair)) {
+        steady_begin(fair, fair->window);
+        receiver_lower(fair, sample);
+        receiver_begin(fair, sample);
+        return;
+    }
+    if (limited)
+        return;
+    if (fair->rate > 1.25 * fair->best_rate) {
+        fair->best_rate = fair->rate;
+        fair->stalled = 0;
+    } else if (++fair->stalled >= 3) {
+        double holds = plateau(fair) / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss);
+
+        steady_begin(fair, fmin(fair->window, 1.5 * holds));
+    }
+}
+
+/* ---- the law ---- */
+
+static double velocity_of(fair_law *fair, int direction)
+{
+    if (direction != fair->direction) {
+        fair->velocity = fmax(1, fair->velocity / 2);
+        fair->same = 0;
+    } else if (++fair->same >= 3) {
+        fair->velocity = fmin(fair->velocity * 2, VELOCITY_MOST);
+    }
+    fair->direction = direction;
+    return fair->velocity;
+}
+
+/* No queue for five rounds, and the rate has grown beyond what it was: the path has become larger, and is looked for
+ * anew. */
+static void idle_note(fair_law *fair, bool empty)
+{
+    if (!empty || fair->ceiling > 0) {
+        fair->idle = 0;
+        return;
+    }
+    if (fair->idle++ == 0)
+        fair->idle_rate = plateau(fair);
+    if (fair->idle >= 5 && fair->rate > 1.15 * fair->idle_rate)
+        startup_begin(fair);
+}
+
+/* Far too long a queue: most of it goes in this round, and the next shows the past.  A flow that yields looks whether it
+ * has gone when that has become true of all of it; if it has not, the queue is another's. */
+static double crowd_step(fair_law *fair, double queue, double part)
+{
+    bool others = fair->manner.yields && fair->crowd > 0 && queue > 0.5 * fair->crowd;
+
+    fair->crowd = others ? fmin(queue, fair->crowd) : queue;
+    if (others)
+        return YIELD_STEP;
+    fair->skip = fair->manner.yields ? 2 : 1;
+    return 0.7 * part;
+}
+
+static void steady_epoch(fair_law *fair, double queue, bool limited)
+{
+    double target = queue_target(fair), off = target - queue, rtt = fair->min_rtt + queue, step;
+    bool may_grow = fair->epoch.used && !limited;
+
+    if (off > 0 && !may_grow) {
+        fair->velocity = 1;
+        fair->same = fair->idle = 0;
+        return;
+    }
+    step = fair->config.gain * off / rtt * velocity_of(fair, off > 0 ? 1 : -1);
+    step = fmax(-fair->config.step_most, fmin(fair->config.step_most, step));
+    if (queue > 2 * target + 0.001)
+        step = fmin(step, crowd_step(fair, queue, off / rtt));
+    else
+        fair->crowd = 0;
+    if (fair->epoch.marked > 0)
+        step = fmin(step, -0.5 * fair->epoch.marked / fmax(fair->epoch.acked, 1));
+    fair->window *= 1 + step;
+    idle_note(fair, queue < target / 2);
+}
+
+/* ---- loss ---- */
+
+/* The trial is over: what it sent lay below what the path had delivered, so its loss is no queue's. */
+static void trial_end(fair_law *fair, double loss, double noise)
+{
+    fair->loss = fmin(loss, LOSS_MOST);
+    if (fair->trial_loss - loss > 0.01 + noise) {
+        fair->ceiling = 0.98 * fair->trial_rate / (1 - fair->loss);
+        fair->receiver.rules = false;
+        fair->hold = HOLD_EPOCHS;
+    } else {
+        fair->ceiling = 0;
+    }
+}
+
+/* Under a ceiling the rate comes down by the excess, once; when that does not help, the loss is tried again. */
+static void excess_met(fair_law *fair, double loss)
+{
+    if (fair->ceiling > 0 && !fair->hit) {
+        fair->ceiling *= 1 - (loss - fair->loss);
+        fair->hold = HOLD_EPOCHS;
+        fair->hit = true;
+        return;
+    }
+    fair->trial_loss = loss;
+    fair->trial_rate = fair->smooth_rate;
+    fair->trial = TRIAL_EPOCHS + 1;
+    fair->ceiling = 0.9 * fair->smooth_rate;
+    fair->receiver.rules = false;
+}
+
+/* No excess: the calm loss follows, and a ceiling that was not hit for long enough rises by a twentieth.  It goes when
+ * it no longer holds anything back.  Under a ceiling calm loss does not rise, lest it follow the ceiling's own. */
+static void calm_met(fair_law *fair, double loss)
+{
+    fair->hit = false;
+    if (fair->ceiling <= 0 || loss < fair->loss)
+        fair->loss = fmin(LOSS_MOST, fair->loss + 0.1 * (loss - fair->loss));
+    if (fair->ceiling <= 0 || fair->hold > 0 || fair->receiver.rules)
+        return;
+    fair->hold = RAISE_EPOCHS;
+    fair->ceiling *= 1.05;
+    if (fair->ceiling > 1.5 * plateau(fair) / (1 - fair->loss))
+        fair->ceiling = 0;
+}
+
+static void judge(fair_law *fair, const fair_law_epoch *epoch)
+{
+    fair_law_judgement *sum = &fair->judgement;
+    double n, loss, noise;
+
+    if (fair->trial > 1) {
+        fair->trial--;
+        *sum = (fair_law_judgement){0};
+        return;
+    }
+    fair->hold -= fair->hold > 0;
+    sum->acked += epoch->acked;
+    sum->lost += epoch->lost;
+    n = sum->acked + sum->lost;
+    if (n < 50)
+        return;
+    loss = fmax(0, sum->lost - sum->drops) / n;
+    noise = 3 * sqrt(fmax(fair->trial ? loss : fmax(loss, fair->loss), 0.002) / n);
+    if (fair->trial) {
+        if (noise > 0.025)
+            return;
+        fair->trial = 0;
+        trial_end(fair, loss, noise);
+    } else if (loss > fair->loss + 0.01 + noise) {
+        excess_met(fair, loss);
+    } else if (noise > 0.025) {
+        return;
+    } else {
+        calm_met(fair, loss);
+    }
+    *sum = (fair_law_judgement){0};
+}
+
+/* ---- yielding ---- */
+
+/* Below 80 ms half the window goes; beyond, twice what the largest targets keep standing (20 ms) will do. */
+static void yield_begin(fair_law *fair)
+{
+    fair->phase = FAIR_LAW_YIELD;
+    fair->yield_window = fair->window * fmax(0.5, fmin(0.9, 1 - 0.04 / rtt_of(fair)));
+    fair->yield_until = 0;
+    fair->empty_queue = HUGE_VAL;
+}
+
+static void yield_sample(fair_law *fair, const sluice_sample *sample)
+{
+    if (!fair->yield_until && (double)sample->in_flight_bytes <= fair->yield_window + 2 * fair->packet_bytes)
+        fair->yield_until = sample->now + sample->srtt_ns;
+    if (!fair->yield_until || sample->now < fair->yield_until)
+        return;
+    fair->phase = FAIR_LAW_STEADY;
+    fair->skip = 2;
+    epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
+}
+
+static void empty_note(fair_law *fair, const sluice_sample *sample, double queue)
+{
+    double interval = fmax(seconds(fair->config.yield_interval), 50 * fair->srtt);
+
+    if (queue <= fair->empty_queue) {
+        fair->empty_queue = queue;
+        fair->empty_at = sample->now;
+    } else if (fair->phase == FAIR_LAW_STEADY && seconds(sample->now - fair->empty_at) > interval) {
+        yield_begin(fair);
+    }
+}
+
+/* ---- samples ---- */
+
+static void slot_note(fair_law *fair, const sluice_sample *sample, double queue)
+{
+    double length =
+        fair->phase == FAIR_LAW_STARTUP ? fmax(0.8 * seconds(fair->config.epoch), fair->srtt / 8) : seconds(fair->config.slot);
+
+    fair->slot_least = fmin(fair->slot_least, queue);
+    fair->slot_acked += (double)sample->acked_packets;
+    fair->slot_lost += (double)sample->lost_packets;
+    if (fair->slot_acked < SLOT_PACKETS || seconds(sample->now - fair->slot_began) < length)
+        return;
+    fair->slots++;
+    fair->slots_sum += fair->slot_least;
+    if (fair->phase == FAIR_LAW_STARTUP)
+        startup_slot(fair, sample);
+    fair->slot_began = sample->now;
+    fair->slot_least = HUGE_VAL;
+    fair->slot_acked = fair->slot_lost = 0;
+}
+
+static void epoch_note(fair_law *fair, const sluice_sample *sample)
+{
+    fair_law_epoch *epoch = &fair->epoch;
+    double *top = &fair->plateau[fair->plateau_at];
+
+    epoch->acked += (double)sample->acked_packets;
+    epoch->lost += (double)sample->lost_packets;
+    epoch->marked += (double)sample->ce_packets;
+    epoch->limited += sample->app_limited ? (double)sample->acked_packets : 0;
+    fair->judgement.drops += (double)sample->receiver_drop_packets;
+    fair->receiver.drops += (double)sample->receiver_drop_packets;
+    epoch->in_flight = fmax(epoch->in_flight, (double)sample->prior_in_flight_bytes);
+    if (epoch->in_flight + 2 * fair->packet_bytes > 0.8 * fair->window)
+        epoch->used = true;
+    /* Over less than an epoch, reports that come together make rates that never were. */
+    if (sample->delivery_rate_bps && sample->delivery_interval_ns >= fair->config.epoch) {
+        *top = fmax(*top, (double)sample->delivery_rate_bps);
+        epoch->rated = true;
+    }
+}
+
+static void epoch_end(fair_law *fair, const sluice_sample *sample)
+{
+    fair_law_epoch *epoch = &fair->epoch;
+    double length = seconds(sample->now - epoch->began), sent = epoch->sent * 8 / length;
+    double average = (double)(sample->delivered_bytes - epoch->delivered) * 8 / length;
+    double queue = fair->slots > 0 ? fair->slots_sum / fair->slots : fair->slot_least;
+    /* The sender did not use what it had: source, credit, or its own CPU. */
+    bool limited = epoch->limited > 0.5 * epoch->acked || (!epoch->used && sent < 0.9 * epoch->pacing_least);
+
+    receiver_epoch(fair, sample);
+    if (!epoch->rated)
+        fair->plateau[fair->plateau_at] = fmax(fair->plateau[fair->plateau_at], average);
+    if (!limited) {
+        fair->plateau_at = (fair->plateau_at + 1) % FAIR_LAW_PLATEAU;
+        fair->plateau[fair->plateau_at] = 0;
+    }
+    if (fair->skip) {
+        fair->skip--;
+    } else {
+        fair->rate = average;
+        fair->smooth_rate += (average - fair->smooth_rate) / (fair->smooth_rate > 0 ? 8 : 1);
+        if (fair->phase == FAIR_LAW_STARTUP) {
+            startup_epoch(fair, sample, limited);
+        } else {
+            judge(fair, epoch);
+            steady_epoch(fair, queue, limited);
+        }
+    }
+    fair->in_flight = epoch->in_flight;
+    epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
+}
+
+/* The peer was silent: what was lost then says nothing of the path, and the old rate is taken up again. */
+static void silence(fair_law *fair, const sluice_sample *sample)
+{
+    fair->skip = 3;
+    fair->judgement = (fair_law_judgement){0};
+    receiver_begin(fair, sample);
+    fair->slot_acked = fair->slot_lost = 0;
+    epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
+}
+
+static double queue_of(fair_law *fair, const sluice_sample *sample)
+{
+    if (sample->queue_valid)
+        return fair->manner.yields ? delay_memory_above(&fair->memory, sample) : seconds(sample->queue_min_ns);
+    return sample->srtt_ns > sample->min_rtt_ns ? seconds(sample->srtt_ns - sample->min_rtt_ns) : 0;
+}
+
+void fair_law_sample(void *state, const sluice_sample *sample, sluice_control *control)
+{
+    fair_law *fair = state;
+    const fair_law_epoch *epoch = &fair->epoch;
+
+    fair->packet_bytes = sample->packet_bytes;
+    fair->srtt = seconds(sample->srtt_ns);
+    fair->min_rtt = seconds(sample->min_rtt_ns);
+    if (sample->persistent) {
+        silence(fair, sample);
+        return;
+    }
+    epoch_note(fair, sample);
+    if (sample->acked_packets) {
+        double queue = queue_of(fair, sample);
+
+        empty_note(fair, sample, queue);
+        if (fair->phase == FAIR_LAW_STARTUP)
+            startup_sample(fair, sample);
+        slot_note(fair, sample, queue);
+    }
+    if (fair->phase == FAIR_LAW_YIELD)
+        yield_sample(fair, sample);
+    else if (sample->round > epoch->round && epoch->acked > 0 && sample->now >= epoch->began + fair->config.epoch)
+        epoch_end(fair, sample);
+    answer(fair, control);
+}
+
+void fair_law_sent(void *state, sluice_time now, uint64_t bytes, uint64_t in_flight_bytes, sluice_control *control)
+{
+    (void)now;
+    (void)in_flight_bytes;
+    (void)control;
+    ((fair_law *)state)->epoch.sent += (double)bytes;
+}
+
+void fair_law_limits(void *state, sluice_time now, const sluice_limits *limits, sluice_control *control)
+{
+    fair_law *fair = state;
+
+    (void)now;
+    limits_set(fair, limits);
+    answer(fair, control);
+}
+
+void fair_law_view(const void *state, sluice_congestion_view *out)
+{
+    static const char *const names[] = {"startup", "steady", "yield"};
+    const fair_law *fair = state;
+
+    out->phase = fair->phase == FAIR_LAW_STEADY && fair->ceiling > 0 ? "ceiling" : names[fair->phase];
+    out->estimate_bps = (sluice_rate)fmin(plateau(fair), 1e15);
+    out->queue_target_ns = (sluice_duration)(queue_target(fair) * 1e9);
+}
