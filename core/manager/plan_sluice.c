@@ -61,16 +61,6 @@ static void add_options(sluice_text *out, const sluice_order *order, const sluic
     }
 }
 
-static bool takes_policy(const sluice_order *order, const char *policy, sluice_error *error)
-{
-    sluice_settings *settings;
-    if (sluice_settings_copy(order->settings, &settings, error) != SLUICE_OK)
-        return false;
-    bool taken = sluice_settings_set(settings, "policy", policy, error) == SLUICE_OK;
-    sluice_settings_free(settings);
-    return taken;
-}
-
 static void set_number(sluice_text *out, const char *key, uint64_t value)
 {
     string(out, "set");
@@ -78,8 +68,7 @@ static void set_number(sluice_text *out, const char *key, uint64_t value)
     number(out, value);
 }
 
-/* Both rates, so that they go together: a minimum above the target would be refused.  A policy that is not installed is left
- * to a RATE message, which says what is taken in its place. */
+/* Both rates, so that they go together: a minimum above the target would be refused. */
 static void add_wishes(sluice_text *out, const sluice_order *order, const sluice_wishes *wishes)
 {
     uint64_t rate = 0, minimum = 0;
@@ -95,7 +84,7 @@ static void add_wishes(sluice_text *out, const sluice_order *order, const sluice
         set_number(out, "rate", rate);
     if (wishes->rate_set || wishes->minimum_set)
         set_number(out, "min-rate", minimum);
-    if (wishes->policy_set && takes_policy(order, wishes->policy, NULL))
+    if (wishes->policy_set)
         set(out, "policy", wishes->policy);
 }
 
@@ -148,9 +137,6 @@ static void add_paths(sluice_text *out, const sluice_order *order)
 int sluice_plan_sluice(sluice_plan *plan, const sluice_plan_spec *spec, sluice_error *error)
 {
     const sluice_order *order = spec->order;
-    /* The order's own policy is asked for only here: another program may have one that is not installed for us. */
-    if (order->policy[0] != '\0' && !takes_policy(order, order->policy, error))
-        return SLUICE_EUSAGE;
     sluice_strings_add(&plan->words, spec->program);
     sluice_strings_add(&plan->words, "worker");
     sluice_strings_addf(&plan->words, "%d", SLUICE_PLAN_INPUT);
