@@ -107,31 +107,6 @@ static int read_token(sluice_ascp_line *line, sluice_error *error)
 
 /* ---- the settings ---- */
 
-/* The option of the settings' table with that key; NULL: this build has none. */
-static const sluice_option *find_option(const char *key)
-{
-    size_t count;
-    const sluice_option *options = sluice_settings_options(SLUICE_SETTINGS_TRANSFER, &count);
-    for (size_t i = 0; i < count; i++) {
-        char name[SLUICE_LINE_KEY];
-        sluice_line_key(&options[i], name);
-        if (strcmp(name, key) == 0)
-            return &options[i];
-    }
-    return NULL;
-}
-
-static bool is_choice(const char *key, const char *value)
-{
-    const sluice_option *option = find_option(key);
-    char choices[256], wanted[64];
-    if (option == NULL || option->choices == NULL)
-        return false;
-    (void)snprintf(choices, sizeof choices, "|%s|", option->choices);
-    (void)snprintf(wanted, sizeof wanted, "|%s|", value);
-    return strstr(choices, wanted) != NULL;
-}
-
 static int set(session *s, const char *key, const char *value, sluice_error *error)
 {
     sluice_error why = {0};
@@ -139,18 +114,12 @@ static int set(session *s, const char *key, const char *value, sluice_error *err
     return status == SLUICE_OK ? SLUICE_OK : sluice_fail(error, status, "%s", why.text);
 }
 
-/* What the options have become.  A policy that is not installed is not worth a transfer. */
+/* What the options have become. */
 static int set_options(session *s, sluice_error *error)
 {
     int status = SLUICE_OK;
-    for (size_t i = 0; i + 1 < s->line->settings.count && status == SLUICE_OK; i += 2) {
-        const char *key = s->line->settings.list[i], *value = s->line->settings.list[i + 1];
-        if (strcmp(key, "policy") == 0 && !is_choice(key, value)) {
-            sluice_screen_say("warning: --policy %s: there is no such policy here; fair is taken", value);
-            value = "fair";
-        }
-        status = set(s, key, value, error);
-    }
+    for (size_t i = 0; i + 1 < s->line->settings.count && status == SLUICE_OK; i += 2)
+        status = set(s, s->line->settings.list[i], s->line->settings.list[i + 1], error);
     return status;
 }
 

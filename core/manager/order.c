@@ -362,9 +362,7 @@ int sluice_order_set(sluice_order *order, const char *key, const char *value, sl
     else {
         status = check_key(key, error);
         if (status == SLUICE_OK)
-            status = sluice_settings_set(order->settings, key, value, policy ? NULL : error);
-        if (status != SLUICE_OK && policy)
-            status = SLUICE_OK; /* one that another program may have; ours is asked when it is launched */
+            status = sluice_settings_set(order->settings, key, value, error);
     }
     if (status == SLUICE_OK && policy)
         snprintf(order->policy, sizeof order->policy, "%s", value);

@@ -36,7 +36,7 @@ struct sluice_order {
     sluice_order_option *options;
     size_t option_count, option_capacity;
     sluice_settings *settings; /* the options of sluice copy that were given, for what they mean together */
-    char policy[16];           /* "": not given.  Apart, for other programs know policies that are not installed here */
+    char policy[16];           /* "": not given */
     char *cookie, *tags, *ascp;
     bool persistent, outlive;
     unsigned retries;

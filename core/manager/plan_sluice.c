@@ -61,16 +61,6 @@ static void add_options(sluice_text *out, const sluice_order *order, const sluic
     }
 }
 
-static bool takes_policy(const sluice_order *order, const char *policy, sluice_error *error)
-{
-    sluice_settings *settings;
-    if (sluice_settings_copy(order->settings, &settings, error) != SLUICE_OK)
-        return false;
-    bool taken = sluice_settings_set(settings, "policy", policy, error) == SLUICE_OK;
-    sluice_settings_free(settings);
-    return taken;
-}
-
 static void set_number(sluice_text *out, const char *key, uint64_t value)
 {
     string(out, "set");
@@ -86,12 +76,10 @@ static sluice_rate rate_wanted(const sluice_order *order, const sluice_wishes *w
 }
 
 /* Wishes that a worker can begin with.  The others change nothing of a session that runs, and so they must not keep the next
- * one from coming about: a policy that is not installed is left to a RATE message, which says what is taken in its place, and
- * the policy fixed without a rate keeps the one that there was, or is left to a message as well. */
+ * one from coming about: the policy fixed without a rate keeps the one that there was, or is left to a message. */
 static sluice_wishes wishes_possible(const sluice_order *order, const sluice_wishes *wishes)
 {
     sluice_wishes out = *wishes;
-    out.policy_set = out.policy_set && takes_policy(order, out.policy, NULL);
     bool fixed = strcmp(out.policy_set ? out.policy : order->policy, "fixed") == 0;
     out.rate_set = out.rate_set && !(fixed && out.rate_bps == 0);
     out.policy_set = out.policy_set && !(fixed && rate_wanted(order, &out) == 0);
@@ -164,9 +152,6 @@ static void add_paths(sluice_text *out, const sluice_order *order)
 int sluice_plan_sluice(sluice_plan *plan, const sluice_plan_spec *spec, sluice_error *error)
 {
     const sluice_order *order = spec->order;
-    /* The order's own policy is asked for only here: another program may have one that is not installed for us. */
-    if (order->policy[0] != '\0' && !takes_policy(order, order->policy, error))
-        return SLUICE_EUSAGE;
     sluice_strings_add(&plan->words, spec->program);
     sluice_strings_add(&plan->words, "worker");
     sluice_strings_addf(&plan->words, "%d", SLUICE_PLAN_INPUT);

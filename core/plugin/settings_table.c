@@ -24,8 +24,10 @@ static const sluice_option transfer_options[] = {
                        .help = "Target rate in bits of IP packets per second. 0: as fast as the path allows."),
     SLUICE_OPTION_RATE(T, min_rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
                        .help = "Rate that is kept whatever the path does. 0: none."),
-    SLUICE_OPTION_ENUM(T, policy, .def = "fair", .choices = "fixed|fair", .flags = SLUICE_OPTION_RUNTIME,
-                       .help = "How to share the path: fixed sends at the target rate, fair shares evenly."),
+    SLUICE_OPTION_ENUM(T, policy, .def = "fair", .choices = "fixed|high|fair|low",
+                       .flags = SLUICE_OPTION_RUNTIME,
+                       .help = "How to share the path: fixed sends at the target rate, fair shares evenly, high takes twice "
+                               "the share of fair, low what nobody else wants."),
     SLUICE_OPTION_STRING(T, congestion, .help = "Congestion plugin to use in place of the policy's."),
     SLUICE_OPTION_STRING(T, cipher, .def = "auto",
                          .help = "Cipher of the data: aes-128-gcm, aes-256-gcm, chacha20-poly1305, or none where both "
@@ -155,7 +157,7 @@ static const sluice_option serve_options[] = {
                          .help = "Ciphers that a client may choose from, a list."),
     SLUICE_OPTION_STRING(S, crypto, .def = "auto", .help = "Crypto plugin that carries the cipher. auto: the fastest."),
     SLUICE_OPTION_STRING(S, transport, .def = "udp,tcp", .help = "Transports that a client may use, a list."),
-    SLUICE_OPTION_STRING(S, congestion, .def = "fixed,fair",
+    SLUICE_OPTION_STRING(S, congestion, .def = "fixed,high,fair,low,bbr,cubic,ledbat",
                          .help = "Congestion plugins that a client may name when it reads, a list."),
     SLUICE_OPTION_STRING(S, report, .def = "", .help = "Report plugins, a list."),
     SLUICE_OPTION_BOOL(S, json, .def = "no", .help = "Report events as JSON, one object a line."),

@@ -693,6 +693,16 @@ void sluice_session_cancel(sluice_session *session, int status, const char *sent
     sluice_lane_wake(session->lane);
 }
 
+/* What the server has for rates it tells when it has them; of its control it says nothing. */
+static void policy_take(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy)
+{
+    sluice_limits limits = sluice_session_limits_of_data(session);
+    bool changed = strcmp(session->congestion, policy) != 0;
+    snprintf(session->congestion, sizeof session->congestion, "%s", policy);
+    if (changed && limits.target_bps == target_bps && limits.minimum_bps == minimum_bps)
+        sluice_session_tell_statistics(session, SLUICE_EVENT_RATE);
+}
+
 int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
                         sluice_error *error)
 {
@@ -702,12 +712,8 @@ int sluice_session_rate(sluice_session *session, sluice_rate target_bps, sluice_
             return status;
     }
     session->cargo.ops->rate(session->cargo.state, target_bps, minimum_bps, policy ? policy : "");
-    bool named = policy && policy[0] && !session->on_bytes && !session->both_ways; /* the server's plugin of that name */
-    if (named && strcmp(policy, session->congestion) != 0) {
-        snprintf(session->congestion, sizeof session->congestion, "%s", policy);
-        /* The rates come with what the server tells next; it may find none that has changed. */
-        sluice_session_tell_statistics(session, SLUICE_EVENT_RATE);
-    }
+    if (policy && policy[0] && !session->on_bytes && !session->both_ways) /* the server's plugin of that name */
+        policy_take(session, target_bps, minimum_bps, policy);
     sluice_lane_wake(session->lane);
     return SLUICE_OK;
 }

@@ -234,8 +234,22 @@ static void unlike(void)
                 }
 }
 
-/* The seconds after a second flow's start until the first one has given its rate away, and what the second one has
- * of what it had alone. */
+/* What a flow that comes second has of what it would have alone, and how long the first one takes to give its rate away. */
+
+static double gone_after(unsigned flow, double rate)
+{
+    /* A second's mean below a fifth of the path. */
+    for (unsigned at = 100; at + 10 < 1200; at++) {
+        double sum = 0;
+
+        for (unsigned k = 0; k < 10; k++)
+            sum += got.bins[flow][at + k];
+        if (sum < 2 * rate)
+            return (at - 100) * 0.1;
+    }
+    return HUGE_VAL;
+}
+
 static void yields(void)
 {
     static const double rates[] = {10, 100, 1000}, rtts[] = {20, 50, 100, 200}, queues[] = {1, 2, 4};
@@ -262,8 +276,6 @@ static void yields(void)
                         continue;
                     only.flows[1].plugin = NULL;
                     for (unsigned i = 0; i < seeds; i++) {
-                        unsigned at = 100, calm = 0;
-
                         if (!each(name, &only, i + 1))
                             return;
                         without = got;
@@ -271,10 +283,7 @@ static void yields(void)
                             return;
                         f.a[i] = got.mbit[0] / without.mbit[0];
                         f.b[i] = got.mbit[1] / rates[r];
-                        /* Until ten tenths of a second in a row are under a tenth of the path. */
-                        for (; at < 1200 && calm < 10; at++)
-                            calm = got.bins[1][at] < 0.1 * rates[r] ? calm + 1 : 0;
-                        f.c[i] = (at - 110) * 0.1;
+                        f.c[i] = gone_after(1, rates[r]);
                         f.d[i] = got.queue_ms;
                     }
                     printf("%-60s", name);

@@ -316,6 +316,8 @@ wants 0 'sources stay where they are: they lie on the other machine' ascp -q -l 
 [ -e "$room/small" ] || fail "a source on the other machine was removed"
 
 # Options that have no effect here are said and gone on with; tokens of others too.
+lands "$room/there/x" -q --policy=low "$room/small" "near:$room/there/x"
+grep -q 'policy' "$room/stderr" && fail "the policy low was warned of: $(cat "$room/stderr")"
 lands "$room/there/x" -q -Z 1400 -G 1m -j 0 -y 1 -t 443 "$room/small" "near:$room/there/x"
 grep -q 'warning: -G' "$room/stderr" || fail "-G was not warned of"
 wants 0 'no ticket of sluice' ascp -q -W ATV7_token "$room/small" "near:$room/there/x"

@@ -95,6 +95,14 @@ control() { # WHERE FROM TO: of one direction
     await 3 "the end of the pause" said '^NOTIFICATION\|.*\|Rate: 24000\|MinRate: 0\|Adaptive: Adaptive\|'
     await 5 "data after the pause" eval '[ "$(moved)" -gt '"$((at_pause + 2000000))"' ]'
 
+    # The other policies, at either side.
+    ask say RATE Adaptive=Adaptive Priority=1
+    await 3 "the policy high" said '^NOTIFICATION\|.*\|Adaptive: Adaptive\|Priority: 1'
+    ask say RATE Adaptive=Trickle
+    await 3 "the policy low" said '^NOTIFICATION\|.*\|Adaptive: Trickle\|Priority: 2'
+    at_pause=$(moved)
+    await 5 "data that trickles" eval '[ "$(moved)" -gt '"$((at_pause + 1000000))"' ]'
+
     # What this cannot do, and what nobody knows.
     ask say NOP
     ask say START Source=/x Destination=/y

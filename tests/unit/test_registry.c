@@ -45,7 +45,7 @@ static void crooked_plugins_are_refused(void)
 {
     static const refusal rows[] = {
         {"abi", {"9.3", "this is 1.0", "plugin ABI"}},
-        {"minor", {"1.1", "this is 1.0", "congestion ABI"}},
+        {"minor", {"1.2", "this is 1.1", "congestion ABI"}},
         {"undefined", {"undefined symbol: sluice_nobody_has_this", NULL, NULL}},
         {"lacking", {"'sample'", "required", NULL}},
         {"misnamed", {"'misnamed'", "'other'", NULL}},

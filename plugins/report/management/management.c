@@ -42,13 +42,12 @@ static uint64_t clock_now(void)
 
 /* ---- what managers ask; on the reading thread ---- */
 
-static bool change(management_state *state, const char *key, const char *value, const char *manager)
+static void change(management_state *state, const char *key, const char *value, const char *manager)
 {
     sluice_error error = {0};
     int status = state->control->set(state->control_user, key, value, &error);
     if (status != SLUICE_OK)
         state->host->log(state->host, SLUICE_LOG_WARNING, "manager %s asks for %s %s: %s", manager, key, value, error.text);
-    return status == SLUICE_OK;
 }
 
 /* From so much on it means that there is no limit: it is how "none" is told. */
@@ -71,8 +70,8 @@ static void change_policy(management_state *state, const management_ask *ask, co
         change(state, "policy", "fixed", manager);
     else if (ask->policy == MANAGEMENT_POLICY_TRICKLE)
         change(state, "policy", "low", manager);
-    else if (!high || !change(state, "policy", "high", manager))
-        change(state, "policy", "fair", manager);
+    else
+        change(state, "policy", high ? "high" : "fair", manager);
 }
 
 /* A target of nothing is a pause; any other ends it. */
