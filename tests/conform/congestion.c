@@ -31,27 +31,27 @@ static bool usable(const sluice_control *control)
            (control->cwnd_bytes == 0 || control->cwnd_bytes >= 1500);
 }
 
-static sluice_congestion_start start_of(sim_random *random)
+static sluice_congestion_start start_of(sluice_sim_random *random)
 {
     sluice_congestion_start start = {
-        .size = sizeof(start), .now = SIM_START, .packet_bytes = 1500, .limits = {TARGET_BPS, 0, 1}};
+        .size = sizeof(start), .now = SLUICE_SIM_START, .packet_bytes = 1500, .limits = {TARGET_BPS, 0, 1}};
 
-    if (sim_random_chance(random, 0.5)) {
-        start.srtt_ns = start.min_rtt_ns = sim_random_between(random, 1, SLUICE_SECOND);
-        start.delivery_rate_bps = sim_random_chance(random, 0.5) ? sim_random_next(random) >> 24 : 0;
+    if (sluice_sim_random_chance(random, 0.5)) {
+        start.srtt_ns = start.min_rtt_ns = sluice_sim_random_between(random, 1, SLUICE_SECOND);
+        start.delivery_rate_bps = sluice_sim_random_chance(random, 0.5) ? sluice_sim_random_next(random) >> 24 : 0;
     }
     return start;
 }
 
-static uint64_t wild(sim_random *random)
+static uint64_t wild(sluice_sim_random *random)
 {
-    unsigned shift = (unsigned)sim_random_between(random, 0, 64);
+    unsigned shift = (unsigned)sluice_sim_random_between(random, 0, 64);
 
-    return shift == 64 ? 0 : sim_random_next(random) >> shift;
+    return shift == 64 ? 0 : sluice_sim_random_next(random) >> shift;
 }
 
 /* Any figures at all, but the time does not go back and counters do not fall. */
-static sluice_sample sample_wild(sim_random *random, const sluice_sample *before)
+static sluice_sample sample_wild(sluice_sim_random *random, const sluice_sample *before)
 {
     sluice_sample s = {.size = sizeof(s), .now = before->now + (wild(random) >> 15)};
 
@@ -60,38 +60,38 @@ static sluice_sample sample_wild(sim_random *random, const sluice_sample *before
     s.lost_packets = wild(random) >> 20;
     s.lost_bytes = s.lost_packets;
     s.spurious_packets = wild(random);
-    s.ce_packets = sim_random_chance(random, 0.1) ? wild(random) : 0;
-    s.receiver_drop_packets = sim_random_chance(random, 0.1) ? wild(random) : 0;
-    s.persistent = sim_random_chance(random, 0.05);
+    s.ce_packets = sluice_sim_random_chance(random, 0.1) ? wild(random) : 0;
+    s.receiver_drop_packets = sluice_sim_random_chance(random, 0.1) ? wild(random) : 0;
+    s.persistent = sluice_sim_random_chance(random, 0.05);
     s.delivered_bytes = before->delivered_bytes + (s.acked_bytes >> 8);
     s.in_flight_bytes = wild(random);
     s.prior_in_flight_bytes = wild(random);
-    s.round_start = sim_random_chance(random, 0.3);
+    s.round_start = sluice_sim_random_chance(random, 0.3);
     s.round = before->round + s.round_start;
     s.rtt_ns = wild(random);
-    s.srtt_ns = sim_random_chance(random, 0.9) ? wild(random) : 0;
+    s.srtt_ns = sluice_sim_random_chance(random, 0.9) ? wild(random) : 0;
     s.rttvar_ns = wild(random);
     s.min_rtt_ns = wild(random);
-    s.queue_valid = sim_random_chance(random, 0.7);
+    s.queue_valid = sluice_sim_random_chance(random, 0.7);
     s.queue_ns = wild(random);
-    s.queue_min_ns = s.queue_ns ? sim_random_below(random, s.queue_ns) : 0;
+    s.queue_min_ns = s.queue_ns ? sluice_sim_random_below(random, s.queue_ns) : 0;
     s.delivery_rate_bps = wild(random);
     s.delivery_interval_ns = wild(random);
-    s.app_limited = sim_random_chance(random, 0.2);
-    s.packet_bytes = (uint32_t)sim_random_between(random, 500, 16384);
+    s.app_limited = sluice_sim_random_chance(random, 0.2);
+    s.packet_bytes = (uint32_t)sluice_sim_random_between(random, 500, 16384);
     return s;
 }
 
-static void other_calls(sluice_rate_control *rate, sim_random *random, sluice_time now, sluice_control *control)
+static void other_calls(sluice_rate_control *rate, sluice_sim_random *random, sluice_time now, sluice_control *control)
 {
-    sluice_limits limits = {wild(random) >> 14 | 1, 0, sim_random_unit(random)};
+    sluice_limits limits = {wild(random) >> 14 | 1, 0, sluice_sim_random_unit(random)};
 
-    switch (sim_random_below(random, 8)) {
+    switch (sluice_sim_random_below(random, 8)) {
     case 0:
         sluice_rate_sent(rate, now, wild(random), wild(random), control);
         break;
     case 1:
-        sluice_rate_restart(rate, now, sim_random_below(random, now), control);
+        sluice_rate_restart(rate, now, sluice_sim_random_below(random, now), control);
         break;
     case 2:
         sluice_rate_limits(rate, now, &limits, control);
@@ -104,16 +104,16 @@ static void other_calls(sluice_rate_control *rate, sim_random *random, sluice_ti
 /* Wild samples; *trace becomes a hash of all answers. */
 static bool stands_wild_samples(const sluice_plugin *plugin, uint64_t seed, uint64_t *trace)
 {
-    sim_random random = sim_random_make(seed, 5);
+    sluice_sim_random random = sluice_sim_random_make(seed, 5);
     sluice_congestion_start start = start_of(&random);
-    sluice_sample sample = {.now = SIM_START};
+    sluice_sample sample = {.now = SLUICE_SIM_START};
     sim_instance instance;
     sluice_rate_control rate;
     sluice_control control;
-    sim simulation;
+    sluice_sim simulation;
     bool ok = true;
 
-    sim_init(&simulation, seed);
+    sluice_sim_init(&simulation, seed);
     if (sim_instance_init(&instance, plugin, NULL))
         return fails(plugin, "its option table does not hold its own defaults", seed);
     if (sluice_rate_init(&rate, plugin, instance.state, instance.config, &start, &control, NULL))
@@ -130,14 +130,14 @@ static bool stands_wild_samples(const sluice_plugin *plugin, uint64_t seed, uint
         }
         other_calls(&rate, &random, sample.now, &control);
         sluice_rate_view(&rate, &view);
-        sim_note(&simulation, rate.raw.pacing_bps);
-        sim_note(&simulation, rate.raw.cwnd_bytes);
-        sim_note(&simulation, view.estimate_bps);
+        sluice_sim_note(&simulation, rate.raw.pacing_bps);
+        sluice_sim_note(&simulation, rate.raw.cwnd_bytes);
+        sluice_sim_note(&simulation, view.estimate_bps);
         if (!view.phase)
             ok = fails(plugin, "its view has no phase", seed);
     }
     *trace = simulation.trace;
-    sim_fini(&simulation);
+    sluice_sim_fini(&simulation);
     sim_instance_fini(&instance);
     return ok;
 }
@@ -162,15 +162,15 @@ typedef struct trip {
 
 static void links_out(void *subject, uint64_t argument)
 {
-    ((sim_link *)subject)->setup.out = argument;
+    ((sluice_sim_link *)subject)->setup.out = argument;
 }
 
 static double delivered_mbit(const sluice_plugin *plugin, const trip *path, double from, char *failure, size_t room)
 {
-    sim simulation;
-    sim_link forward, back;
+    sluice_sim simulation;
+    sluice_sim_link forward, back;
     sim_flow flow;
-    sim_link_setup setup = {.rate_bps = (sluice_rate)(path->rate_mbit * 1e6),
+    sluice_sim_link_setup setup = {.rate_bps = (sluice_rate)(path->rate_mbit * 1e6),
                             .delay_ns = (sluice_duration)(path->rtt_ms / 2 * 1e6),
                             .queue_bytes = 30000 + (uint64_t)(path->rate_mbit * path->rtt_ms * 125)};
     sim_flow_setup flow_setup = {
@@ -178,26 +178,26 @@ static double delivered_mbit(const sluice_plugin *plugin, const trip *path, doub
     uint64_t before;
     double got;
 
-    sim_init(&simulation, 1);
-    sim_link_init(&forward, &simulation, &setup, 1);
+    sluice_sim_init(&simulation, 1);
+    sluice_sim_link_init(&forward, &simulation, &setup, 1);
     setup.rate_bps = 0;
-    sim_link_init(&back, &simulation, &setup, 2);
+    sluice_sim_link_init(&back, &simulation, &setup, 2);
     sim_flow_init(&flow, &simulation, &flow_setup, 3);
     if (path->silent_until > 0) {
-        sim_at(&simulation, SIM_START + (sluice_time)(path->silent_from * 1e9), links_out, &forward, true);
-        sim_at(&simulation, SIM_START + (sluice_time)(path->silent_until * 1e9), links_out, &forward, false);
+        sluice_sim_at(&simulation, SLUICE_SIM_START + (sluice_time)(path->silent_from * 1e9), links_out, &forward, true);
+        sluice_sim_at(&simulation, SLUICE_SIM_START + (sluice_time)(path->silent_until * 1e9), links_out, &forward, false);
     }
-    sim_run(&simulation, SIM_START + (sluice_time)(from * 1e9));
+    sluice_sim_run(&simulation, SLUICE_SIM_START + (sluice_time)(from * 1e9));
     before = flow.delivered_packets;
-    sim_run(&simulation, SIM_START + (sluice_time)(path->seconds * 1e9));
+    sluice_sim_run(&simulation, SLUICE_SIM_START + (sluice_time)(path->seconds * 1e9));
     got = (double)(flow.delivered_packets - before) * 1500 * 8e-6 / (path->seconds - from);
     sim_flow_stop(&flow);
-    sim_run(&simulation, SLUICE_NEVER);
+    sluice_sim_run(&simulation, SLUICE_NEVER);
     snprintf(failure, room, "%s", simulation.failure);
     sim_flow_fini(&flow);
-    sim_link_fini(&forward);
-    sim_link_fini(&back);
-    sim_fini(&simulation);
+    sluice_sim_link_fini(&forward);
+    sluice_sim_link_fini(&back);
+    sluice_sim_fini(&simulation);
     return got;
 }
 
