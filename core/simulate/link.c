@@ -366,6 +366,21 @@ double sluice_sim_link_queue_mean(sluice_sim_link *link)
     return mean;
 }
 
+double sluice_sim_link_queue_sum(sluice_sim_link *link)
+{
+    note_queue(link);
+    return link->queue_byte_seconds;
+}
+
+double sluice_sim_link_loss(const sluice_sim_link_setup *setup)
+{
+    double bursts = 0;
+
+    if (setup->burst_start > 0)
+        bursts = setup->burst_loss * setup->burst_start / (setup->burst_start + setup->burst_end);
+    return 1 - (1 - bursts) * (1 - setup->loss);
+}
+
 void sluice_sim_link_check(sluice_sim_link *link)
 {
     const sluice_sim_link_counts *counts = &link->counts;

@@ -106,6 +106,12 @@ void sluice_sim_link_send(sluice_sim_link *link, sluice_sim_packet *packet);
 /* The mean of the bytes waiting since the start or the last call. */
 double sluice_sim_link_queue_mean(sluice_sim_link *link);
 
+/* The bytes waiting, over time: byte-seconds since the start, or since the last call of queue_mean. */
+double sluice_sim_link_queue_sum(sluice_sim_link *link);
+
+/* What the wire loses of many packets: of one chance and of bursts (Gilbert and Elliott's stationary loss). */
+double sluice_sim_link_loss(const sluice_sim_link_setup *setup);
+
 /* Fails the simulation unless packets sent and copies = delivered + lost + dropped + held. */
 void sluice_sim_link_check(sluice_sim_link *link);
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report_card.h - a congestion plugin on the paths that it will meet: short scenarios, each with what is to be reached. */
+#ifndef SLUICE_SIMULATE_REPORT_CARD_H
+#define SLUICE_SIMULATE_REPORT_CARD_H
+
+#include <sluice/simulate.h>
+
+/* Tells one verdict for each row.  Errors are those of the simulator, not of the plugin. */
+int sluice_report_card(sluice *instance, const char *name, void (*each)(void *user, const sluice_verdict *verdict), void *user,
+                       sluice_error *error);
+
+#endif
