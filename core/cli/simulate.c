@@ -97,6 +97,7 @@ static int set_values(const sluice_line *line, sluice_scenario *scenario, sluice
 static int run(const sluice_line *line, const char *path, const sluice_scenario *scenario, sluice_error *error)
 {
     sluice_record record = {.tracks = NULL};
+    const char *slash = strrchr(path, '/'), *title = slash != NULL ? slash + 1 : path;
     sluice_simulation_calls calls;
     sluice_record_calls(&record, &calls);
     double begin = cpu_seconds();
@@ -105,9 +106,9 @@ static int run(const sluice_line *line, const char *path, const sluice_scenario 
     if (status == SLUICE_OK && record.failed)
         status = sluice_fail(error, SLUICE_ENOMEM, "out of memory");
     if (status == SLUICE_OK)
-        status = write_file(&record, path, sluice_line_value(line, "csv"), write_csv, error);
+        status = write_file(&record, title, sluice_line_value(line, "csv"), write_csv, error);
     if (status == SLUICE_OK)
-        status = write_file(&record, path, sluice_line_value(line, "svg"), sluice_record_svg, error);
+        status = write_file(&record, title, sluice_line_value(line, "svg"), sluice_record_svg, error);
     if (status == SLUICE_OK)
         tell(line, &record, seconds);
     sluice_record_fini(&record);

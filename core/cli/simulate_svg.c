@@ -12,7 +12,7 @@
 #define PANEL 170
 #define GAP 34
 #define LEFT 74
-#define RIGHT 20
+#define RIGHT 34
 #define HEAD 34
 #define LEGEND_LINE 20
 #define LEGEND_COLUMNS 4
@@ -25,6 +25,7 @@ typedef struct panel {
     const char *title;
     double (*value)(const sluice_figures *figures);
     bool links; /* of links, else of senders */
+    bool gaps;  /* 0 means that it is not known: no line is drawn there */
 } panel;
 
 static double rate_of(const sluice_figures *f)
@@ -53,8 +54,9 @@ static double window_of(const sluice_figures *f)
 }
 
 static const panel panels[] = {
-    {"rate that arrives, Mbit/s", rate_of, false}, {"round trip, ms", rtt_of, false}, {"queue, ms", queue_of, true},
-    {"packets lost, %", loss_of, false},           {"window, kB", window_of, false},
+    {"rate that arrives, Mbit/s", rate_of, false, false}, {"round trip, ms", rtt_of, false, true},
+    {"queue, ms", queue_of, true, false},                 {"packets lost, %", loss_of, false, false},
+    {"window, kB", window_of, false, false},
 };
 
 typedef struct picture {
@@ -160,8 +162,14 @@ static void put_line(const picture *p, const panel *of, unsigned track, double t
     bool any = false;
     for (size_t i = 0; i < p->record->point_count; i++) {
         const sluice_figures *f = &p->record->points[i].figures;
-        if (f->track != track || !lives(&p->record->tracks[track], f))
+        if (f->track != track)
             continue;
+        if (!lives(&p->record->tracks[track], f) || (of->gaps && of->value(f) <= 0)) {
+            if (any)
+                fputs("\"/>\n", p->out);
+            any = false;
+            continue;
+        }
         if (!any)
             fprintf(p->out, "<polyline stroke=\"%s\" class=\"line\" points=\"", colour_of(track));
         fprintf(p->out, "%s%.1f,%.1f", any ? " " : "", x_of(p, (f->from + f->to) / 2), top + PANEL * (1 - of->value(f) / most));

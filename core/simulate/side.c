@@ -219,35 +219,39 @@ static void take_inbox(sluice_sim_side *side)
     side->inbox_count = 0;
 }
 
+/* Gives the engine packets to write into, in place of those that have left. */
 static bool spares_fill(sluice_sim_side *side)
 {
-    for (size_t i = 0; i < SLUICE_SIM_BATCH; i++)
-        if (!side->spare[i] && !(side->spare[i] = sluice_sim_packet_new(side->simulation, NULL, DATAGRAM_MOST)))
+    for (size_t i = 0; i < side->taken; i++) {
+        side->spare[i] = sluice_sim_packet_new(side->simulation, NULL, DATAGRAM_MOST);
+        if (!side->spare[i])
             return false;
+        side->batch[i] = (sluice_packet){.data = side->spare[i]->data, .capacity = DATAGRAM_MOST};
+    }
+    side->taken = 0;
     return true;
 }
 
 static size_t batch_send(sluice_sim_side *side)
 {
-    sluice_packet packets[SLUICE_SIM_BATCH];
     size_t count;
 
     if (!spares_fill(side))
         return 0;
-    for (size_t i = 0; i < SLUICE_SIM_BATCH; i++)
-        packets[i] = (sluice_packet){.data = side->spare[i]->data, .capacity = DATAGRAM_MOST};
-    count = side->ops->produce(side->transport->state, side->simulation->now, packets, SLUICE_SIM_BATCH);
+    count = side->ops->produce(side->transport->state, side->simulation->now, side->batch, SLUICE_SIM_BATCH);
+    side->taken = count;
     for (size_t i = 0; i < count; i++) {
         sluice_sim_packet *packet = side->spare[i];
+        const sluice_packet *made = &side->batch[i];
 
         side->spare[i] = NULL;
-        packet->size = packets[i].size + SLUICE_SIM_SEAL_BYTES;
-        packet->number = packets[i].number;
+        packet->size = made->size + SLUICE_SIM_SEAL_BYTES;
+        packet->number = made->number;
         packet->ip_bytes = packet->size + SLUICE_SIM_IP_BYTES;
         packet->ecn = side->ecn ? SLUICE_ECN_ECT0 : SLUICE_ECN_NONE;
         side->wire_bytes += packet->ip_bytes;
         side->wire_packets++;
-        if (!side->first_data_sent && (packets[i].flags & SLUICE_PACKET_DATA))
+        if (!side->first_data_sent && (made->flags & SLUICE_PACKET_DATA))
             side->first_data_sent = side->simulation->now;
         sluice_sim_route_send(side->route, packet);
     }
@@ -257,18 +261,30 @@ static size_t batch_send(sluice_sim_side *side)
 /* An event that comes too early is cheaper than one for each change of mind: it waits on. */
 static void arm(sluice_sim_side *side)
 {
-    side->wake_at = side->ops->next_wake(side->transport->state);
     if (side->wake_at == SLUICE_NEVER || (side->timer_at && side->timer_at <= side->wake_at))
         return;
     side->timer_at = side->wake_at > side->simulation->now ? side->wake_at : side->simulation->now + 1;
     sluice_sim_at(side->simulation, side->timer_at, work, side, ++side->timer);
 }
 
+/* The engine is asked for packets only when it says that it has some: most of what comes changes nothing at once. */
+static void send_all(sluice_sim_side *side)
+{
+    unsigned batches = 0;
+
+    for (;;) {
+        side->wake_at = side->ops->next_wake(side->transport->state);
+        if (side->simulation->failed || side->wake_at > side->simulation->now || !batch_send(side))
+            return;
+        if (++batches > BATCHES_MOST)
+            sluice_sim_fail(side->simulation, "the transport produces without end");
+    }
+}
+
 /* argument: the timer that fired, UINT64_MAX for other reasons. */
 static void work(void *subject, uint64_t argument)
 {
     sluice_sim_side *side = subject;
-    unsigned batches = 0;
 
     if (argument == UINT64_MAX)
         side->work_due = false;
@@ -278,15 +294,10 @@ static void work(void *subject, uint64_t argument)
         side->timer_at = 0;
     if (!side->live)
         return;
-    if (argument != UINT64_MAX && side->wake_at > side->simulation->now) {
-        arm(side);
-        return;
-    }
     if (side->inbox_count)
         take_inbox(side);
-    while (!side->simulation->failed && batch_send(side))
-        if (++batches > BATCHES_MOST)
-            sluice_sim_fail(side->simulation, "the transport produces without end");
+    if (argument == UINT64_MAX || side->wake_at <= side->simulation->now)
+        send_all(side);
     arm(side);
 }
 
@@ -379,6 +390,7 @@ void sluice_sim_side_init(sluice_sim_side *side, sluice_sim *simulation, const s
                               .sends = setup->sends,
                               .bytes = setup->bytes,
                               .source_bps = setup->source_bps};
+    side->taken = SLUICE_SIM_BATCH;
     side->host = (sluice_host){.size = sizeof(sluice_host),
                                .owner = side,
                                .log = host_log,

@@ -32,6 +32,8 @@ typedef struct sluice_sim_side {
     sluice_sim_route *route; /* what it sends takes this */
     bool ecn, live, started, sends;
     sluice_sim_packet *spare[SLUICE_SIM_BATCH]; /* for the engine to write into */
+    sluice_packet batch[SLUICE_SIM_BATCH];      /* that stand for them */
+    size_t taken;                               /* of them, which are to be made anew */
     sluice_sim_packet *inbox[64];
     size_t inbox_count;
     bool work_due;
