@@ -353,6 +353,19 @@ static bool endure(sluice *library, const char *name, bool (*trial)(patient *, s
     return ok;
 }
 
+/* A control may need a target: without one it does not start, and says so. */
+static bool needs_rate(sluice *library, const char *name)
+{
+    sluice_congestion_start with = start_plain();
+    patient p;
+    bool started;
+
+    with.limits.target_bps = 0;
+    started = start(&p, library, name, &with);
+    end(&p);
+    return !started;
+}
+
 /* ---- all of it ---- */
 
 typedef struct session {
@@ -408,7 +421,7 @@ int sluice_conformance(sluice *instance, const char *name, void (*each)(void *us
     passed = same_twice(instance, name, sentence, sizeof(sentence));
     tell_required(&s, "does the same twice", passed, sentence);
     if (!s.failed)
-        status = sluice_report_card(instance, name, tell, &s, error);
+        status = sluice_report_card(instance, name, needs_rate(instance, name), tell, &s, error);
     if (!status && s.failed)
         status = sluice_fail(error, SLUICE_EFAILED, "congestion/%s: %u of what is required failed", name, s.failed);
     return status;

@@ -5,8 +5,9 @@
 
 #include <sluice/simulate.h>
 
-/* Tells one verdict for each row.  Errors are those of the simulator, not of the plugin. */
-int sluice_report_card(sluice *instance, const char *name, void (*each)(void *user, const sluice_verdict *verdict), void *user,
-                       sluice_error *error);
+/* Tells one verdict for each row.  needs_rate: it does not start without a target, so that only rows with one are tried.  Errors
+ * are those of the simulator, not of the plugin. */
+int sluice_report_card(sluice *instance, const char *name, bool needs_rate,
+                       void (*each)(void *user, const sluice_verdict *verdict), void *user, sluice_error *error);
 
 #endif

@@ -158,6 +158,8 @@ static void begin(void *subject, uint64_t argument)
     sluice_sender *sender = subject;
 
     (void)argument;
+    if (sender->over)
+        return;
     sender->begun = true;
     if (sender->part->type == SLUICE_PART_FLOW)
         flow_begin(sender);

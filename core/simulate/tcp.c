@@ -591,6 +591,8 @@ static void begin(void *subject, uint64_t argument)
     sluice_sim_tcp *tcp = subject;
 
     (void)argument;
+    if (tcp->over)
+        return;
     tcp->active = true;
     if (!tcp->setup.control) {
         if (tcp->setup.rate_bps)
@@ -627,6 +629,7 @@ void sluice_sim_tcp_init(sluice_sim_tcp *tcp, sluice_sim *simulation, const slui
 void sluice_sim_tcp_stop(sluice_sim_tcp *tcp)
 {
     tcp->active = false;
+    tcp->over = true;
 }
 
 void sluice_sim_tcp_fini(sluice_sim_tcp *tcp)

@@ -113,7 +113,7 @@ struct sluice_sim_tcp {
     sluice_sim_tcp_setup setup;
     sluice_sim_route out, back;
     sluice_sim_random random;
-    bool active;
+    bool active, over;
 
     /* Sender.  Segments lie in a ring by number, from una to next; transmissions in another, in the order of time. */
     sluice_sim_segment *segments;
