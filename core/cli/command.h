@@ -14,6 +14,7 @@ int sluice_command_run(int argc, char **argv);
 int sluice_command_doctor(int argc, char **argv);
 int sluice_command_check(int argc, char **argv);
 int sluice_command_shell(int argc, char **argv);
+int sluice_command_simulate(int argc, char **argv);
 int sluice_command_plugins(int argc, char **argv);
 int sluice_command_worker(int argc, char **argv); /* for managers */
 int sluice_command_ascp(int argc, char **argv); /* 0 or 1, as ascp has it */

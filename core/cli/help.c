@@ -86,6 +86,36 @@ const sluice_help sluice_help_shell = {
     .own_count = SLUICE_COUNT(shell_own),
 };
 
+static const sluice_option simulate_own[] = {
+    {.name = "csv", .type = SLUICE_OPTION_PATH_TYPE,
+     .help = "Writes the figures of each interval there: a line for each flow, competitor and link. - is standard output."},
+    {.name = "svg", .type = SLUICE_OPTION_PATH_TYPE,
+     .help = "Draws rate, round trip, queue, loss and window over time there. - is standard output."},
+    {.name = "json", .type = SLUICE_OPTION_BOOL_TYPE,
+     .help = "Writes all figures to standard output as JSON, one object a line, in place of the table."},
+    {.name = "seed", .type = SLUICE_OPTION_INT_TYPE, .help = "In place of the scenario's seed."},
+    {.name = "sample", .type = SLUICE_OPTION_BOOL_TYPE,
+     .help = "Prints every section and key of a scenario, with help and built-in values, and does nothing else."},
+    {.name = "conformance", .type = SLUICE_OPTION_STRING_TYPE,
+     .help = "Tries the plugin congestion/NAME on what every control must stand, and prints its report card; the exit status "
+             "is 1 when something that is required failed."},
+};
+
+const sluice_help sluice_help_simulate = {
+    .usage = "simulate [OPTION...] SCENARIO.ini\n       sluice simulate [OPTION...] --conformance congestion/NAME",
+    .summary = "Runs congestion plugins, on the transport that carries real transfers, in virtual time: flows and TCPs beside "
+               "them on links with queues, loss, outages. The same seed gives the same figures. With --conformance it puts "
+               "one plugin through what every control must stand. --set changes values of the scenario too.",
+    .examples = "  sluice simulate --svg shares.svg shares.ini\n"
+                "  sluice simulate --set link.wan.loss=0.02 --csv - shares.ini\n"
+                "  sluice simulate --plugin-dir . --conformance congestion/mine\n",
+    .table = SLUICE_SETTINGS_TRANSFER,
+    .keys = " ",
+    .without = " config ",
+    .own = simulate_own,
+    .own_count = SLUICE_COUNT(simulate_own),
+};
+
 /* What send and recv have of their own: each takes two neighbours of these. */
 static const sluice_option stream_own[] = {
     {.name = "source", .type = SLUICE_OPTION_STRING_TYPE, .def = "-",
@@ -170,7 +200,9 @@ static const struct {
     {"Commands", " command stop-on-error "},
     {"Rate", " rate min-rate max-rate policy congestion "},
     {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
-    {"Output", " report json manifest progress quiet verbose "},
+    {"Trying a plugin", " conformance "},
+    {"Output", " report json manifest progress quiet verbose csv svg sample "},
+    {"Scenario", " seed "},
     {"Managers", " management management-user management-cookie management-tags management-required management-extended "
                  "management-insecure "},
     {"Other", ""},
@@ -199,6 +231,7 @@ static const struct {
     {"management", "[HOST:]PORT"}, {"management-user", "TEXT"}, {"management-cookie", "TEXT"},
     {"management-tags", "JSON"}, {"manifest", "FILE"},
     {"exclude-newer-than", "MOMENT"}, {"exclude-older-than", "MOMENT"},
+    {"csv", "FILE"}, {"svg", "FILE"}, {"conformance", "congestion/NAME"},
     {"command", "COMMAND"}, {"ascp", "PROGRAM"}, {"cookie", "TEXT"}, {"tags", "JSON"}, {"key-file", "FILE"},
 };
 

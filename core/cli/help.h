@@ -20,7 +20,7 @@ typedef struct sluice_help {
 } sluice_help;
 
 extern const sluice_help sluice_help_copy, sluice_help_serve, sluice_help_run, sluice_help_doctor, sluice_help_send,
-    sluice_help_recv, sluice_help_shell;
+    sluice_help_recv, sluice_help_shell, sluice_help_simulate;
 extern const sluice_help sluice_help_streams; /* of send and recv, what they take as clients together: for the manual */
 
 /* Whether a key of the table, or of its own, is an option of the subcommand. */

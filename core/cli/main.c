@@ -23,6 +23,7 @@ static const command_row commands[] = {
     {"run", "run the sessions that an INI file describes", sluice_command_run},
     {"shell", "start, watch and change copies, by commands", sluice_command_shell},
     {"doctor", "tell what will hurt a transfer, before there is one", sluice_command_doctor},
+    {"simulate", "run congestion controls in virtual time", sluice_command_simulate},
     {"check", "validate an INI file and print the effective settings", sluice_command_check},
     {"ascp", "copy by the options of ascp", sluice_command_ascp},
     {"plugins", "list what is installed, with every option", sluice_command_plugins},

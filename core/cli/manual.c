@@ -7,7 +7,7 @@
  *     @options copy         the options of a subcommand that has an option table; streams: send and recv; orders: what those
  *                           of the shell have of their own
  *     @commands             those of the shell
- *     @keys transfer        the keys of that section of the INI file; serve, ticket, stream
+ *     @keys transfer        the keys of that section of the INI file; serve, ticket, stream; or of a scenario
  *     @plugin congestion fair
  */
 #include "cli/ascp_help.h"
@@ -16,6 +16,7 @@
 #include "cli/shell.h"
 #include "cli/shell_commands.h"
 
+#include <sluice/simulate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,7 @@ static int put_options(const char *command)
                               : strcmp(command, "serve") == 0   ? &sluice_help_serve
                               : strcmp(command, "doctor") == 0  ? &sluice_help_doctor
                               : strcmp(command, "shell") == 0   ? &sluice_help_shell
+                              : strcmp(command, "simulate") == 0 ? &sluice_help_simulate
                               : strcmp(command, "streams") == 0 ? &sluice_help_streams
                                                                 : NULL;
     const char *heading = NULL;
@@ -192,7 +194,7 @@ static int put_section(const char *section)
         options = sluice_settings_options(SLUICE_SETTINGS_STREAM, &count);
     else if (strcmp(section, "ticket") == 0)
         options = sluice_settings_options(SLUICE_SETTINGS_TICKET, &count);
-    else
+    else if ((options = sluice_scenario_options(section, &count)) == NULL)
         return SLUICE_EUSAGE;
     put_keys(options, count);
     return SLUICE_OK;

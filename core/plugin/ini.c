@@ -48,6 +48,8 @@ static int take_line(reader *r, char *line, sluice_error *error)
     size_t length = (size_t)((newline == NULL ? r->end : newline) - begin);
     r->at = newline == NULL ? r->end : newline + 1;
     r->line++;
+    if (r->handler->line != NULL)
+        *r->handler->line = r->line;
     if (r->line == 1 && length >= 3 && memcmp(begin, "\xef\xbb\xbf", 3) == 0) {
         begin += 3; /* a byte order mark */
         length -= 3;

@@ -24,6 +24,8 @@ typedef struct sluice_ini_handler {
     int (*value)(void *user, const char *key, const char *value, sluice_error *error);
     /* "file:line: sentence", in the file's order. */
     void (*complain)(void *user, const char *sentence);
+    /* NULL, or where the line is kept that section and value are called for. */
+    unsigned *line;
 } sluice_ini_handler;
 
 /* Reads the whole file.  ECONFIG: it cannot be read (said by error, not by complain), or complain was called. */

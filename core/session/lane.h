@@ -16,7 +16,7 @@
 #include "net/keys.h"
 #include "net/loop.h"
 #include "plugin/instance.h"
-#include "session/rate.h"
+#include "plugin/rate.h"
 #include <sluice/crypto.h>
 #include <sluice/transport.h>
 

@@ -24,6 +24,7 @@ allowed_rooms() {
     session) echo "base plugin net session" ;;
     manager) echo "base plugin net session faspmgr manager" ;;
     stream) echo "base plugin net session stream" ;;
+    simulate) echo "base plugin simulate" ;;
     cli) echo "cli" ;;
     esac
 }
@@ -50,7 +51,7 @@ for file in $(find core -name '*.[ch]'); do
         case $include in
         sluice/* | event2/* | openssl/*) continue ;;
         plugins/* | */plugins/* | ../*) complain "$file: includes $include" ;;
-        faspmgr/* | base/* | plugin/* | net/* | session/* | manager/* | stream/* | cli/*)
+        faspmgr/* | base/* | plugin/* | net/* | session/* | manager/* | stream/* | simulate/* | cli/*)
             target=${include%%/*}
             case " $rooms " in
             *" $target "*) ;;
@@ -68,7 +69,7 @@ for file in $(find plugins -name '*.[ch]'); do
         sluice/sluice.h) complain "$file: a plugin does not see the library's own header" ;;
         sluice/*) ;;
         faspmgr/*) case $file in plugins/report/*) ;; *) complain "$file: includes $include" ;; esac ;;
-        base/* | plugin/* | net/* | session/* | cli/* | core/* | *../*)
+        base/* | plugin/* | net/* | session/* | simulate/* | cli/* | core/* | *../*)
             complain "$file: a plugin sees installed headers only, not $include" ;;
         *)
             # Its own folder: quoted, with the folder's name or none.

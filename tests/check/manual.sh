@@ -6,6 +6,7 @@
 failures=0
 commands=$TOP_BUILDDIR/doc/sluice.1
 keys=$TOP_BUILDDIR/doc/sluice.ini.5
+scenario=$TOP_BUILDDIR/doc/sluice.scenario.5
 streams=$TOP_SRCDIR/doc/sluice_stream.3
 jobs=$TOP_SRCDIR/doc/sluice_manager.3
 
@@ -56,6 +57,7 @@ for option in $orders; do
     "$SLUICE" shell -c "push $option=x --help" 2>&1 | grep -q "unknown option" && complain "push does not accept $option"
 done
 agree doctor "$(helped doctor)" "$(explained "OPTIONS OF DOCTOR")"
+agree simulate "$(helped simulate)" "$(explained "OPTIONS OF SIMULATE")"
 agree ascp "$(helped ascp)" "$(explained "IN PLACE OF ASCP")"
 agree serve "$(helped serve)" "$(explained "OPTIONS OF SERVE")"
 agree "check and plugins" "$(helped check; helped plugins; echo --help)" \
@@ -66,7 +68,7 @@ refused() {
     "$SLUICE" "$1" "$2" --help 2>&1 </dev/null | grep -q "unknown option"
 }
 
-for command in copy send recv run serve shell doctor ascp check plugins; do
+for command in copy send recv run serve shell doctor simulate ascp check plugins; do
     for option in $(helped "$command"); do
         refused "$command" "$option" && complain "$command does not accept $option"
     done
@@ -75,7 +77,7 @@ done
 for option in $( (plain "$commands"; plain "$keys") | grep -oE -- '--[a-z][a-z0-9-]*[a-z0-9]' | sort -u); do
     case $option in --no | --version) continue ;; esac
     grep -qxFe "$option" <<<"$orders" && continue
-    for command in copy send recv serve shell ascp check plugins; do
+    for command in copy send recv serve shell simulate ascp check plugins; do
         refused "$command" "$option" || continue 2
     done
     complain "the manual names $option, which no subcommand accepts"
@@ -98,6 +100,16 @@ page=$(plain "$keys" | awk '
 # The page also has the sections of plugins without options; the sample has none for them.
 empty=$("$SLUICE" plugins | awk -F'[/ ]' '/^[a-z]+\// { print "[" $1 " " $2 "]" }')
 agree "keys" "$(echo "$sample"; echo "$empty")" "$page"
+
+# ---- sluice.scenario(5) ----
+
+agree "keys of a scenario" "$("$SLUICE" simulate --sample | awk '
+    /^;\[/ { gsub(/^;|[][]/, ""); section = $0; print "[" section "]"; next }
+    /^;[a-z0-9-]+ =/ { sub(/^;/, ""); print "[" section "] " $1 }')" "$(plain "$scenario" | awk '
+    /^\.SS "\[/ { gsub(/^\.SS "|"$/, ""); section = $0; print section; next }
+    /^\.S[SH]/ { section = "" }
+    tag && section != "" { print section " " $1 }
+    { tag = $0 == ".TP" }')"
 
 # ---- sluice_stream(3), sluice_manager(3) ----
 
@@ -130,7 +142,7 @@ agree "events of manager.h" "$(sed -nE 's/^    X\(([A-Z_]+), "[a-z-]+", .*/\1/p'
 # ---- form ----
 
 if command -v groff >/dev/null; then
-    for page in "$commands" "$keys" "$streams" "$jobs"; do
+    for page in "$commands" "$keys" "$scenario" "$streams" "$jobs"; do
         said=$(groff -ww -man -z "$page" 2>&1)
         [ -z "$said" ] || complain "$page: $said"
     done

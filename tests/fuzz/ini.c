@@ -45,7 +45,7 @@ static void complain(void *user, const char *sentence)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     account a = {0};
-    sluice_ini_handler handler = {&a, take_section, take_value, complain};
+    sluice_ini_handler handler = {&a, take_section, take_value, complain, NULL};
     int status = sluice_ini_parse("f", (const char *)bytes, count, &handler, NULL);
     insist((status == SLUICE_OK) == (a.complaints == 0));
     return 0;

@@ -54,6 +54,34 @@ printf '[congestion steady]\nrat = 1m\n\nrate = 1\n' >"$stage/bad.ini"
 expect 3 "bad.ini:2: unknown key 'rat'; did you mean 'rate'?" "$runner" check --plugin-dir "$stage/plugins" "$stage/bad.ini"
 expect 3 "bad.ini:4: rate: 1 is below the minimum of 1k" "$runner" check --plugin-dir "$stage/plugins" "$stage/bad.ini"
 
+# The laboratory runs a stranger's plugin like any other, with its options; and finds those out that must not pass.
+cat >"$stage/lab.ini" <<END
+[simulation]
+duration = 5s
+[link wan]
+rate = 50m
+[congestion steady]
+rate = 20m
+[flow stranger]
+congestion = steady
+[flow slower]
+congestion = steady
+set = rate=5m
+END
+expect 0 "stranger         steady         20.0" "$runner" simulate --plugin-dir "$stage/plugins" "$stage/lab.ini"
+expect 0 "slower           steady          5.0" "$runner" simulate --plugin-dir "$stage/plugins" "$stage/lab.ini"
+expect 3 "lab.ini:5: no congestion plugin 'steady'" "$runner" simulate "$stage/lab.ini"
+expect 3 "lab.ini:8: congestion: no congestion plugin 'steady'" "$runner" simulate "$stage/lab.ini"
+expect 0 "0 required failed" "$runner" simulate --plugin-dir "$stage/plugins" --set congestion.steady.rate=1g \
+    --conformance congestion/steady
+for row in "nan:an answer that cannot be used, after samples of nothing" "shared:other answers to the same calls" \
+    "silent:an answer that cannot be used, after silence" "slow:FAIL  fills an empty 10 Mbit/s at 10 ms"; do
+    flag=$(echo "MAD_${row%%:*}" | tr a-z A-Z)
+    build "$here/plugins/mad.c" "congestion_${row%%:*}" "-DNAME=${row%%:*}" "-D$flag"
+    expect 1 "${row#*:}" "$runner" simulate --plugin-dir "$stage/plugins" --conformance "congestion/${row%%:*}"
+    expect 1 "of what is required failed" "$runner" simulate --plugin-dir "$stage/plugins" --conformance "congestion/${row%%:*}"
+done
+
 # Plugins that must be refused, each with the true reason.
 build "$here/plugins/crooked.c" congestion_alien -DNAME=alien -DCROOKED_ABI
 build "$here/plugins/crooked.c" congestion_newer -DNAME=newer -DCROOKED_MINOR

@@ -27,11 +27,11 @@ typedef struct sim_address {
 } sim_address;
 
 typedef struct sim_addresses {
-    sim *simulation;
+    sluice_sim *simulation;
     sim_endpoint *client, *server;
     sim_addressing addressing;
     sim_attack attack;
-    sim_random random;
+    sluice_sim_random random;
     sim_address known[SIM_ADDRESSES]; /* 0: the client's first */
     uint32_t client_at;               /* where it is now; it has had all below */
     bool former_lives;                /* what is sent to a former address of the client arrives */
@@ -40,7 +40,7 @@ typedef struct sim_addresses {
         bool used, confirmed;
         sluice_time heard;
     } paths[SIM_ADDRESSES];
-    sim_packet *tape[32]; /* packets that the attacker keeps */
+    sluice_sim_packet *tape[32]; /* packets that the attacker keeps */
     uint64_t taped, held; /* packets on their way from him */
     uint64_t adopted, copies;
 } sim_addresses;

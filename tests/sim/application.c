@@ -12,7 +12,7 @@ static sim_object *object_of(sim_endpoint *endpoint, sluice_object_id id, const 
 {
     if (id < endpoint->object_count)
         return &endpoint->objects[id];
-    sim_fail(endpoint->simulation, "%s: object %llu is unknown", where, (unsigned long long)id);
+    sluice_sim_fail(endpoint->simulation, "%s: object %llu is unknown", where, (unsigned long long)id);
     return NULL;
 }
 
@@ -36,18 +36,18 @@ static size_t call_fetch(void *user, sluice_object_id id, uint64_t offset, const
     if (!object)
         return 0;
     if (object->given_up || object->completed)
-        sim_fail(endpoint->simulation, "fetch of object %llu, which is over", (unsigned long long)id);
-    if (!object->stalled && sim_random_chance(&endpoint->random, endpoint->setup.stall)) {
+        sluice_sim_fail(endpoint->simulation, "fetch of object %llu, which is over", (unsigned long long)id);
+    if (!object->stalled && sluice_sim_random_chance(&endpoint->random, endpoint->setup.stall)) {
         object->stalled = true;
-        sim_at(endpoint->simulation,
-               endpoint->simulation->now + sim_random_below(&endpoint->random, 20 * SLUICE_MS) + 1, resume_fetch,
+        sluice_sim_at(endpoint->simulation,
+               endpoint->simulation->now + sluice_sim_random_below(&endpoint->random, 20 * SLUICE_MS) + 1, resume_fetch,
                endpoint, id);
     }
     if (object->stalled)
         return 0;
     for (int i = 0; i < count; i++) {
         if (offset + total + buffers[i].iov_len > object->offered) {
-            sim_fail(endpoint->simulation, "fetch of object %llu beyond what was offered", (unsigned long long)id);
+            sluice_sim_fail(endpoint->simulation, "fetch of object %llu beyond what was offered", (unsigned long long)id);
             return 0;
         }
         if (!endpoint->setup.elided)
@@ -67,12 +67,12 @@ static void call_acked(void *user, sluice_object_id id, uint64_t from, uint64_t 
         return;
     endpoint->acked_bytes += to - from;
     if (from >= to || !sim_receipt_add(&object->acked, from, to - from))
-        sim_fail(endpoint->simulation, "bytes %llu to %llu of object %llu are acknowledged twice",
+        sluice_sim_fail(endpoint->simulation, "bytes %llu to %llu of object %llu are acknowledged twice",
                  (unsigned long long)from, (unsigned long long)to, (unsigned long long)id);
     else if (!object->setup.stop_at && !object->setup.abort_at && !object->setup.skip_at && !object->setup.refused &&
              !endpoint->setup.elided && !(object->setup.flags & SLUICE_OBJECT_ORDERED) &&
              (!sim_receipt_has(&object->delivered, from) || !sim_receipt_has(&object->delivered, to - 1)))
-        sim_fail(endpoint->simulation, "bytes %llu to %llu of object %llu are acknowledged, but did not come",
+        sluice_sim_fail(endpoint->simulation, "bytes %llu to %llu of object %llu are acknowledged, but did not come",
                  (unsigned long long)from, (unsigned long long)to, (unsigned long long)id);
 }
 
@@ -84,13 +84,13 @@ static void call_completed(void *user, sluice_object_id id)
     if (!object)
         return;
     if (object->completed || !object->finished)
-        sim_fail(endpoint->simulation, "object %llu is completed %s", (unsigned long long)id,
+        sluice_sim_fail(endpoint->simulation, "object %llu is completed %s", (unsigned long long)id,
                  object->completed ? "twice" : "before its end");
     if (!object->setup.skip_at && !object->stopped && object->acked.count != object->wanted)
-        sim_fail(endpoint->simulation, "object %llu is completed, but %llu of %llu bytes are acknowledged",
+        sluice_sim_fail(endpoint->simulation, "object %llu is completed, but %llu of %llu bytes are acknowledged",
                  (unsigned long long)id, (unsigned long long)object->acked.count, (unsigned long long)object->wanted);
     object->completed = true;
-    sim_say(endpoint->simulation, "%llu: object %llu completed", (unsigned long long)sim_application_stream(endpoint),
+    sluice_sim_say(endpoint->simulation, "%llu: object %llu completed", (unsigned long long)sim_application_stream(endpoint),
             (unsigned long long)id);
 }
 
@@ -103,7 +103,7 @@ static void call_stopped(void *user, sluice_object_id id, uint64_t code)
     if (!object)
         return;
     if (!object->setup.stop_at && !object->setup.refused)
-        sim_fail(endpoint->simulation, "object %llu is stopped by nobody", (unsigned long long)id);
+        sluice_sim_fail(endpoint->simulation, "object %llu is stopped by nobody", (unsigned long long)id);
     object->stopped = true;
 }
 
@@ -117,7 +117,7 @@ static int call_opened(void *user, sluice_object_id id, unsigned flags)
     if (!object)
         return SLUICE_EPROTOCOL;
     if (object->opened || !object->open || flags != object->setup.flags)
-        sim_fail(endpoint->simulation, "object %llu is opened wrongly, flags %u", (unsigned long long)id, flags);
+        sluice_sim_fail(endpoint->simulation, "object %llu is opened wrongly, flags %u", (unsigned long long)id, flags);
     object->opened = true;
     if (!object->setup.refused)
         return SLUICE_OK;
@@ -150,7 +150,7 @@ static void sink_take(sim_endpoint *endpoint, sluice_object_id id, size_t bytes)
         if (endpoint->sink_free < now)
             endpoint->sink_free = now;
         endpoint->sink_free += (sluice_duration)((double)bytes * 8e9 / (double)endpoint->setup.sink_bps);
-        sim_at(endpoint->simulation, endpoint->sink_free, give_back, endpoint, argument);
+        sluice_sim_at(endpoint->simulation, endpoint->sink_free, give_back, endpoint, argument);
     } else if (endpoint->peer->objects[id].setup.flags & SLUICE_OBJECT_ORDERED) {
         endpoint->ops->consumed_ordered(endpoint->transport.state, id, bytes);
     } else {
@@ -166,27 +166,27 @@ static void call_deliver(void *user, sluice_object_id id, uint64_t offset, const
     if (!object)
         return;
     if (!object->opened || object->stopped_here || object->aborted)
-        sim_fail(endpoint->simulation, "bytes of object %llu, which is not open", (unsigned long long)id);
+        sluice_sim_fail(endpoint->simulation, "bytes of object %llu, which is not open", (unsigned long long)id);
     if (!bytes || !sim_receipt_add(&object->delivered, offset, bytes))
-        sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are delivered twice", (unsigned long long)id,
+        sluice_sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are delivered twice", (unsigned long long)id,
                  (unsigned long long)offset, (unsigned long long)(offset + bytes));
     else if (!endpoint->setup.elided &&
              !sim_payload_same(sim_application_stream(endpoint->peer), id, offset, data, bytes))
-        sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are wrong", (unsigned long long)id,
+        sluice_sim_fail(endpoint->simulation, "object %llu: bytes %llu to %llu are wrong", (unsigned long long)id,
                  (unsigned long long)offset, (unsigned long long)(offset + bytes));
     if (object->setup.flags & SLUICE_OBJECT_ORDERED) {
         if (offset != object->next && !object->setup.skip_at)
-            sim_fail(endpoint->simulation, "object %llu: %llu is delivered where %llu was next", (unsigned long long)id,
+            sluice_sim_fail(endpoint->simulation, "object %llu: %llu is delivered where %llu was next", (unsigned long long)id,
                      (unsigned long long)offset, (unsigned long long)object->next);
         object->next = offset + bytes;
     }
     endpoint->delivered_bytes += bytes;
     endpoint->last_delivered = endpoint->simulation->now;
-    sim_note(endpoint->simulation, id ^ offset << 8 ^ bytes << 40);
+    sluice_sim_note(endpoint->simulation, id ^ offset << 8 ^ bytes << 40);
     if (object->setup.stop_at && object->delivered.count >= object->setup.stop_at) {
         object->stopped_here = true;
         if (endpoint->ops->stop(endpoint->transport.state, id, 77))
-            sim_fail(endpoint->simulation, "stop of object %llu fails", (unsigned long long)id);
+            sluice_sim_fail(endpoint->simulation, "stop of object %llu fails", (unsigned long long)id);
     }
     sink_take(endpoint, id, bytes);
     if (endpoint->setup.heard)
@@ -201,10 +201,10 @@ static void call_ended(void *user, sluice_object_id id, uint64_t size)
     if (!object)
         return;
     if (object->ended || !object->finished || size != object->setup.bytes)
-        sim_fail(endpoint->simulation, "object %llu ends wrongly at %llu", (unsigned long long)id,
+        sluice_sim_fail(endpoint->simulation, "object %llu ends wrongly at %llu", (unsigned long long)id,
                  (unsigned long long)size);
     if ((object->setup.flags & SLUICE_OBJECT_ORDERED) && !object->setup.skip_at && object->next != size)
-        sim_fail(endpoint->simulation, "ordered object %llu ends, but %llu was next", (unsigned long long)id,
+        sluice_sim_fail(endpoint->simulation, "ordered object %llu ends, but %llu was next", (unsigned long long)id,
                  (unsigned long long)object->next);
     object->ended = true;
 }
@@ -215,7 +215,7 @@ static void call_aborted(void *user, sluice_object_id id, uint64_t code)
     sim_object *object = object_of(endpoint->peer, id, "aborted");
 
     if (object && (!object->given_up || object->aborted || code != 99))
-        sim_fail(endpoint->simulation, "object %llu is aborted wrongly", (unsigned long long)id);
+        sluice_sim_fail(endpoint->simulation, "object %llu is aborted wrongly", (unsigned long long)id);
     if (object)
         object->aborted = true;
 }
@@ -226,7 +226,7 @@ static void call_skipped(void *user, sluice_object_id id, uint64_t from, uint64_
     sim_object *object = object_of(endpoint->peer, id, "skipped");
 
     if (object && (!object->skipped || to > object->setup.skip_at))
-        sim_fail(endpoint->simulation, "object %llu: %llu to %llu are skipped wrongly", (unsigned long long)id,
+        sluice_sim_fail(endpoint->simulation, "object %llu: %llu to %llu are skipped wrongly", (unsigned long long)id,
                  (unsigned long long)from, (unsigned long long)to);
     if (object && (object->setup.flags & SLUICE_OBJECT_ORDERED))
         object->next = to;
@@ -246,7 +246,7 @@ static void object_end(sim_endpoint *endpoint, sluice_object_id id, sim_object *
     if (!status)
         status = endpoint->ops->finish(endpoint->transport.state, id, object->setup.bytes);
     if (status)
-        sim_fail(endpoint->simulation, "finish of object %llu: %s", (unsigned long long)id, sluice_status_text(status));
+        sluice_sim_fail(endpoint->simulation, "finish of object %llu: %s", (unsigned long long)id, sluice_status_text(status));
 }
 
 static bool object_offer(sim_endpoint *endpoint, sluice_object_id id, sim_object *object)
@@ -263,7 +263,7 @@ static bool object_offer(sim_endpoint *endpoint, sluice_object_id id, sim_object
     object->wanted += count;
     status = endpoint->ops->offer(endpoint->transport.state, id, from, from + count);
     if (status)
-        sim_fail(endpoint->simulation, "offer of object %llu: %s", (unsigned long long)id, sluice_status_text(status));
+        sluice_sim_fail(endpoint->simulation, "offer of object %llu: %s", (unsigned long long)id, sluice_status_text(status));
     return status == SLUICE_OK;
 }
 
@@ -279,7 +279,7 @@ void sim_application_step(void *subject, uint64_t argument)
         status = endpoint->ops->open(endpoint->transport.state, argument, object->setup.flags, object->setup.priority);
     object->open = true;
     if (status) {
-        sim_fail(endpoint->simulation, "open: %s", sluice_status_text(status));
+        sluice_sim_fail(endpoint->simulation, "open: %s", sluice_status_text(status));
         return;
     }
     if (!object_offer(endpoint, argument, object))
@@ -287,9 +287,9 @@ void sim_application_step(void *subject, uint64_t argument)
     if (object->setup.abort_at && object->offered >= object->setup.abort_at) {
         object->given_up = true;
         if (endpoint->ops->abort(endpoint->transport.state, argument, 99))
-            sim_fail(endpoint->simulation, "abort of object %llu fails", (unsigned long long)argument);
+            sluice_sim_fail(endpoint->simulation, "abort of object %llu fails", (unsigned long long)argument);
     } else if (object->offered < object->setup.bytes) {
-        sim_at(endpoint->simulation, endpoint->simulation->now + object->setup.pause, sim_application_step, endpoint,
+        sluice_sim_at(endpoint->simulation, endpoint->simulation->now + object->setup.pause, sim_application_step, endpoint,
                argument);
     } else if (argument != SLUICE_OBJECT_CONTROL) {
         object_end(endpoint, argument, object);
@@ -331,7 +331,7 @@ void sim_endpoint_explain(sim_endpoint *endpoint)
         const sim_object *object = &endpoint->objects[i];
 
         if (!object_done(object, i == 0)) {
-            sim_fail(endpoint->simulation,
+            sluice_sim_fail(endpoint->simulation,
                      "%s: object %zu of %zu is not done: flags %u, %llu of %llu bytes delivered, %llu acknowledged, "
                      "finished %d completed %d ended %d stopped %d aborted %d; closed %d; pacing %.3f Mbit/s, window "
                      "%llu, in flight %llu, waits %d, next wake in %.6f s",

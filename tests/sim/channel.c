@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/channel.h"
 
-void sim_channel_init(sim_channel *channel, sim *simulation, const sim_channel_setup *setup)
+void sim_channel_init(sim_channel *channel, sluice_sim *simulation, const sim_channel_setup *setup)
 {
     *channel = (sim_channel){.simulation = simulation, .setup = *setup};
 }
 
-static void push(sim_packet **first, sim_packet **last, sim_packet *packet)
+static void push(sluice_sim_packet **first, sluice_sim_packet **last, sluice_sim_packet *packet)
 {
     packet->next = NULL;
     if (*last)
@@ -16,9 +16,9 @@ static void push(sim_packet **first, sim_packet **last, sim_packet *packet)
     *last = packet;
 }
 
-static sim_packet *pop(sim_packet **first, sim_packet **last)
+static sluice_sim_packet *pop(sluice_sim_packet **first, sluice_sim_packet **last)
 {
-    sim_packet *packet = *first;
+    sluice_sim_packet *packet = *first;
 
     *first = packet->next;
     if (!*first)
@@ -30,7 +30,7 @@ static sim_packet *pop(sim_packet **first, sim_packet **last)
 static void arrive(void *subject, uint64_t argument)
 {
     sim_channel *channel = subject;
-    sim_packet *packet;
+    sluice_sim_packet *packet;
 
     (void)argument;
     if (!channel->wire)
@@ -38,7 +38,7 @@ static void arrive(void *subject, uint64_t argument)
     packet = pop(&channel->wire, &channel->wire_last);
     channel->held--;
     channel->delivered++;
-    sim_note(channel->simulation, packet->number ^ channel->simulation->now);
+    sluice_sim_note(channel->simulation, packet->number ^ channel->simulation->now);
     packet->arrival(packet->subject, packet);
 }
 
@@ -48,13 +48,13 @@ static void serve(sim_channel *channel)
 {
     double seconds = (double)channel->first->ip_bytes * 8 / (double)channel->setup.rate_bps;
 
-    sim_at(channel->simulation, channel->simulation->now + (sluice_duration)(seconds * 1e9), depart, channel, 0);
+    sluice_sim_at(channel->simulation, channel->simulation->now + (sluice_duration)(seconds * 1e9), depart, channel, 0);
 }
 
 static void depart(void *subject, uint64_t argument)
 {
     sim_channel *channel = subject;
-    sim_packet *packet;
+    sluice_sim_packet *packet;
 
     (void)argument;
     if (!channel->first)
@@ -62,12 +62,12 @@ static void depart(void *subject, uint64_t argument)
     packet = pop(&channel->first, &channel->last);
     channel->queued_bytes -= packet->ip_bytes;
     push(&channel->wire, &channel->wire_last, packet);
-    sim_at(channel->simulation, channel->simulation->now + channel->setup.delay_ns, arrive, channel, 0);
+    sluice_sim_at(channel->simulation, channel->simulation->now + channel->setup.delay_ns, arrive, channel, 0);
     if (channel->first)
         serve(channel);
     if (channel->wanted && channel->queued_bytes < channel->setup.queue_bytes && channel->writable) {
         channel->wanted = false;
-        sim_at(channel->simulation, channel->simulation->now, channel->writable, channel->subject, UINT64_MAX);
+        sluice_sim_at(channel->simulation, channel->simulation->now, channel->writable, channel->subject, UINT64_MAX);
     }
 }
 
@@ -79,12 +79,12 @@ bool sim_channel_room(sim_channel *channel)
     return false;
 }
 
-void sim_channel_send(sim_channel *channel, sim_packet *packet)
+void sim_channel_send(sim_channel *channel, sluice_sim_packet *packet)
 {
     channel->sent++;
     if (channel->out) {
         channel->cut++;
-        sim_packet_free(packet);
+        sluice_sim_packet_free(packet);
         return;
     }
     channel->held++;
@@ -103,9 +103,9 @@ void sim_channel_cut(sim_channel *channel)
     channel->held = 0;
     channel->queued_bytes = 0;
     while (channel->first)
-        sim_packet_free(pop(&channel->first, &channel->last));
+        sluice_sim_packet_free(pop(&channel->first, &channel->last));
     while (channel->wire)
-        sim_packet_free(pop(&channel->wire, &channel->wire_last));
+        sluice_sim_packet_free(pop(&channel->wire, &channel->wire_last));
 }
 
 void sim_channel_fini(sim_channel *channel)
@@ -116,7 +116,7 @@ void sim_channel_fini(sim_channel *channel)
 void sim_channel_check(sim_channel *channel)
 {
     if (channel->sent != channel->delivered + channel->cut + channel->held)
-        sim_fail(channel->simulation, "channel: %llu sent are not %llu delivered, %llu cut, %llu held",
+        sluice_sim_fail(channel->simulation, "channel: %llu sent are not %llu delivered, %llu cut, %llu held",
                  (unsigned long long)channel->sent, (unsigned long long)channel->delivered,
                  (unsigned long long)channel->cut, (unsigned long long)channel->held);
 }

@@ -9,7 +9,7 @@
 #ifndef SLUICE_SIM_CHANNEL_H
 #define SLUICE_SIM_CHANNEL_H
 
-#include "sim/link.h"
+#include "simulate/link.h"
 
 typedef struct sim_channel_setup {
     sluice_rate rate_bps;
@@ -18,26 +18,26 @@ typedef struct sim_channel_setup {
 } sim_channel_setup;
 
 typedef struct sim_channel {
-    sim *simulation;
+    sluice_sim *simulation;
     sim_channel_setup setup;
-    sim_packet *first, *last; /* the queue; first is being sent */
+    sluice_sim_packet *first, *last; /* the queue; first is being sent */
     uint64_t queued_bytes, queue_most_bytes;
     uint64_t sent, delivered, cut, held;                /* packets */
     bool out;                                           /* it was cut */
     bool wanted;                                        /* the writer waits for room */
     void (*writable)(void *subject, uint64_t argument); /* an event of its own; argument: UINT64_MAX */
     void *subject;
-    sim_packet *wire, *wire_last; /* what has left the queue and not arrived */
+    sluice_sim_packet *wire, *wire_last; /* what has left the queue and not arrived */
 } sim_channel;
 
-void sim_channel_init(sim_channel *channel, sim *simulation, const sim_channel_setup *setup);
+void sim_channel_init(sim_channel *channel, sluice_sim *simulation, const sim_channel_setup *setup);
 /* Frees what is inside. */
 void sim_channel_fini(sim_channel *channel);
 
 /* False: writable will be called. */
 bool sim_channel_room(sim_channel *channel);
 /* Takes the packet over. */
-void sim_channel_send(sim_channel *channel, sim_packet *packet);
+void sim_channel_send(sim_channel *channel, sluice_sim_packet *packet);
 void sim_channel_cut(sim_channel *channel);
 
 /* Fails the simulation unless packets sent = delivered + cut + held. */

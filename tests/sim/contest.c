@@ -7,8 +7,8 @@
 
 typedef struct arena {
     const contest *setup;
-    sim simulation;
-    sim_link forward, back[CONTEST_FLOWS];
+    sluice_sim simulation;
+    sluice_sim_link forward, back[CONTEST_FLOWS];
     sim_flow flows[CONTEST_FLOWS];
     unsigned count;
     uint64_t delivered[CONTEST_FLOWS], sent[CONTEST_FLOWS], lost[CONTEST_FLOWS], spurious[CONTEST_FLOWS];
@@ -18,7 +18,7 @@ typedef struct arena {
 
 static sluice_time moment(double seconds)
 {
-    return SIM_START + (sluice_time)(seconds * 1e9);
+    return SLUICE_SIM_START + (sluice_time)(seconds * 1e9);
 }
 
 static void change_rate(void *subject, uint64_t argument)
@@ -46,36 +46,36 @@ static void links_init(arena *a)
 {
     const contest *setup = a->setup;
     double half = setup->rtt_ms / 2 * 1e6;
-    sim_link_setup link = {.rate_bps = (sluice_rate)(setup->rate_mbit * 1e6),
+    sluice_sim_link_setup link = {.rate_bps = (sluice_rate)(setup->rate_mbit * 1e6),
                            .delay_ns = (sluice_duration)half,
                            .queue_bytes = queue_bytes(setup, setup->rate_mbit),
                            .loss = setup->loss,
                            .jitter_ns = (sluice_duration)(setup->jitter_ms * 1e6),
                            .jitter_reorders = true};
 
-    sim_link_init(&a->forward, &a->simulation, &link, 1);
-    link = (sim_link_setup){.rate_bps = (sluice_rate)(setup->back_mbit * 1e6),
+    sluice_sim_link_init(&a->forward, &a->simulation, &link, 1);
+    link = (sluice_sim_link_setup){.rate_bps = (sluice_rate)(setup->back_mbit * 1e6),
                             .queue_bytes = queue_bytes(setup, setup->back_mbit)};
     for (unsigned i = 0; i < a->count; i++) {
         double rtt = setup->flows[i].rtt_ms > 0 ? setup->flows[i].rtt_ms : setup->rtt_ms;
 
         link.delay_ns = (sluice_duration)(rtt * 1e6 - half);
-        sim_link_init(&a->back[i], &a->simulation, &link, 2 + i);
+        sluice_sim_link_init(&a->back[i], &a->simulation, &link, 2 + i);
     }
 }
 
 static void flows_init(arena *a)
 {
-    sim_random random = sim_random_make(a->simulation.seed, 1000);
+    sluice_sim_random random = sluice_sim_random_make(a->simulation.seed, 1000);
     /* With a way back of its own rate all share the first. */
     bool shared = a->setup->back_mbit > 0;
 
     for (unsigned i = 0; i < a->count; i++) {
         const contest_flow *flow = &a->setup->flows[i];
-        sim_link *back = &a->back[shared ? 0 : i];
+        sluice_sim_link *back = &a->back[shared ? 0 : i];
         sim_flow_setup setup = {.plugin = flow->plugin,
                                 .settings = flow->settings,
-                                .start = moment(flow->start) + (sluice_time)(sim_random_unit(&random) *
+                                .start = moment(flow->start) + (sluice_time)(sluice_sim_random_unit(&random) *
                                                                              a->setup->rtt_ms * 1e6),
                                 .stop = flow->stop > 0 ? moment(flow->stop) : 0,
                                 .forward = flow->reverse ? back : &a->forward,
@@ -93,16 +93,16 @@ static void arena_init(arena *a, const contest *setup, uint64_t seed, contest_re
     *a = (arena){.setup = setup, .out = out};
     while (a->count < CONTEST_FLOWS && setup->flows[a->count].plugin)
         a->count++;
-    sim_init(&a->simulation, seed);
+    sluice_sim_init(&a->simulation, seed);
     links_init(a);
     flows_init(a);
     if (setup->change_at > 0) {
-        sim_at(&a->simulation, moment(setup->change_at), change_rate, a, (uint64_t)(setup->change_mbit * 1e6));
-        sim_at(&a->simulation, moment(setup->change_back), change_rate, a, (uint64_t)(setup->rate_mbit * 1e6));
+        sluice_sim_at(&a->simulation, moment(setup->change_at), change_rate, a, (uint64_t)(setup->change_mbit * 1e6));
+        sluice_sim_at(&a->simulation, moment(setup->change_back), change_rate, a, (uint64_t)(setup->rate_mbit * 1e6));
     }
     if (setup->out_at > 0) {
-        sim_at(&a->simulation, moment(setup->out_at), change_out, a, true);
-        sim_at(&a->simulation, moment(setup->out_until), change_out, a, false);
+        sluice_sim_at(&a->simulation, moment(setup->out_at), change_out, a, true);
+        sluice_sim_at(&a->simulation, moment(setup->out_until), change_out, a, false);
     }
 }
 
@@ -110,18 +110,18 @@ static void arena_fini(arena *a)
 {
     for (unsigned i = 0; i < a->count; i++)
         sim_flow_stop(&a->flows[i]);
-    sim_run(&a->simulation, SLUICE_NEVER);
+    sluice_sim_run(&a->simulation, SLUICE_NEVER);
     for (unsigned i = 0; i < a->count; i++) {
         sim_flow_fini(&a->flows[i]);
-        sim_link_fini(&a->back[i]);
+        sluice_sim_link_fini(&a->back[i]);
     }
-    sim_link_fini(&a->forward);
-    sim_fini(&a->simulation);
+    sluice_sim_link_fini(&a->forward);
+    sluice_sim_fini(&a->simulation);
 }
 
 static void bin(arena *a, unsigned at, double *queue_seconds)
 {
-    double queue = sim_link_queue_mean(&a->forward) * 8e3 / (double)a->forward.setup.rate_bps;
+    double queue = sluice_sim_link_queue_mean(&a->forward) * 8e3 / (double)a->forward.setup.rate_bps;
 
     for (unsigned i = 0; i < a->count; i++) {
         uint64_t packets = a->flows[i].delivered_packets;
@@ -183,7 +183,7 @@ bool contest_run(const contest *setup, uint64_t seed, contest_result *out)
         return false;
     }
     arena_init(a, setup, seed, out);
-    for (unsigned at = 0; at < bins && sim_run(&a->simulation, moment((at + 1) * CONTEST_BIN_SECONDS)); at++) {
+    for (unsigned at = 0; at < bins && sluice_sim_run(&a->simulation, moment((at + 1) * CONTEST_BIN_SECONDS)); at++) {
         bin(a, at, at < from ? &before : &queue_seconds);
         if (at + 1 == from)
             count_from(a);

@@ -49,7 +49,7 @@ static void host_random(const sluice_host *host, void *out, size_t bytes)
     sim_endpoint *endpoint = host->owner;
 
     for (uint8_t *at = out; bytes; at++, bytes--)
-        *at = (uint8_t)sim_random_next(&endpoint->random);
+        *at = (uint8_t)sluice_sim_random_next(&endpoint->random);
 }
 
 static SLUICE_PRINTF(3, 4) void host_log(const sluice_host *host, sluice_log_level level, const char *format, ...)
@@ -61,7 +61,7 @@ static SLUICE_PRINTF(3, 4) void host_log(const sluice_host *host, sluice_log_lev
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    sim_say(endpoint->simulation, "%s log %d: %s", endpoint->setup.role == SLUICE_CLIENT ? "client" : "server", level,
+    sluice_sim_say(endpoint->simulation, "%s log %d: %s", endpoint->setup.role == SLUICE_CLIENT ? "client" : "server", level,
             text);
 }
 
@@ -74,7 +74,7 @@ static SLUICE_PRINTF(3, 4) int host_fail(const sluice_host *host, int status, co
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    sim_say(endpoint->simulation, "fails: %s", text);
+    sluice_sim_say(endpoint->simulation, "fails: %s", text);
     return status;
 }
 
@@ -159,15 +159,15 @@ static void pacing_change(sim_endpoint *endpoint, const sluice_control *control)
 
 static void sample_check(sim_endpoint *endpoint, const sluice_sample *sample)
 {
-    sluice_duration slack = endpoint->simulation->now - SIM_START;
+    sluice_duration slack = endpoint->simulation->now - SLUICE_SIM_START;
 
     if (sample->now != endpoint->simulation->now || sample->srtt_ns > slack || sample->rtt_ns > slack ||
         sample->queue_ns > slack || sample->queue_min_ns > sample->queue_ns)
-        sim_fail(endpoint->simulation, "a sample that cannot be: rtt %.3f ms, srtt %.3f ms, queue %.3f, least %.3f ms",
+        sluice_sim_fail(endpoint->simulation, "a sample that cannot be: rtt %.3f ms, srtt %.3f ms, queue %.3f, least %.3f ms",
                  (double)sample->rtt_ns / 1e6, (double)sample->srtt_ns / 1e6, (double)sample->queue_ns / 1e6,
                  (double)sample->queue_min_ns / 1e6);
     if (endpoint->channel && (sample->lost_packets || sample->spurious_packets || sample->persistent))
-        sim_fail(endpoint->simulation, "a sample tells of loss on a byte channel");
+        sluice_sim_fail(endpoint->simulation, "a sample tells of loss on a byte channel");
 }
 
 /* On a byte channel TCP or ssh controls the rate: there is the user's target, if any.  The window says nothing there.
@@ -215,18 +215,18 @@ static void call_event(void *user, const sluice_transport_event *event)
 {
     sim_endpoint *endpoint = user;
 
-    sim_say(endpoint->simulation, "%llu: event %d value %llu status %d %s",
+    sluice_sim_say(endpoint->simulation, "%llu: event %d value %llu status %d %s",
             (unsigned long long)sim_application_stream(endpoint), (int)event->type, (unsigned long long)event->value,
             event->status, event->type == SLUICE_TRANSPORT_CLOSED ? event->reason : "");
     switch (event->type) {
     case SLUICE_TRANSPORT_READY:
         if (endpoint->ready)
-            sim_fail(endpoint->simulation, "ready twice");
+            sluice_sim_fail(endpoint->simulation, "ready twice");
         endpoint->ready = true;
         break;
     case SLUICE_TRANSPORT_SILENT:
         if (endpoint->silent)
-            sim_fail(endpoint->simulation, "silent twice");
+            sluice_sim_fail(endpoint->simulation, "silent twice");
         endpoint->silent = true;
         endpoint->silences++;
         break;
@@ -236,17 +236,17 @@ static void call_event(void *user, const sluice_transport_event *event)
     case SLUICE_TRANSPORT_PHASE:
         endpoint->phases++;
         if (endpoint->channel)
-            sim_fail(endpoint->simulation, "keys change on a byte channel");
+            sluice_sim_fail(endpoint->simulation, "keys change on a byte channel");
         break;
     case SLUICE_TRANSPORT_PATH:
         if (!endpoint->addressing)
-            sim_fail(endpoint->simulation, "a path is adopted where there is one only");
+            sluice_sim_fail(endpoint->simulation, "a path is adopted where there is one only");
         else
             endpoint->addressing->adopt(endpoint->addressing->subject, endpoint, (uint32_t)event->value);
         break;
     case SLUICE_TRANSPORT_CLOSED:
         if (endpoint->closed)
-            sim_fail(endpoint->simulation, "closed twice");
+            sluice_sim_fail(endpoint->simulation, "closed twice");
         endpoint->closed = true;
         endpoint->closed_status = event->status;
         endpoint->closed_code = event->code;
@@ -260,12 +260,12 @@ static void call_event(void *user, const sluice_transport_event *event)
 
 /* ---- packets in ---- */
 
-void sim_endpoint_arrive(void *subject, sim_packet *packet)
+void sim_endpoint_arrive(void *subject, sluice_sim_packet *packet)
 {
     sim_endpoint *endpoint = subject;
 
     if (!endpoint->live) {
-        sim_packet_free(packet);
+        sluice_sim_packet_free(packet);
         return;
     }
     if (endpoint->inbox_count == SLUICE_COUNT(endpoint->inbox))
@@ -273,12 +273,12 @@ void sim_endpoint_arrive(void *subject, sim_packet *packet)
     endpoint->inbox[endpoint->inbox_count++] = packet;
     if (!endpoint->work_due) {
         endpoint->work_due = true;
-        sim_at(endpoint->simulation, endpoint->simulation->now, sim_endpoint_work, endpoint, UINT64_MAX);
+        sluice_sim_at(endpoint->simulation, endpoint->simulation->now, sim_endpoint_work, endpoint, UINT64_MAX);
     }
 }
 
 /* Packets of one address, as the datagram channel gives them. */
-static void take_run(sim_endpoint *endpoint, sluice_packet *packets, sim_packet **run, size_t count)
+static void take_run(sim_endpoint *endpoint, sluice_packet *packets, sluice_sim_packet **run, size_t count)
 {
     const sim_addressing *addressing = endpoint->addressing;
     uint32_t path = addressing && !run[0]->plain ? addressing->path(addressing->subject, endpoint, run[0]) : 0;
@@ -290,7 +290,7 @@ static void take_run(sim_endpoint *endpoint, sluice_packet *packets, sim_packet 
         if (!run[i]->plain)
             packet_open(endpoint, &packets[i]);
         if (run[i]->plain && packets[i].status)
-            sim_fail(endpoint->simulation, "packet %llu of a byte channel is refused: %s",
+            sluice_sim_fail(endpoint->simulation, "packet %llu of a byte channel is refused: %s",
                      (unsigned long long)run[i]->number, sluice_status_name(packets[i].status));
         if (addressing && !run[i]->plain && !packets[i].status)
             addressing->authentic(addressing->subject, endpoint, run[i]);
@@ -304,7 +304,7 @@ static void take_inbox(sim_endpoint *endpoint)
     size_t count = endpoint->inbox_count;
 
     for (size_t i = 0; i < count; i++) {
-        sim_packet *packet = endpoint->inbox[i];
+        sluice_sim_packet *packet = endpoint->inbox[i];
 
         packets[i] = (sluice_packet){.data = packet->data,
                                      .size = packet->size,
@@ -318,7 +318,7 @@ static void take_inbox(sim_endpoint *endpoint)
         take_run(endpoint, packets + from, endpoint->inbox + from, to - from);
     }
     for (size_t i = 0; i < count; i++)
-        sim_packet_free(endpoint->inbox[i]);
+        sluice_sim_packet_free(endpoint->inbox[i]);
     endpoint->inbox_count = 0;
 }
 
@@ -327,10 +327,10 @@ static void take_inbox(sim_endpoint *endpoint)
 static void check_numbers(sim_endpoint *endpoint, const sluice_packet *packet)
 {
     if (endpoint->any_sent && packet->number <= endpoint->last_number)
-        sim_fail(endpoint->simulation, "packet number %llu after %llu", (unsigned long long)packet->number,
+        sluice_sim_fail(endpoint->simulation, "packet number %llu after %llu", (unsigned long long)packet->number,
                  (unsigned long long)endpoint->last_number);
     if (packet->phase < endpoint->last_phase || packet->phase > endpoint->last_phase + 1)
-        sim_fail(endpoint->simulation, "phase %u after %u", packet->phase, endpoint->last_phase);
+        sluice_sim_fail(endpoint->simulation, "phase %u after %u", packet->phase, endpoint->last_phase);
     endpoint->any_sent = true;
     endpoint->last_number = packet->number;
     endpoint->last_phase = packet->phase;
@@ -355,7 +355,7 @@ static void check_pacing(sim_endpoint *endpoint, uint64_t bytes)
         endpoint->owed = 0;
     endpoint->owed += (double)bytes;
     if (endpoint->owed > 2 * burst + 4 * largest)
-        sim_fail(endpoint->simulation, "%.0f bytes are sent ahead of a pacing of %.3f Mbit/s (burst %.0f)",
+        sluice_sim_fail(endpoint->simulation, "%.0f bytes are sent ahead of a pacing of %.3f Mbit/s (burst %.0f)",
                  endpoint->owed, rate * 8e-6, burst);
 }
 
@@ -366,7 +366,7 @@ static bool refuses(sim_endpoint *endpoint, const sluice_packet *packets, size_t
     for (size_t i = 0; i < count; i++)
         if (mtu && packets[i].size + IP_BYTES > mtu)
             return true;
-    return count > 1 && sim_random_chance(&endpoint->random, endpoint->setup.refusal);
+    return count > 1 && sluice_sim_random_chance(&endpoint->random, endpoint->setup.refusal);
 }
 
 static void batch_send(sim_endpoint *endpoint, sluice_packet *packets, size_t count)
@@ -377,7 +377,7 @@ static void batch_send(sim_endpoint *endpoint, sluice_packet *packets, size_t co
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        sim_packet *packet = sim_packet_new(endpoint->simulation, packets[i].data, packets[i].size);
+        sluice_sim_packet *packet = sluice_sim_packet_new(endpoint->simulation, packets[i].data, packets[i].size);
 
         if (!packet)
             return;
@@ -391,7 +391,7 @@ static void batch_send(sim_endpoint *endpoint, sluice_packet *packets, size_t co
         check_pacing(endpoint, packet->ip_bytes);
         if (!endpoint->first_sent && (packets[i].flags & SLUICE_PACKET_DATA))
             endpoint->first_sent = endpoint->simulation->now;
-        sim_link_send(endpoint->setup.out, packet);
+        sluice_sim_link_send(endpoint->setup.out, packet);
     }
 }
 
@@ -399,15 +399,15 @@ static void check_batch(sim_endpoint *endpoint, const sluice_packet *packets, si
 {
     for (size_t i = 0; i < count; i++) {
         if (packets[i].size + SEAL_BYTES > endpoint->setup.datagram_most || packets[i].header_bytes > packets[i].size)
-            sim_fail(endpoint->simulation, "packet of %u bytes, header %u, seal %u; at most %u", packets[i].size,
+            sluice_sim_fail(endpoint->simulation, "packet of %u bytes, header %u, seal %u; at most %u", packets[i].size,
                      packets[i].header_bytes, SEAL_BYTES, endpoint->setup.datagram_most);
         if (i && packets[i].size > packets[0].size)
-            sim_fail(endpoint->simulation, "packets of a batch grow from %u to %u", packets[0].size, packets[i].size);
+            sluice_sim_fail(endpoint->simulation, "packets of a batch grow from %u to %u", packets[0].size, packets[i].size);
         if (i + 1 < count && packets[i].size != packets[0].size)
-            sim_fail(endpoint->simulation, "packet %zu of %zu has %u bytes, the first %u", i, count, packets[i].size,
+            sluice_sim_fail(endpoint->simulation, "packet %zu of %zu has %u bytes, the first %u", i, count, packets[i].size,
                      packets[0].size);
         if ((packets[i].flags & SLUICE_PACKET_ALONE) && count > 1)
-            sim_fail(endpoint->simulation, "a path probe travels with others");
+            sluice_sim_fail(endpoint->simulation, "a path probe travels with others");
         check_numbers(endpoint, &packets[i]);
     }
 }
@@ -424,12 +424,12 @@ static size_t batch_make_bytes(sim_endpoint *endpoint)
         packets[i] = (sluice_packet){.data = endpoint->buffers + i * SLUICE_PACKET_MAX, .capacity = SIM_BYTES_PACKET};
     count = endpoint->ops->produce(endpoint->transport.state, endpoint->simulation->now, packets, SIM_BATCH_BYTES);
     for (size_t i = 0; i < count; i++) {
-        sim_packet *packet = sim_packet_new(endpoint->simulation, packets[i].data, packets[i].size);
+        sluice_sim_packet *packet = sluice_sim_packet_new(endpoint->simulation, packets[i].data, packets[i].size);
 
         if (!packet)
             return 0;
         if (packets[i].size > SIM_BYTES_PACKET || (packets[i].flags & SLUICE_PACKET_ALONE) || packets[i].path)
-            sim_fail(endpoint->simulation, "packet of %u bytes, flags %u, path %u on a byte channel", packets[i].size,
+            sluice_sim_fail(endpoint->simulation, "packet of %u bytes, flags %u, path %u on a byte channel", packets[i].size,
                      packets[i].flags, packets[i].path);
         check_numbers(endpoint, &packets[i]);
         packet->number = packets[i].number;
@@ -470,7 +470,7 @@ static void arm(sim_endpoint *endpoint)
     if (endpoint->channel && endpoint->channel->wanted)
         return; /* It goes on when there is room. */
     if (wake <= endpoint->simulation->now) {
-        sim_fail(endpoint->simulation, "%llu: the engine asks to be woken %llu ns ago, but has nothing to do",
+        sluice_sim_fail(endpoint->simulation, "%llu: the engine asks to be woken %llu ns ago, but has nothing to do",
                  (unsigned long long)sim_application_stream(endpoint),
                  (unsigned long long)(endpoint->simulation->now - wake));
         return;
@@ -478,7 +478,7 @@ static void arm(sim_endpoint *endpoint)
     if (wake == SLUICE_NEVER || wake == endpoint->timer_at)
         return;
     endpoint->timer_at = wake;
-    sim_at(endpoint->simulation, wake, sim_endpoint_work, endpoint, ++endpoint->timer);
+    sluice_sim_at(endpoint->simulation, wake, sim_endpoint_work, endpoint, ++endpoint->timer);
 }
 
 /* argument: the timer that fired, UINT64_MAX for other reasons. */
@@ -499,7 +499,7 @@ void sim_endpoint_work(void *subject, uint64_t argument)
         take_inbox(endpoint);
     while (!endpoint->simulation->failed && batch_make(endpoint))
         if (++batches > 100000)
-            sim_fail(endpoint->simulation, "the engine produces without end");
+            sluice_sim_fail(endpoint->simulation, "the engine produces without end");
     if (!endpoint->simulation->failed)
         arm(endpoint);
 }
@@ -560,7 +560,7 @@ static int congestion_start(sim_endpoint *endpoint, sluice_duration rtt, sluice_
                             endpoint->congestion.config, &start, &endpoint->control, error);
 }
 
-static void endpoint_init(sim_endpoint *endpoint, sim *simulation, const sim_endpoint_setup *setup)
+static void endpoint_init(sim_endpoint *endpoint, sluice_sim *simulation, const sim_endpoint_setup *setup)
 {
     *endpoint = (sim_endpoint){.simulation = simulation,
                                .setup = *setup,
@@ -570,7 +570,7 @@ static void endpoint_init(sim_endpoint *endpoint, sim *simulation, const sim_end
     if (setup->cargo)
         setup->cargo->calls(&endpoint->calls);
     defaults(&endpoint->setup);
-    endpoint->random = sim_random_make(simulation->seed, 100u + (uint64_t)setup->role);
+    endpoint->random = sluice_sim_random_make(simulation->seed, 100u + (uint64_t)setup->role);
     endpoint->host = (sluice_host){.size = sizeof(sluice_host),
                                    .owner = endpoint,
                                    .log = host_log,
@@ -581,7 +581,7 @@ static void endpoint_init(sim_endpoint *endpoint, sim *simulation, const sim_end
     if (!endpoint->buffers || !objects_make(endpoint) ||
         sim_instance_init(&endpoint->transport, setup->transport, setup->transport_settings) ||
         sim_instance_init(&endpoint->congestion, setup->congestion, setup->congestion_settings))
-        sim_fail(simulation, "the endpoint's set-up fails");
+        sluice_sim_fail(simulation, "the endpoint's set-up fails");
 }
 
 static void channel_take(sim_endpoint *endpoint, sim_channel *channel)
@@ -603,16 +603,16 @@ void sim_endpoint_move(sim_endpoint *endpoint, sim_channel *channel)
     endpoint->moves_in_flight += before.in_flight_bytes > 0;
     channel_take(endpoint, channel);
     if (endpoint->ops->move(endpoint->transport.state, endpoint->simulation->now, SIM_BYTES_PACKET))
-        sim_fail(endpoint->simulation, "the move fails");
+        sluice_sim_fail(endpoint->simulation, "the move fails");
     control_of_channel(endpoint, &control);
     pacing_change(endpoint, &control);
     endpoint->ops->control(endpoint->transport.state, endpoint->simulation->now, &control);
     sim_endpoint_statistics(endpoint, &after);
     if (after.in_flight_bytes || after.lost_packets != before.lost_packets || after.datagram_bytes != SIM_BYTES_PACKET)
-        sim_fail(endpoint->simulation, "after a move %llu bytes are in flight, %llu lost",
+        sluice_sim_fail(endpoint->simulation, "after a move %llu bytes are in flight, %llu lost",
                  (unsigned long long)after.in_flight_bytes,
                  (unsigned long long)(after.lost_packets - before.lost_packets));
-    sim_say(endpoint->simulation, "%llu: moved", (unsigned long long)sim_application_stream(endpoint));
+    sluice_sim_say(endpoint->simulation, "%llu: moved", (unsigned long long)sim_application_stream(endpoint));
     sim_endpoint_work(endpoint, UINT64_MAX);
 }
 
@@ -643,7 +643,7 @@ static void endpoint_start(sim_endpoint *endpoint, sluice_duration rtt)
                                   .user = endpoint};
 
     if (congestion_start(endpoint, rtt, &error)) {
-        sim_fail(endpoint->simulation, "%s", error.text);
+        sluice_sim_fail(endpoint->simulation, "%s", error.text);
         return;
     }
     if (setup->channel) {
@@ -654,15 +654,15 @@ static void endpoint_start(sim_endpoint *endpoint, sluice_duration rtt)
     }
     out.control = endpoint->control;
     if (endpoint->ops->init(endpoint->transport.state, endpoint->transport.config, &endpoint->host, &out)) {
-        sim_fail(endpoint->simulation, "the transport does not start");
+        sluice_sim_fail(endpoint->simulation, "the transport does not start");
         return;
     }
     endpoint->live = endpoint->started = true;
     for (size_t i = 0; i < endpoint->object_count; i++)
         if (endpoint->objects[i].setup.bytes || i)
-            sim_at(endpoint->simulation, endpoint->simulation->now + endpoint->objects[i].setup.start,
+            sluice_sim_at(endpoint->simulation, endpoint->simulation->now + endpoint->objects[i].setup.start,
                    sim_application_step, endpoint, i);
-    sim_at(endpoint->simulation, endpoint->simulation->now, sim_endpoint_work, endpoint, UINT64_MAX);
+    sluice_sim_at(endpoint->simulation, endpoint->simulation->now, sim_endpoint_work, endpoint, UINT64_MAX);
 }
 
 static sluice_duration delay_of(const sim_endpoint_setup *setup)
@@ -670,7 +670,7 @@ static sluice_duration delay_of(const sim_endpoint_setup *setup)
     return setup->out ? setup->out->setup.delay_ns : setup->channel->setup.delay_ns;
 }
 
-void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sim *simulation,
+void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sluice_sim *simulation,
                        const sim_endpoint_setup *client_setup, const sim_endpoint_setup *server_setup, bool rtt_known)
 {
     sluice_duration rtt = delay_of(client_setup) + delay_of(server_setup);
@@ -689,12 +689,12 @@ void sim_endpoint_fini(sim_endpoint *endpoint)
 {
     endpoint->live = false;
     for (size_t i = 0; i < endpoint->inbox_count; i++)
-        sim_packet_free(endpoint->inbox[i]);
+        sluice_sim_packet_free(endpoint->inbox[i]);
     endpoint->inbox_count = 0;
     if (endpoint->started)
         endpoint->ops->fini(endpoint->transport.state);
     if (endpoint->memory_blocks)
-        sim_fail(endpoint->simulation, "the engine leaves %zu blocks, %zu bytes", endpoint->memory_blocks,
+        sluice_sim_fail(endpoint->simulation, "the engine leaves %zu blocks, %zu bytes", endpoint->memory_blocks,
                  endpoint->memory_bytes);
     for (size_t i = 0; i < endpoint->object_count; i++) {
         sim_receipt_fini(&endpoint->objects[i].delivered);

@@ -10,10 +10,10 @@
 #ifndef SLUICE_SIM_ENDPOINT_H
 #define SLUICE_SIM_ENDPOINT_H
 
-#include "session/rate.h"
+#include "plugin/rate.h"
 #include "sim/channel.h"
 #include "sim/instance.h"
-#include "sim/link.h"
+#include "simulate/link.h"
 #include "sim/payload.h"
 
 #include <sluice/transport.h>
@@ -49,7 +49,7 @@ typedef struct sim_endpoint_setup {
     const sluice_plugin *transport, *congestion;
     const char *transport_settings, *congestion_settings;
     sluice_limits limits;
-    sim_link *out;                   /* NULL: it begins on the channel */
+    sluice_sim_link *out;                   /* NULL: it begins on the channel */
     sim_channel *channel;            /* of an endpoint that begins on one */
     const sim_object_setup *objects; /* borrowed */
     size_t object_count;
@@ -83,14 +83,14 @@ typedef struct sim_object {
  * learns that a path was adopted. */
 typedef struct sim_addressing {
     void *subject;
-    void (*address)(void *subject, const sim_endpoint *from, uint32_t path, sim_packet *packet);
-    uint32_t (*path)(void *subject, const sim_endpoint *to, const sim_packet *packet);
-    void (*authentic)(void *subject, const sim_endpoint *to, const sim_packet *packet);
+    void (*address)(void *subject, const sim_endpoint *from, uint32_t path, sluice_sim_packet *packet);
+    uint32_t (*path)(void *subject, const sim_endpoint *to, const sluice_sim_packet *packet);
+    void (*authentic)(void *subject, const sim_endpoint *to, const sluice_sim_packet *packet);
     void (*adopt)(void *subject, const sim_endpoint *endpoint, uint32_t path);
 } sim_addressing;
 
 struct sim_endpoint {
-    sim *simulation;
+    sluice_sim *simulation;
     sim_endpoint_setup setup;
     sim_endpoint *peer;
     sim_instance transport, congestion;
@@ -98,7 +98,7 @@ struct sim_endpoint {
     sluice_host host;
     sluice_transport_calls calls;
     sluice_rate_control rate;
-    sim_random random;
+    sluice_sim_random random;
     bool live, started;
     sim_channel *channel; /* NULL: datagrams */
     const sim_addressing *addressing;
@@ -108,7 +108,7 @@ struct sim_endpoint {
     sim_object *objects;
     size_t object_count;
 
-    sim_packet *inbox[64];
+    sluice_sim_packet *inbox[64];
     size_t inbox_count;
     bool work_due;
     uint64_t timer;
@@ -136,7 +136,7 @@ struct sim_endpoint {
 
 /* Both ends at once; forward and back links lie in the set-ups' `out`.  The setup's time-outs, windows and sizes are
  * told to the peer, as the session's set-up does.  rtt_known: initial_rtt_ns is set to the links' delays. */
-void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sim *simulation,
+void sim_endpoint_pair(sim_endpoint *client, sim_endpoint *server, sluice_sim *simulation,
                        const sim_endpoint_setup *client_setup, const sim_endpoint_setup *server_setup, bool rtt_known);
 /* Ends the engine and checks that its memory came back. */
 void sim_endpoint_fini(sim_endpoint *endpoint);
@@ -144,8 +144,8 @@ void sim_endpoint_fini(sim_endpoint *endpoint);
 /* The engine moves to that byte channel. */
 void sim_endpoint_move(sim_endpoint *endpoint, sim_channel *channel);
 
-/* A packet arrives; taken over.  A sim_arrival of the endpoint. */
-void sim_endpoint_arrive(void *endpoint, sim_packet *packet);
+/* A packet arrives; taken over.  A sluice_sim_arrival of the endpoint. */
+void sim_endpoint_arrive(void *endpoint, sluice_sim_packet *packet);
 
 /* Everything that this endpoint sends has come to the end that its set-up says. */
 bool sim_endpoint_done(const sim_endpoint *endpoint);

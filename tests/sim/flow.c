@@ -30,7 +30,7 @@ static bool records_grow(sim_flow *flow)
     sim_flow_record *records = calloc(count, sizeof(*records));
 
     if (!records) {
-        sim_fail(flow->simulation, "out of memory for %llu records", (unsigned long long)count);
+        sluice_sim_fail(flow->simulation, "out of memory for %llu records", (unsigned long long)count);
         return false;
     }
     for (uint64_t n = flow->oldest; n < flow->next; n++)
@@ -44,26 +44,26 @@ static bool records_grow(sim_flow *flow)
 static void arm(sim_flow *flow, sluice_time when)
 {
     if (flow->setup.host_jitter_ns)
-        when += sim_random_below(&flow->random, flow->setup.host_jitter_ns);
-    sim_at(flow->simulation, when, wake, flow, ++flow->timer);
+        when += sluice_sim_random_below(&flow->random, flow->setup.host_jitter_ns);
+    sluice_sim_at(flow->simulation, when, wake, flow, ++flow->timer);
 }
 
 /* ---- receiver ---- */
 
-static void report_arrive(void *subject, sim_packet *packet);
+static void report_arrive(void *subject, sluice_sim_packet *packet);
 
 static void report_send(void *subject, uint64_t argument)
 {
     sim_flow *flow = subject;
     size_t count = 0, used = 0;
-    sim_packet *packet;
+    sluice_sim_packet *packet;
     sim_flow_arrival *out;
 
     (void)argument;
     flow->report_due = false;
     for (int i = 0; i < SIM_FLOW_RECENT; i++)
         count += flow->arrival_count[i];
-    packet = sim_packet_new(flow->simulation, NULL, (uint32_t)(8 + count * sizeof(*out)));
+    packet = sluice_sim_packet_new(flow->simulation, NULL, (uint32_t)(8 + count * sizeof(*out)));
     if (!packet)
         return;
     uint64_t drops = flow->setup.receiver ? flow->setup.receiver->drops : 0;
@@ -88,7 +88,7 @@ static void report_send(void *subject, uint64_t argument)
     packet->ip_bytes = 80;
     packet->arrival = report_arrive;
     packet->subject = flow;
-    sim_link_send(flow->setup.back, packet);
+    sluice_sim_link_send(flow->setup.back, packet);
 }
 
 /* At least four reports a round trip, at most one for 50 packets or so at high rates. */
@@ -118,7 +118,7 @@ static bool socket_overflows(sim_receiver *receiver, sluice_time now)
     return false;
 }
 
-static void data_arrive(void *subject, sim_packet *packet)
+static void data_arrive(void *subject, sluice_sim_packet *packet)
 {
     sim_flow *flow = subject;
     sluice_time now = flow->simulation->now;
@@ -130,8 +130,8 @@ static void data_arrive(void *subject, sim_packet *packet)
             sim_flow_arrival *grown = realloc(flow->arrivals[0], room * sizeof(*grown));
 
             if (!grown) {
-                sim_fail(flow->simulation, "out of memory for arrivals");
-                sim_packet_free(packet);
+                sluice_sim_fail(flow->simulation, "out of memory for arrivals");
+                sluice_sim_packet_free(packet);
                 return;
             }
             flow->arrivals[0] = grown;
@@ -143,12 +143,12 @@ static void data_arrive(void *subject, sim_packet *packet)
             sluice_time at = now + report_interval(flow);
 
             if (flow->setup.host_jitter_ns)
-                at += sim_random_below(&flow->random, flow->setup.host_jitter_ns);
+                at += sluice_sim_random_below(&flow->random, flow->setup.host_jitter_ns);
             flow->report_due = true;
-            sim_at(flow->simulation, at, report_send, flow, 0);
+            sluice_sim_at(flow->simulation, at, report_send, flow, 0);
         }
     }
-    sim_packet_free(packet);
+    sluice_sim_packet_free(packet);
 }
 
 /* ---- sender: what a report tells ---- */
@@ -290,7 +290,7 @@ static void finish_sample(sim_flow *flow, sluice_sample *sample)
     sluice_rate_sample(&flow->rate, sample, &flow->control);
 }
 
-static void report_arrive(void *subject, sim_packet *packet)
+static void report_arrive(void *subject, sluice_sim_packet *packet)
 {
     sim_flow *flow = subject;
     const sim_flow_arrival *arrivals = (const sim_flow_arrival *)(const void *)(packet->data + 8);
@@ -328,7 +328,7 @@ static void report_arrive(void *subject, sim_packet *packet)
         detect_losses(flow, &got.sample);
         finish_sample(flow, &got.sample);
     }
-    sim_packet_free(packet);
+    sluice_sim_packet_free(packet);
     if (flow->active)
         arm(flow, flow->simulation->now);
 }
@@ -337,13 +337,13 @@ static void report_arrive(void *subject, sim_packet *packet)
 
 static void packet_send(sim_flow *flow)
 {
-    sim_packet *packet;
+    sluice_sim_packet *packet;
     sim_flow_record *record;
     sluice_time now = flow->simulation->now;
 
     if (flow->next - flow->oldest + 1 >= flow->record_count && !records_grow(flow))
         return;
-    packet = sim_packet_new(flow->simulation, NULL, 0);
+    packet = sluice_sim_packet_new(flow->simulation, NULL, 0);
     if (!packet)
         return;
     if (!flow->in_flight) {
@@ -367,7 +367,7 @@ static void packet_send(sim_flow *flow)
     flow->sent_packets++;
     flow->sent_bytes += packet_bytes(flow);
     flow->source_sent += packet_bytes(flow);
-    sim_link_send(flow->setup.forward, packet);
+    sluice_sim_link_send(flow->setup.forward, packet);
 }
 
 static void probe_timeout(sim_flow *flow)
@@ -459,7 +459,7 @@ static void flow_start(void *subject, uint64_t argument)
         start.limits.weight = 1;
     if (sluice_rate_init(&flow->rate, flow->setup.plugin, flow->instance.state, flow->instance.config, &start,
                          &flow->control, &error)) {
-        sim_fail(flow->simulation, "%s", error.text);
+        sluice_sim_fail(flow->simulation, "%s", error.text);
         return;
     }
     flow->active = true;
@@ -467,12 +467,12 @@ static void flow_start(void *subject, uint64_t argument)
     arm(flow, flow->simulation->now);
 }
 
-void sim_flow_init(sim_flow *flow, sim *simulation, const sim_flow_setup *setup, uint64_t label)
+void sim_flow_init(sim_flow *flow, sluice_sim *simulation, const sim_flow_setup *setup, uint64_t label)
 {
     *flow = (sim_flow){.simulation = simulation, .setup = *setup};
-    flow->random = sim_random_make(simulation->seed, label);
+    flow->random = sluice_sim_random_make(simulation->seed, label);
     if (sim_instance_init(&flow->instance, setup->plugin, setup->settings)) {
-        sim_fail(simulation, "%s does not start with \"%s\"", setup->plugin->name,
+        sluice_sim_fail(simulation, "%s does not start with \"%s\"", setup->plugin->name,
                  setup->settings ? setup->settings : "");
         return;
     }
@@ -482,7 +482,7 @@ void sim_flow_init(sim_flow *flow, sim *simulation, const sim_flow_setup *setup,
         flow->setup.start = simulation->now;
     for (int i = 0; i < SIM_FLOW_SLOTS; i++)
         flow->least_rtt.slot[i] = flow->least_delay.slot[i] = SLUICE_NEVER;
-    sim_at(simulation, flow->setup.start, flow_start, flow, 0);
+    sluice_sim_at(simulation, flow->setup.start, flow_start, flow, 0);
 }
 
 void sim_flow_stop(sim_flow *flow)

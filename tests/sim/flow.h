@@ -10,9 +10,9 @@
 #ifndef SLUICE_SIM_FLOW_H
 #define SLUICE_SIM_FLOW_H
 
-#include "session/rate.h"
+#include "plugin/rate.h"
 #include "sim/instance.h"
-#include "sim/link.h"
+#include "simulate/link.h"
 
 /* A socket as a queue that the receiver's CPU serves; several flows may share one, as sessions do a server's. */
 typedef struct sim_receiver {
@@ -27,7 +27,7 @@ typedef struct sim_flow_setup {
     const char *settings;        /* of the plugin; NULL: defaults */
     sluice_limits limits;
     sluice_time start, stop; /* stop 0: never */
-    sim_link *forward, *back;
+    sluice_sim_link *forward, *back;
     uint32_t packet_bytes;          /* IP bytes; 0: 1500 */
     sluice_rate source_bps;         /* the application writes no faster; 0: always has data */
     sluice_duration host_jitter_ns; /* each wake-up of sender and receiver comes up to this late */
@@ -58,12 +58,12 @@ typedef struct sim_flow_least {
 } sim_flow_least;
 
 typedef struct sim_flow {
-    sim *simulation;
+    sluice_sim *simulation;
     sim_flow_setup setup;
     sim_instance instance;
     sluice_rate_control rate;
     sluice_control control;
-    sim_random random;
+    sluice_sim_random random;
     bool active, waits_for_pacer;
 
     /* Sender.  Records lie in a ring by packet number, from oldest to next. */
@@ -88,7 +88,7 @@ typedef struct sim_flow {
 } sim_flow;
 
 /* Fails the simulation where the plugin refuses to start or memory is short. */
-void sim_flow_init(sim_flow *flow, sim *simulation, const sim_flow_setup *setup, uint64_t label);
+void sim_flow_init(sim_flow *flow, sluice_sim *simulation, const sim_flow_setup *setup, uint64_t label);
 void sim_flow_fini(sim_flow *flow);
 
 /* Ends sending; what is on its way still arrives. */

@@ -3,7 +3,7 @@
 #ifndef SLUICE_SIM_PAYLOAD_H
 #define SLUICE_SIM_PAYLOAD_H
 
-#include "sim/sim.h"
+#include "simulate/sim.h"
 
 /* The bytes of an object of a direction at an offset. */
 void sim_payload_fill(uint64_t stream, uint64_t object, uint64_t offset, uint8_t *out, size_t bytes);

@@ -25,7 +25,7 @@ static void on_wake(void *user)
     sim_quay *quay = user;
 
     if (!quay->work_due)
-        sim_at(quay->simulation, quay->simulation->now, work, quay, 0);
+        sluice_sim_at(quay->simulation, quay->simulation->now, work, quay, 0);
     quay->work_due = true;
 }
 
@@ -61,7 +61,7 @@ static void settle(sim_quay *quay)
 
     if (when != SLUICE_NEVER && when != quay->tick_at) {
         quay->tick_at = when < quay->simulation->now ? quay->simulation->now : when;
-        sim_at(quay->simulation, quay->tick_at, tick, quay, quay->tick_at);
+        sluice_sim_at(quay->simulation, quay->tick_at, tick, quay, quay->tick_at);
     }
     if (quay->finished && !quay->closed && quay->cargo.ops->closes(quay->cargo.state) &&
         quay->cargo.ops->heard(quay->cargo.state)) {
@@ -76,7 +76,7 @@ static void wake(void *user)
     sim_quay *quay = user;
 
     if (!quay->pump_due)
-        sim_at(quay->simulation, quay->simulation->now + sim_random_below(&quay->random, quay->setup.lag_ns + 1), pump,
+        sluice_sim_at(quay->simulation, quay->simulation->now + sluice_sim_random_below(&quay->random, quay->setup.lag_ns + 1), pump,
                quay, 0);
     quay->pump_due = true;
 }
@@ -99,7 +99,7 @@ static void on_item(void *user, const sluice_cargo_item *item)
 
 static void on_warning(void *user, const char *sentence)
 {
-    sim_fail(((sim_quay *)user)->simulation, "warning: %s", sentence);
+    sluice_sim_fail(((sim_quay *)user)->simulation, "warning: %s", sentence);
 }
 
 static void on_measure(void *user, sluice_progress *out)
@@ -126,17 +126,17 @@ static void on_paused(void *user, bool paused)
 {
     sim_quay *quay = user;
 
-    sim_say(quay->simulation, "%s: %s", quay->setup.client ? "client" : "server", paused ? "paused" : "goes on");
+    sluice_sim_say(quay->simulation, "%s: %s", quay->setup.client ? "client" : "server", paused ? "paused" : "goes on");
 }
 
 static void on_finished(void *user, int status, const char *sentence)
 {
     sim_quay *quay = user;
 
-    sim_say(quay->simulation, "%s: finished with %s %s", quay->setup.client ? "client" : "server",
+    sluice_sim_say(quay->simulation, "%s: finished with %s %s", quay->setup.client ? "client" : "server",
             sluice_status_name(status), sentence);
     if (quay->finished)
-        sim_fail(quay->simulation, "finished twice");
+        sluice_sim_fail(quay->simulation, "finished twice");
     quay->finished = true;
     quay->status = status;
     snprintf(quay->sentence, sizeof(quay->sentence), "%.190s", sentence);
@@ -196,7 +196,7 @@ static void call_acked(void *user, sluice_object_id id, uint64_t from, uint64_t 
 
     quay->cargo.ops->acked(quay->cargo.state, id, from, to);
     if (quay->finished && id == SLUICE_OBJECT_CONTROL) /* all may have been heard */
-        sim_at(quay->simulation, quay->simulation->now, settle_soon, quay, 0);
+        sluice_sim_at(quay->simulation, quay->simulation->now, settle_soon, quay, 0);
 }
 
 static void call_completed(void *user, sluice_object_id id)
@@ -272,15 +272,15 @@ static void hook_closed(void *subject, int status, const char *reason)
 
 /* ---- life ---- */
 
-void sim_quay_init(sim_quay *quay, sim *simulation, const sim_quay_setup *setup)
+void sim_quay_init(sim_quay *quay, sluice_sim *simulation, const sim_quay_setup *setup)
 {
     sluice_error error = {0};
 
     *quay = (sim_quay){.simulation = simulation, .setup = *setup};
-    quay->random = sim_random_make(simulation->seed, 300u + setup->client);
+    quay->random = sluice_sim_random_make(simulation->seed, 300u + setup->client);
     quay->hook = (sim_cargo){.subject = quay, .calls = hook_calls, .closed = hook_closed};
     if (sluice_stream_session_new(setup->client, setup->memory_bytes, &quay->session, &error))
-        sim_fail(simulation, "%s", error.text);
+        sluice_sim_fail(simulation, "%s", error.text);
 }
 
 void sim_quay_start(sim_quay *quay, sim_endpoint *endpoint)
@@ -300,7 +300,7 @@ void sim_quay_start(sim_quay *quay, sim_endpoint *endpoint)
     quay->session->may_read = quay->session->may_write = true;
     quay->session->checksum = SLUICE_CHECKSUM_XXH3_128;
     if (sluice_mux_new(&setup, &quay->mux)) {
-        sim_fail(quay->simulation, "no mux");
+        sluice_sim_fail(quay->simulation, "no mux");
         return;
     }
     quay->cargo = sluice_mux_cargo(quay->mux);

@@ -21,14 +21,14 @@ typedef struct sim_quay_setup {
 } sim_quay_setup;
 
 typedef struct sim_quay {
-    sim *simulation;
+    sluice_sim *simulation;
     sim_quay_setup setup;
     sim_cargo hook; /* for the endpoint's set-up */
     sim_endpoint *endpoint;
     sluice_stream_session *session;
     sluice_mux *mux;
     sluice_cargo cargo;
-    sim_random random;
+    sluice_sim_random random;
     bool pump_due, work_due, tick_due;
     sluice_time tick_at;
     bool finished, closed; /* by the mux; by the transport */
@@ -38,7 +38,7 @@ typedef struct sim_quay {
 } sim_quay;
 
 /* Before the endpoints are made: hook goes into the endpoint's set-up. */
-void sim_quay_init(sim_quay *quay, sim *simulation, const sim_quay_setup *setup);
+void sim_quay_init(sim_quay *quay, sluice_sim *simulation, const sim_quay_setup *setup);
 /* They stand. */
 void sim_quay_start(sim_quay *quay, sim_endpoint *endpoint);
 /* The client's: what session_close asks. */

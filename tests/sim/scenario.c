@@ -9,23 +9,23 @@ extern const sluice_plugin congestion_fixed_LTX_sluice_plugin;
 extern const sluice_plugin transport_udp_LTX_sluice_plugin;
 
 typedef struct draw {
-    sim_random random;
+    sluice_sim_random random;
     sim_scenario *scenario;
 } draw;
 
 static double log_uniform(draw *d, double least, double most)
 {
-    return least * pow(most / least, sim_random_unit(&d->random));
+    return least * pow(most / least, sluice_sim_random_unit(&d->random));
 }
 
 static uint64_t between(draw *d, uint64_t least, uint64_t most)
 {
-    return sim_random_between(&d->random, least, most);
+    return sluice_sim_random_between(&d->random, least, most);
 }
 
 static bool chance(draw *d, double probability)
 {
-    return sim_random_chance(&d->random, probability);
+    return sluice_sim_random_chance(&d->random, probability);
 }
 
 /* ---- what every scenario has: a path and some objects ---- */
@@ -36,7 +36,7 @@ static void path_draw(draw *d)
     double rate = log_uniform(d, 2e6, 1e9), delay = log_uniform(d, 50e3, 250e6);
     double bdp = rate / 8 * 2 * delay / 1e9;
 
-    s->forward_setup = (sim_link_setup){.rate_bps = (sluice_rate)rate, .delay_ns = (sluice_duration)delay, .mtu = 1500};
+    s->forward_setup = (sluice_sim_link_setup){.rate_bps = (sluice_rate)rate, .delay_ns = (sluice_duration)delay, .mtu = 1500};
     s->forward_setup.queue_bytes = (uint64_t)(30e3 + bdp * log_uniform(d, 0.1, 2));
     s->back_setup = s->forward_setup;
     if (chance(d, 0.5))
@@ -99,17 +99,17 @@ static void plain(draw *d)
 
 static void random_loss(draw *d)
 {
-    d->scenario->forward_setup.loss = 0.3 * sim_random_unit(&d->random);
-    d->scenario->back_setup.loss = 0.3 * sim_random_unit(&d->random);
+    d->scenario->forward_setup.loss = 0.3 * sluice_sim_random_unit(&d->random);
+    d->scenario->back_setup.loss = 0.3 * sluice_sim_random_unit(&d->random);
 }
 
 static void bursts(draw *d)
 {
-    sim_link_setup *setup = &d->scenario->forward_setup;
+    sluice_sim_link_setup *setup = &d->scenario->forward_setup;
 
     setup->burst_start = log_uniform(d, 0.0005, 0.02);
     setup->burst_end = log_uniform(d, 0.02, 0.5);
-    setup->burst_loss = 0.5 + 0.5 * sim_random_unit(&d->random);
+    setup->burst_loss = 0.5 + 0.5 * sluice_sim_random_unit(&d->random);
     if (chance(d, 0.5)) {
         d->scenario->back_setup.burst_start = setup->burst_start;
         d->scenario->back_setup.burst_end = setup->burst_end;
@@ -119,11 +119,11 @@ static void bursts(draw *d)
 
 static void reordering(draw *d)
 {
-    sim_link_setup *setup = &d->scenario->forward_setup;
+    sluice_sim_link_setup *setup = &d->scenario->forward_setup;
 
     setup->jitter_ns = (sluice_duration)log_uniform(d, 10e3, 20e6);
     setup->jitter_reorders = chance(d, 0.7);
-    setup->reorder = 0.2 * sim_random_unit(&d->random);
+    setup->reorder = 0.2 * sluice_sim_random_unit(&d->random);
     setup->reorder_ns = (sluice_duration)log_uniform(d, 10e3, 100e6);
     d->scenario->back_setup.jitter_ns = setup->jitter_ns;
     d->scenario->back_setup.jitter_reorders = setup->jitter_reorders;
@@ -131,17 +131,17 @@ static void reordering(draw *d)
 
 static void copies_and_damage(draw *d)
 {
-    sim_link_setup *setup = &d->scenario->forward_setup, *back = &d->scenario->back_setup;
+    sluice_sim_link_setup *setup = &d->scenario->forward_setup, *back = &d->scenario->back_setup;
 
-    setup->duplicate = 0.3 * sim_random_unit(&d->random);
-    setup->corrupt = chance(d, 0.5) ? 0.2 * sim_random_unit(&d->random) : 0;
-    back->duplicate = 0.3 * sim_random_unit(&d->random);
-    back->corrupt = chance(d, 0.5) ? 0.2 * sim_random_unit(&d->random) : 0;
+    setup->duplicate = 0.3 * sluice_sim_random_unit(&d->random);
+    setup->corrupt = chance(d, 0.5) ? 0.2 * sluice_sim_random_unit(&d->random) : 0;
+    back->duplicate = 0.3 * sluice_sim_random_unit(&d->random);
+    back->corrupt = chance(d, 0.5) ? 0.2 * sluice_sim_random_unit(&d->random) : 0;
 }
 
-static void trouble_add(sim_scenario *s, sim_link *link, sluice_duration after, const sim_link_setup *setup)
+static void trouble_add(sim_scenario *s, sluice_sim_link *link, sluice_duration after, const sluice_sim_link_setup *setup)
 {
-    s->troubles[s->trouble_count++] = (sim_trouble){SIM_START + after, link, *setup};
+    s->troubles[s->trouble_count++] = (sim_trouble){SLUICE_SIM_START + after, link, *setup};
 }
 
 static void outage(draw *d)
@@ -149,7 +149,7 @@ static void outage(draw *d)
     sim_scenario *s = d->scenario;
     sluice_duration at = (sluice_duration)log_uniform(d, 1e6, 3e9),
                     length = (sluice_duration)log_uniform(d, 50e6, 10e9);
-    sim_link_setup out = s->forward_setup;
+    sluice_sim_link_setup out = s->forward_setup;
     bool both = chance(d, 0.6), forward = both || chance(d, 0.5);
 
     out.out = true;
@@ -168,14 +168,14 @@ static void outage(draw *d)
 
 static void lost_reports(draw *d)
 {
-    d->scenario->back_setup.loss = 0.2 + 0.5 * sim_random_unit(&d->random);
+    d->scenario->back_setup.loss = 0.2 + 0.5 * sluice_sim_random_unit(&d->random);
 }
 
 static void small_mtu(draw *d)
 {
     static const uint32_t sizes[] = {1228, 1280, 1300, 1400, 1420, 1492};
     sim_scenario *s = d->scenario;
-    sim_link_setup lower = s->forward_setup;
+    sluice_sim_link_setup lower = s->forward_setup;
 
     lower.mtu = sizes[between(d, 0, SLUICE_COUNT(sizes) - 1)];
     s->client_setup.datagram_most = s->server_setup.datagram_most = chance(d, 0.5) ? 1472 : 8948;
@@ -196,8 +196,8 @@ static void refusals(draw *d)
 {
     sim_scenario *s = d->scenario;
 
-    s->client_setup.refusal = 0.1 * sim_random_unit(&d->random);
-    s->server_setup.refusal = 0.1 * sim_random_unit(&d->random);
+    s->client_setup.refusal = 0.1 * sluice_sim_random_unit(&d->random);
+    s->server_setup.refusal = 0.1 * sluice_sim_random_unit(&d->random);
     s->client_setup.datagram_most = s->server_setup.datagram_most = 8948;
     s->client_setup.local_mtu = (uint32_t)between(d, 1228, 9000);
     s->forward_setup.mtu = s->back_setup.mtu = chance(d, 0.5) ? 1500 : 9000;
@@ -209,7 +209,7 @@ static void key_phases(draw *d)
 
     s->client_setup.packets_per_phase = (uint64_t)log_uniform(d, 3, 300);
     s->server_setup.packets_per_phase = (uint64_t)log_uniform(d, 3, 300);
-    s->forward_setup.loss = chance(d, 0.5) ? 0.2 * sim_random_unit(&d->random) : 0;
+    s->forward_setup.loss = chance(d, 0.5) ? 0.2 * sluice_sim_random_unit(&d->random) : 0;
     s->forward_setup.jitter_ns = chance(d, 0.5) ? (sluice_duration)log_uniform(d, 10e3, 20e6) : 0;
     s->forward_setup.jitter_reorders = true;
 }
@@ -220,7 +220,7 @@ static void both_ways(draw *d)
 
     s->client_setup.object_count = objects_draw(d, s->client_objects, (size_t)between(d, 2, 20), 100e3);
     s->server_setup.object_count = objects_draw(d, s->server_objects, (size_t)between(d, 2, 20), 100e3);
-    s->forward_setup.loss = s->back_setup.loss = chance(d, 0.5) ? 0.1 * sim_random_unit(&d->random) : 0;
+    s->forward_setup.loss = s->back_setup.loss = chance(d, 0.5) ? 0.1 * sluice_sim_random_unit(&d->random) : 0;
 }
 
 static void many_objects(draw *d)
@@ -228,7 +228,7 @@ static void many_objects(draw *d)
     sim_scenario *s = d->scenario;
 
     s->client_setup.object_count = objects_draw(d, s->client_objects, SIM_SCENARIO_OBJECTS - 1, 5000);
-    s->forward_setup.loss = chance(d, 0.5) ? 0.2 * sim_random_unit(&d->random) : 0;
+    s->forward_setup.loss = chance(d, 0.5) ? 0.2 * sluice_sim_random_unit(&d->random) : 0;
 }
 
 static void slow_sink(draw *d)
@@ -238,7 +238,7 @@ static void slow_sink(draw *d)
     s->server_setup.sink_bps = (sluice_rate)log_uniform(d, 2e6, 100e6);
     s->server_setup.receive_bytes = (uint64_t)log_uniform(d, 20e3, 1e6);
     s->server_setup.ordered_bytes = (uint64_t)log_uniform(d, 20e3, 1e6);
-    s->forward_setup.loss = chance(d, 0.5) ? 0.1 * sim_random_unit(&d->random) : 0;
+    s->forward_setup.loss = chance(d, 0.5) ? 0.1 * sluice_sim_random_unit(&d->random) : 0;
 }
 
 static void giving_up(draw *d)
@@ -268,14 +268,14 @@ static void giving_up(draw *d)
             break;
         }
     }
-    s->forward_setup.loss = chance(d, 0.7) ? 0.2 * sim_random_unit(&d->random) : 0;
-    s->back_setup.loss = chance(d, 0.3) ? 0.2 * sim_random_unit(&d->random) : 0;
+    s->forward_setup.loss = chance(d, 0.7) ? 0.2 * sluice_sim_random_unit(&d->random) : 0;
+    s->back_setup.loss = chance(d, 0.3) ? 0.2 * sluice_sim_random_unit(&d->random) : 0;
 }
 
 static void stalling_source(draw *d)
 {
-    d->scenario->client_setup.stall = 0.5 * sim_random_unit(&d->random);
-    d->scenario->forward_setup.loss = chance(d, 0.5) ? 0.1 * sim_random_unit(&d->random) : 0;
+    d->scenario->client_setup.stall = 0.5 * sluice_sim_random_unit(&d->random);
+    d->scenario->forward_setup.loss = chance(d, 0.5) ? 0.1 * sluice_sim_random_unit(&d->random) : 0;
 }
 
 static void marks(draw *d)
@@ -297,7 +297,7 @@ static void everything(draw *d)
     giving_up(d);
     slow_sink(d);
     d->scenario->client_setup.packets_per_phase = (uint64_t)log_uniform(d, 20, 300);
-    d->scenario->client_setup.stall = 0.2 * sim_random_unit(&d->random);
+    d->scenario->client_setup.stall = 0.2 * sluice_sim_random_unit(&d->random);
     outage(d);
 }
 
@@ -333,16 +333,16 @@ unsigned sim_scenario_families(void)
 
 void sim_scenario_draw(sim_scenario *scenario, uint64_t seed)
 {
-    draw d = {sim_random_make(seed, 77), scenario};
+    draw d = {sluice_sim_random_make(seed, 77), scenario};
     const family *drawn = &families[seed % SLUICE_COUNT(families)];
 
     memset(scenario, 0, sizeof(*scenario));
-    sim_init(&scenario->simulation, seed);
+    sluice_sim_init(&scenario->simulation, seed);
     scenario->family = drawn->name;
     path_draw(&d);
     ends_draw(&d);
     drawn->add(&d);
-    scenario->limit = SIM_START + 300 * SLUICE_SECOND;
+    scenario->limit = SLUICE_SIM_START + 300 * SLUICE_SECOND;
 }
 
 /* ---- running ---- */
@@ -357,10 +357,10 @@ static void check(void *subject)
         s->more->check(s);
     }
 
-    sim_link_check(&s->forward);
-    sim_link_check(&s->back);
+    sluice_sim_link_check(&s->forward);
+    sluice_sim_link_check(&s->back);
     if (s->simulation.packets != inside)
-        sim_fail(&s->simulation, "%llu packets exist, %llu lie on links or before the engines",
+        sluice_sim_fail(&s->simulation, "%llu packets exist, %llu lie on links or before the engines",
                  (unsigned long long)s->simulation.packets, (unsigned long long)inside);
 }
 
@@ -369,13 +369,13 @@ static void trouble(void *subject, uint64_t argument)
     sim_scenario *s = subject;
 
     s->troubles[argument].link->setup = s->troubles[argument].setup;
-    sim_say(&s->simulation, "trouble %llu", (unsigned long long)argument);
+    sluice_sim_say(&s->simulation, "trouble %llu", (unsigned long long)argument);
 }
 
 static bool run_until_done(sim_scenario *s)
 {
     while (s->simulation.now < s->limit) {
-        if (!sim_run(&s->simulation, s->simulation.now + 20 * SLUICE_MS))
+        if (!sluice_sim_run(&s->simulation, s->simulation.now + 20 * SLUICE_MS))
             return false;
         if (sim_endpoint_done(&s->client) && sim_endpoint_done(&s->server))
             return true;
@@ -392,36 +392,36 @@ static void run_close(sim_scenario *s)
 
     sim_endpoint_close(closer, 0, "done");
     while (!s->simulation.failed && s->simulation.now < limit && !(s->client.closed && s->server.closed))
-        sim_run(&s->simulation, s->simulation.now + 20 * SLUICE_MS);
+        sluice_sim_run(&s->simulation, s->simulation.now + 20 * SLUICE_MS);
     if (!s->client.closed || !s->server.closed)
-        sim_fail(&s->simulation, "closed by %s, and client %d, server %d know of it",
+        sluice_sim_fail(&s->simulation, "closed by %s, and client %d, server %d know of it",
                  closer == &s->client ? "client" : "server", s->client.closed, s->server.closed);
     else if (closer->closed_status)
-        sim_fail(&s->simulation, "our own close ends with %s", sluice_status_name(closer->closed_status));
+        sluice_sim_fail(&s->simulation, "our own close ends with %s", sluice_status_name(closer->closed_status));
 }
 
 /* Whatever lies on the wire arrives; then nothing may be left. */
 static void run_out(sim_scenario *s)
 {
     s->client.live = s->server.live = false;
-    sim_run(&s->simulation, SLUICE_NEVER);
+    sluice_sim_run(&s->simulation, SLUICE_NEVER);
     if (s->more)
         s->more->end(s);
     if (s->simulation.packets)
-        sim_fail(&s->simulation, "%llu packets are left", (unsigned long long)s->simulation.packets);
+        sluice_sim_fail(&s->simulation, "%llu packets are left", (unsigned long long)s->simulation.packets);
 }
 
 bool sim_scenario_run(sim_scenario *s, bool verbose)
 {
     s->simulation.verbose = verbose;
-    sim_link_init(&s->forward, &s->simulation, &s->forward_setup, 1);
-    sim_link_init(&s->back, &s->simulation, &s->back_setup, 2);
+    sluice_sim_link_init(&s->forward, &s->simulation, &s->forward_setup, 1);
+    sluice_sim_link_init(&s->back, &s->simulation, &s->back_setup, 2);
     if (!s->client_setup.channel) {
         s->client_setup.out = &s->forward;
         s->server_setup.out = &s->back;
     }
     for (size_t i = 0; i < s->trouble_count; i++)
-        sim_at(&s->simulation, s->troubles[i].at, trouble, s, i);
+        sluice_sim_at(&s->simulation, s->troubles[i].at, trouble, s, i);
     sim_endpoint_pair(&s->client, &s->server, &s->simulation, &s->client_setup, &s->server_setup, s->rtt_known);
     s->simulation.check = check;
     s->simulation.check_subject = s;
@@ -437,11 +437,11 @@ bool sim_scenario_run(sim_scenario *s, bool verbose)
     for (int side = 0; side < 2; side++) {
         sim_endpoint *endpoint = side ? &s->server : &s->client;
 
-        sim_note(&s->simulation, endpoint->delivered_bytes);
+        sluice_sim_note(&s->simulation, endpoint->delivered_bytes);
         sim_endpoint_fini(endpoint);
     }
-    sim_link_fini(&s->forward);
-    sim_link_fini(&s->back);
-    sim_fini(&s->simulation);
+    sluice_sim_link_fini(&s->forward);
+    sluice_sim_link_fini(&s->back);
+    sluice_sim_fini(&s->simulation);
     return !s->simulation.failed;
 }

@@ -11,8 +11,8 @@
 /* What the path or a side does at some moment of the run. */
 typedef struct sim_trouble {
     sluice_time at;
-    sim_link *link;
-    sim_link_setup setup; /* from then on */
+    sluice_sim_link *link;
+    sluice_sim_link_setup setup; /* from then on */
 } sim_trouble;
 
 typedef struct sim_scenario sim_scenario;
@@ -26,10 +26,10 @@ typedef struct sim_scenario_more {
 } sim_scenario_more;
 
 struct sim_scenario {
-    sim simulation;
+    sluice_sim simulation;
     const char *family;
-    sim_link forward, back;
-    sim_link_setup forward_setup, back_setup;
+    sluice_sim_link forward, back;
+    sluice_sim_link_setup forward_setup, back_setup;
     sim_object_setup client_objects[SIM_SCENARIO_OBJECTS], server_objects[SIM_SCENARIO_OBJECTS];
     sim_endpoint_setup client_setup, server_setup;
     sim_endpoint client, server;

@@ -16,64 +16,64 @@ static uint8_t piece[PIECE_MOST];
 
 /* ---- the plan ---- */
 
-static double log_uniform(sim_random *random, double least, double most)
+static double log_uniform(sluice_sim_random *random, double least, double most)
 {
-    return least * pow(most / least, sim_random_unit(random));
+    return least * pow(most / least, sluice_sim_random_unit(random));
 }
 
-static uint64_t log_between(sim_random *random, double least, double most)
+static uint64_t log_between(sluice_sim_random *random, double least, double most)
 {
     return (uint64_t)log_uniform(random, least, most);
 }
 
-static void path_draw(sim_streams *all, sim_random *random)
+static void path_draw(sim_streams *all, sluice_sim_random *random)
 {
     double rate = log_uniform(random, 3e6, 1e9), delay = log_uniform(random, 50e3, 120e6);
     double bdp = rate / 8 * 2 * delay / 1e9;
 
     all->forward_setup =
-        (sim_link_setup){.rate_bps = (sluice_rate)rate, .delay_ns = (sluice_duration)delay, .mtu = 1500};
+        (sluice_sim_link_setup){.rate_bps = (sluice_rate)rate, .delay_ns = (sluice_duration)delay, .mtu = 1500};
     all->forward_setup.queue_bytes = (uint64_t)(60e3 + bdp * log_uniform(random, 0.3, 2));
     all->back_setup = all->forward_setup;
-    all->rtt_known = sim_random_chance(random, 0.7);
+    all->rtt_known = sluice_sim_random_chance(random, 0.7);
     all->client_setup = (sim_endpoint_setup){.role = SLUICE_CLIENT,
                                              .transport = &transport_udp_LTX_sluice_plugin,
                                              .congestion = &congestion_fair_LTX_sluice_plugin,
                                              .ordered_bytes = SLUICE_STREAM_FIRST_BYTES};
-    if (sim_random_chance(random, 0.25)) {
+    if (sluice_sim_random_chance(random, 0.25)) {
         all->client_setup.congestion = &congestion_fixed_LTX_sluice_plugin;
         all->client_setup.limits.target_bps = (sluice_rate)(rate * log_uniform(random, 0.3, 0.9));
     }
     all->server_setup = all->client_setup;
     all->server_setup.role = SLUICE_SERVER;
-    all->memory_bytes = UINT64_C(1) << sim_random_between(random, 22, 24);
-    all->lag_ns = sim_random_chance(random, 0.5) ? 0 : log_between(random, 1e3, 500e3);
+    all->memory_bytes = UINT64_C(1) << sluice_sim_random_between(random, 22, 24);
+    all->lag_ns = sluice_sim_random_chance(random, 0.5) ? 0 : log_between(random, 1e3, 500e3);
 }
 
-static void way_draw(sim_random *random, sim_way *way, double most)
+static void way_draw(sluice_sim_random *random, sim_way *way, double most)
 {
     *way = (sim_way){.used = true};
-    way->bytes = sim_random_chance(random, 0.05) ? 0 : log_between(random, 1, most);
+    way->bytes = sluice_sim_random_chance(random, 0.05) ? 0 : log_between(random, 1, most);
     way->write_most = log_between(random, 1 + (double)way->bytes / 300, PIECE_MOST);
     way->read_most = log_between(random, 1 + (double)way->bytes / 300, PIECE_MOST);
-    way->flushes = sim_random_chance(random, 0.3) ? 0.1 : 0;
-    way->write_pauses = sim_random_chance(random, 0.3) ? 0.1 : 0;
-    way->read_pauses = sim_random_chance(random, 0.3) ? 0.1 : 0;
+    way->flushes = sluice_sim_random_chance(random, 0.3) ? 0.1 : 0;
+    way->write_pauses = sluice_sim_random_chance(random, 0.3) ? 0.1 : 0;
+    way->read_pauses = sluice_sim_random_chance(random, 0.3) ? 0.1 : 0;
     way->pause_ns = log_between(random, 1e4, 100e6);
-    way->gather_ns = sim_random_chance(random, 0.3) ? log_between(random, 1e3, 50e6) : 0;
+    way->gather_ns = sluice_sim_random_chance(random, 0.3) ? log_between(random, 1e3, 50e6) : 0;
 }
 
-static void plan_draw(sim_random *random, sim_plan *plan, double most)
+static void plan_draw(sluice_sim_random *random, sim_plan *plan, double most)
 {
-    *plan = (sim_plan){.mode = (sluice_stream_mode)sim_random_between(random, 1, 3)};
-    plan->opens = SIM_START + (sim_random_chance(random, 0.5) ? 0 : log_between(random, 1e5, 1e9));
-    plan->priority = sim_random_chance(random, 0.5) ? 0 : (unsigned)sim_random_between(random, 1, 7);
+    *plan = (sim_plan){.mode = (sluice_stream_mode)sluice_sim_random_between(random, 1, 3)};
+    plan->opens = SLUICE_SIM_START + (sluice_sim_random_chance(random, 0.5) ? 0 : log_between(random, 1e5, 1e9));
+    plan->priority = sluice_sim_random_chance(random, 0.5) ? 0 : (unsigned)sluice_sim_random_between(random, 1, 7);
     for (int i = 0; i < 2; i++)
         if (plan->mode & (i ? SLUICE_STREAM_PULL : SLUICE_STREAM_PUSH))
             way_draw(random, &plan->ways[i], most);
 }
 
-static void plans_draw(sim_streams *all, sim_random *random, size_t count, double most)
+static void plans_draw(sim_streams *all, sluice_sim_random *random, size_t count, double most)
 {
     all->plan_count = count;
     for (size_t i = 0; i < count; i++)
@@ -82,60 +82,60 @@ static void plans_draw(sim_streams *all, sim_random *random, size_t count, doubl
 
 /* ---- families ---- */
 
-static void plain(sim_streams *all, sim_random *random)
+static void plain(sim_streams *all, sluice_sim_random *random)
 {
     (void)all;
     (void)random;
 }
 
-static void loss(sim_streams *all, sim_random *random)
+static void loss(sim_streams *all, sluice_sim_random *random)
 {
-    all->forward_setup.loss = 0.1 * sim_random_unit(random);
-    all->back_setup.loss = 0.1 * sim_random_unit(random);
+    all->forward_setup.loss = 0.1 * sluice_sim_random_unit(random);
+    all->back_setup.loss = 0.1 * sluice_sim_random_unit(random);
 }
 
-static void bursts(sim_streams *all, sim_random *random)
+static void bursts(sim_streams *all, sluice_sim_random *random)
 {
-    sim_link_setup *setups[] = {&all->forward_setup, &all->back_setup};
+    sluice_sim_link_setup *setups[] = {&all->forward_setup, &all->back_setup};
 
     for (int i = 0; i < 2; i++) {
         setups[i]->burst_start = log_uniform(random, 0.0005, 0.01);
         setups[i]->burst_end = log_uniform(random, 0.05, 0.5);
-        setups[i]->burst_loss = 0.5 + 0.5 * sim_random_unit(random);
+        setups[i]->burst_loss = 0.5 + 0.5 * sluice_sim_random_unit(random);
     }
 }
 
-static void reordering(sim_streams *all, sim_random *random)
+static void reordering(sim_streams *all, sluice_sim_random *random)
 {
-    sim_link_setup *setups[] = {&all->forward_setup, &all->back_setup};
+    sluice_sim_link_setup *setups[] = {&all->forward_setup, &all->back_setup};
 
     for (int i = 0; i < 2; i++) {
         setups[i]->jitter_ns = log_between(random, 10e3, 20e6);
-        setups[i]->jitter_reorders = sim_random_chance(random, 0.7);
-        setups[i]->reorder = 0.1 * sim_random_unit(random);
+        setups[i]->jitter_reorders = sluice_sim_random_chance(random, 0.7);
+        setups[i]->reorder = 0.1 * sluice_sim_random_unit(random);
         setups[i]->reorder_ns = log_between(random, 10e3, 50e6);
     }
 }
 
-static void copies(sim_streams *all, sim_random *random)
+static void copies(sim_streams *all, sluice_sim_random *random)
 {
-    all->forward_setup.duplicate = 0.2 * sim_random_unit(random);
-    all->back_setup.duplicate = 0.2 * sim_random_unit(random);
-    all->forward_setup.corrupt = sim_random_chance(random, 0.5) ? 0.05 : 0;
-    all->back_setup.corrupt = sim_random_chance(random, 0.5) ? 0.05 : 0;
+    all->forward_setup.duplicate = 0.2 * sluice_sim_random_unit(random);
+    all->back_setup.duplicate = 0.2 * sluice_sim_random_unit(random);
+    all->forward_setup.corrupt = sluice_sim_random_chance(random, 0.5) ? 0.05 : 0;
+    all->back_setup.corrupt = sluice_sim_random_chance(random, 0.5) ? 0.05 : 0;
 }
 
-static void trouble_add(sim_streams *all, sim_link *link, sluice_duration after, const sim_link_setup *setup)
+static void trouble_add(sim_streams *all, sluice_sim_link *link, sluice_duration after, const sluice_sim_link_setup *setup)
 {
-    all->troubles[all->trouble_count++] = (sim_trouble_of_link){SIM_START + after, link, *setup};
+    all->troubles[all->trouble_count++] = (sim_trouble_of_link){SLUICE_SIM_START + after, link, *setup};
 }
 
 /* Shorter than the time-out of 30 s. */
-static void outage(sim_streams *all, sim_random *random)
+static void outage(sim_streams *all, sluice_sim_random *random)
 {
     sluice_duration at = log_between(random, 1e6, 2e9), length = log_between(random, 50e6, 15e9);
-    sim_link_setup out = all->forward_setup;
-    uint64_t which = sim_random_between(random, 1, 3);
+    sluice_sim_link_setup out = all->forward_setup;
+    uint64_t which = sluice_sim_random_between(random, 1, 3);
 
     out.out = true;
     all->client_setup.timeout = all->server_setup.timeout = 30 * SLUICE_SECOND;
@@ -151,20 +151,20 @@ static void outage(sim_streams *all, sim_random *random)
     }
 }
 
-static void giving_up(sim_streams *all, sim_random *random)
+static void giving_up(sim_streams *all, sluice_sim_random *random)
 {
-    plans_draw(all, random, sim_random_between(random, 3, 14), 300e3);
+    plans_draw(all, random, sluice_sim_random_between(random, 3, 14), 300e3);
     for (size_t i = 0; i < all->plan_count; i++) {
         sim_plan *plan = &all->plans[i];
-        sim_way *way = &plan->ways[plan->mode == SLUICE_STREAM_PULL || sim_random_chance(random, 0.5)];
+        sim_way *way = &plan->ways[plan->mode == SLUICE_STREAM_PULL || sluice_sim_random_chance(random, 0.5)];
 
         way = way->used ? way : &plan->ways[0];
-        switch (sim_random_between(random, 0, 4)) {
+        switch (sluice_sim_random_between(random, 0, 4)) {
         case 0:
-            way->abort_at = 1 + sim_random_below(random, way->bytes + 1);
+            way->abort_at = 1 + sluice_sim_random_below(random, way->bytes + 1);
             break;
         case 1:
-            way->leave_at = 1 + sim_random_below(random, way->bytes + 1);
+            way->leave_at = 1 + sluice_sim_random_below(random, way->bytes + 1);
             break;
         case 2:
             plan->refused = true;
@@ -173,37 +173,37 @@ static void giving_up(sim_streams *all, sim_random *random)
             break;
         }
     }
-    if (sim_random_chance(random, 0.7))
+    if (sluice_sim_random_chance(random, 0.7))
         loss(all, random);
 }
 
-static void many(sim_streams *all, sim_random *random)
+static void many(sim_streams *all, sluice_sim_random *random)
 {
     /* More than there is memory for at once: the client must wait for some to end. */
     plans_draw(all, random, SIM_STREAMS_MOST, 60e3);
     for (size_t i = 0; i < all->plan_count; i++)
-        all->plans[i].opens = SIM_START;
+        all->plans[i].opens = SLUICE_SIM_START;
     all->memory_bytes = UINT64_C(4) << 20;
-    if (sim_random_chance(random, 0.5))
+    if (sluice_sim_random_chance(random, 0.5))
         loss(all, random);
 }
 
-static void pausing(sim_streams *all, sim_random *random)
+static void pausing(sim_streams *all, sluice_sim_random *random)
 {
-    all->pause_count = sim_random_between(random, 1, 2);
+    all->pause_count = sluice_sim_random_between(random, 1, 2);
     for (size_t i = 0; i < all->pause_count; i++) {
-        all->pauses[i].from = SIM_START + log_between(random, 1e6, 1e9);
+        all->pauses[i].from = SLUICE_SIM_START + log_between(random, 1e6, 1e9);
         all->pauses[i].to = all->pauses[i].from + log_between(random, 1e6, 3e9);
-        all->pauses[i].client = sim_random_chance(random, 0.5);
+        all->pauses[i].client = sluice_sim_random_chance(random, 0.5);
     }
     if (all->pause_count == 2)
         all->pauses[1].client = !all->pauses[0].client;
-    if (sim_random_chance(random, 0.5))
+    if (sluice_sim_random_chance(random, 0.5))
         loss(all, random);
 }
 
 /* What may be late is given time enough to come a second time. */
-static void live_plan(const sim_streams *all, sim_random *random, sim_plan *plan)
+static void live_plan(const sim_streams *all, sluice_sim_random *random, sim_plan *plan)
 {
     sluice_duration rtt = all->forward_setup.delay_ns + all->back_setup.delay_ns;
 
@@ -216,22 +216,22 @@ static void live_plan(const sim_streams *all, sim_random *random, sim_plan *plan
     }
 }
 
-static void live(sim_streams *all, sim_random *random)
+static void live(sim_streams *all, sluice_sim_random *random)
 {
-    plans_draw(all, random, sim_random_between(random, 1, 5), 500e3);
+    plans_draw(all, random, sluice_sim_random_between(random, 1, 5), 500e3);
     for (size_t i = 0; i < all->plan_count; i++)
-        if (i == 0 || sim_random_chance(random, 0.7))
+        if (i == 0 || sluice_sim_random_chance(random, 0.7))
             live_plan(all, random, &all->plans[i]);
     loss(all, random);
     all->forward_setup.loss *= 3;
     all->back_setup.loss *= 3;
 }
 
-static void live_and_giving_up(sim_streams *all, sim_random *random)
+static void live_and_giving_up(sim_streams *all, sluice_sim_random *random)
 {
     giving_up(all, random);
     for (size_t i = 0; i < all->plan_count; i++)
-        if (sim_random_chance(random, 0.7))
+        if (sluice_sim_random_chance(random, 0.7))
             live_plan(all, random, &all->plans[i]);
     loss(all, random);
     all->forward_setup.loss *= 2;
@@ -239,7 +239,7 @@ static void live_and_giving_up(sim_streams *all, sim_random *random)
 }
 
 /* One stream, small writes far apart on an idle path. */
-static void latency(sim_streams *all, sim_random *random)
+static void latency(sim_streams *all, sluice_sim_random *random)
 {
     sluice_duration rtt = all->forward_setup.delay_ns + all->back_setup.delay_ns;
     sim_plan *plan = &all->plans[0];
@@ -249,7 +249,7 @@ static void latency(sim_streams *all, sim_random *random)
     all->rtt_known = true;
     plans_draw(all, random, 1, 5000);
     plan->priority = 0;
-    plan->opens = SIM_START + 20 * rtt + 2 * SLUICE_SECOND; /* the path is idle then */
+    plan->opens = SLUICE_SIM_START + 20 * rtt + 2 * SLUICE_SECOND; /* the path is idle then */
     for (int i = 0; i < 2; i++) {
         sim_way *way = &plan->ways[i];
 
@@ -262,13 +262,13 @@ static void latency(sim_streams *all, sim_random *random)
     }
 }
 
-static void latency_and_loss(sim_streams *all, sim_random *random)
+static void latency_and_loss(sim_streams *all, sluice_sim_random *random)
 {
     latency(all, random);
     all->forward_setup.loss = all->back_setup.loss = 0.05;
 }
 
-static void everything(sim_streams *all, sim_random *random)
+static void everything(sim_streams *all, sluice_sim_random *random)
 {
     giving_up(all, random);
     loss(all, random);
@@ -282,7 +282,7 @@ static void everything(sim_streams *all, sim_random *random)
 
 static const struct family {
     const char *name;
-    void (*add)(sim_streams *all, sim_random *random);
+    void (*add)(sim_streams *all, sluice_sim_random *random);
 } families[] = {
     {"plain", plain},
     {"loss", loss},
@@ -311,7 +311,7 @@ static sluice_time limit_of(const sim_streams *all)
     sluice_duration rtt = all->forward_setup.delay_ns + all->back_setup.delay_ns;
     sluice_rate rate = all->client_setup.limits.target_bps ? all->client_setup.limits.target_bps
                                                            : all->forward_setup.rate_bps;
-    sluice_time limit = SIM_START + 60 * SLUICE_SECOND + 200 * rtt;
+    sluice_time limit = SLUICE_SIM_START + 60 * SLUICE_SECOND + 200 * rtt;
     double bytes = 0;
 
     for (size_t i = 0; i < all->plan_count; i++)
@@ -334,15 +334,15 @@ static sluice_time limit_of(const sim_streams *all)
 
 void sim_streams_draw(sim_streams *all, uint64_t seed)
 {
-    sim_random random = sim_random_make(seed, 78);
+    sluice_sim_random random = sluice_sim_random_make(seed, 78);
     const struct family *drawn = &families[seed % SLUICE_COUNT(families)];
 
     memset(all, 0, sizeof(*all));
-    sim_init(&all->simulation, seed);
+    sluice_sim_init(&all->simulation, seed);
     all->family = drawn->name;
-    all->random = sim_random_make(seed, 79);
+    all->random = sluice_sim_random_make(seed, 79);
     path_draw(all, &random);
-    plans_draw(all, &random, sim_random_between(&random, 1, 6), 800e3);
+    plans_draw(all, &random, sluice_sim_random_between(&random, 1, 6), 800e3);
     drawn->add(all, &random);
     all->limit = limit_of(all);
 }
@@ -391,13 +391,13 @@ static void rested(void *subject, uint64_t argument)
 
 static void rest(sim_streams *all, sim_plan *plan, int which, bool reading, sluice_duration most)
 {
-    sluice_duration pause = all->prompt ? most : sim_random_below(&all->random, most + 1);
+    sluice_duration pause = all->prompt ? most : sluice_sim_random_below(&all->random, most + 1);
 
     if (reading)
         plan->ways[which].reader_rests = true;
     else
         plan->ways[which].writer_rests = true;
-    sim_at(&all->simulation, all->simulation.now + pause, rested, all,
+    sluice_sim_at(&all->simulation, all->simulation.now + pause, rested, all,
            number_of(all, plan) << 2 | (uint64_t)which << 1 | reading);
 }
 
@@ -413,7 +413,7 @@ static void end_if_over(sim_streams *all, sim_plan *plan, int side)
     status = sluice_stream_close(plan->ends[side], &error);
     plan->ends[side] = NULL;
     if (status != SLUICE_OK && plan->disturbed == SLUICE_OK && !plan->refused)
-        sim_fail(&all->simulation, "stream %llu: close: %s", (unsigned long long)number_of(all, plan), error.text);
+        sluice_sim_fail(&all->simulation, "stream %llu: close: %s", (unsigned long long)number_of(all, plan), error.text);
 }
 
 static void role_over(sim_streams *all, sim_plan *plan, int which, bool reading)
@@ -433,7 +433,7 @@ static void failed(sim_streams *all, sim_plan *plan, int which, bool reading, in
 
     if (plan->refused ? status != SLUICE_EACCESS || !strstr(error->text, "not this one")
                       : plan->disturbed == SLUICE_OK || status != plan->disturbed)
-        sim_fail(&all->simulation, "stream %llu, %s, %s: %s: %s", (unsigned long long)number_of(all, plan),
+        sluice_sim_fail(&all->simulation, "stream %llu, %s, %s: %s: %s", (unsigned long long)number_of(all, plan),
                  name_of(which, reading), reading ? "reading" : "writing", sluice_status_name((int)status), error->text);
     role_over(all, plan, which, reading);
 }
@@ -447,7 +447,7 @@ static void give_up(sim_streams *all, sim_plan *plan, int side)
     plan->ends[side] = NULL;
     plan->ways[side].writer_over = plan->ways[1 - side].reader_over = true;
     sluice_stream_abort(stream, SLUICE_EFAILED, "a whim");
-    sim_say(&all->simulation, "stream %llu: %s gives up", (unsigned long long)number_of(all, plan),
+    sluice_sim_say(&all->simulation, "stream %llu: %s gives up", (unsigned long long)number_of(all, plan),
             side ? "server" : "client");
 }
 
@@ -468,7 +468,7 @@ static void call_note(sim_streams *all, sim_way *way)
 static bool write_some(sim_streams *all, sim_plan *plan, int which)
 {
     sim_way *way = &plan->ways[which];
-    uint64_t count = 1 + sim_random_below(&all->random, way->write_most);
+    uint64_t count = 1 + sluice_sim_random_below(&all->random, way->write_most);
     int64_t put;
 
     if (count > way->bytes - way->written)
@@ -484,14 +484,14 @@ static bool write_some(sim_streams *all, sim_plan *plan, int which)
         return false;
     }
     if (put == 0 || (uint64_t)put > count)
-        sim_fail(&all->simulation, "a write of %llu returns %lld", (unsigned long long)count, (long long)put);
+        sluice_sim_fail(&all->simulation, "a write of %llu returns %lld", (unsigned long long)count, (long long)put);
     way->written += (uint64_t)put;
     call_note(all, way);
-    if (sim_random_chance(&all->random, way->flushes)) {
+    if (sluice_sim_random_chance(&all->random, way->flushes)) {
         way->flushing = true;
         way->flush_upto = way->written;
     }
-    if (sim_random_chance(&all->random, way->write_pauses))
+    if (sluice_sim_random_chance(&all->random, way->write_pauses))
         rest(all, plan, which, false, way->pause_ns);
     return true;
 }
@@ -510,7 +510,7 @@ static bool flush_once(sim_streams *all, sim_plan *plan, int which)
     }
     all->flushes++;
     if (way->read_at < way->flush_upto)
-        sim_fail(&all->simulation, "stream %llu: flush of %llu returns, but %llu were read",
+        sluice_sim_fail(&all->simulation, "stream %llu: flush of %llu returns, but %llu were read",
                  (unsigned long long)number_of(all, plan), (unsigned long long)way->flush_upto,
                  (unsigned long long)way->read_at);
     return true;
@@ -529,7 +529,7 @@ static void verify_once(sim_streams *all, sim_plan *plan, int which)
     }
     all->verified++;
     if (!way->ended || way->read_at != way->written)
-        sim_fail(&all->simulation, "stream %llu is verified, but %llu of %llu were read, end %d",
+        sluice_sim_fail(&all->simulation, "stream %llu is verified, but %llu of %llu were read, end %d",
                  (unsigned long long)number_of(all, plan), (unsigned long long)way->read_at,
                  (unsigned long long)way->written, way->ended);
     role_over(all, plan, which, false);
@@ -572,7 +572,7 @@ static void writer_step(sim_streams *all, sim_plan *plan, int which)
 
 /* The writer gives up in time; that the reader learns of it in time takes a packet that is not lost.  So few are late, and
  * none by more than some repetitions of that packet take. */
-static void live_check(sim_streams *all, const sim_plan *plan, const sim_link_setup *link, sluice_duration took)
+static void live_check(sim_streams *all, const sim_plan *plan, const sluice_sim_link_setup *link, sluice_duration took)
 {
     sluice_duration rtt = all->forward_setup.delay_ns + all->back_setup.delay_ns;
     sluice_duration more = 5 * rtt + 250 * SLUICE_MS + 64000 * 8 * SLUICE_SECOND / link->rate_bps;
@@ -580,14 +580,14 @@ static void live_check(sim_streams *all, const sim_plan *plan, const sim_link_se
     all->live_writes++;
     all->live_late += took > plan->deadline_ns;
     if (took > plan->deadline_ns + more)
-        sim_fail(&all->simulation, "stream %llu: bytes with a deadline of %.3f ms are read after %.3f",
+        sluice_sim_fail(&all->simulation, "stream %llu: bytes with a deadline of %.3f ms are read after %.3f",
                  (unsigned long long)number_of(all, plan), (double)plan->deadline_ns / 1e6, (double)took / 1e6);
 }
 
 static void latency_check(sim_streams *all, sim_plan *plan, int which)
 {
     sim_way *way = &plan->ways[which];
-    const sim_link_setup *link = which ? &all->back_setup : &all->forward_setup;
+    const sluice_sim_link_setup *link = which ? &all->back_setup : &all->forward_setup;
 
     for (; way->call_read < way->call_count && way->calls[way->call_read].end <= way->read_at; way->call_read++) {
         sluice_duration took = all->simulation.now - way->calls[way->call_read].at;
@@ -604,7 +604,7 @@ static void latency_check(sim_streams *all, sim_plan *plan, int which)
             all->prompt_very_late += took > usual + 3 * link->delay_ns + 5 * SLUICE_MS;
         }
         if (all->prompt && link->loss <= 0 && took > usual)
-            sim_fail(&all->simulation,
+            sluice_sim_fail(&all->simulation,
                      "write %zu is readable after %.3f ms, on a way of %.3f ms at %.3f Mbit/s that gathers for %.3f",
                      way->call_read, (double)took / 1e6, (double)link->delay_ns / 1e6, (double)link->rate_bps / 1e6,
                      (double)way->gather_ns / 1e6);
@@ -624,7 +624,7 @@ static void skip_over(sim_streams *all, sim_plan *plan, int which)
     for (size_t i = 0; i < way->call_count && !found; i++)
         found = way->calls[i].end == to;
     if (!plan->deadline_ns || from != way->read_at || to <= from || to > way->written || !found)
-        sim_fail(&all->simulation, "stream %llu: %llu to %llu are skipped at %llu of %llu",
+        sluice_sim_fail(&all->simulation, "stream %llu: %llu to %llu are skipped at %llu of %llu",
                  (unsigned long long)number_of(all, plan), (unsigned long long)from, (unsigned long long)to,
                  (unsigned long long)way->read_at, (unsigned long long)way->written);
     while (way->call_read < way->call_count && way->calls[way->call_read].end <= to)
@@ -639,7 +639,7 @@ static void at_end(sim_streams *all, sim_plan *plan, int which)
     sim_way *way = &plan->ways[which];
 
     if (!way->finished || way->read_at != way->written)
-        sim_fail(&all->simulation, "stream %llu ends at %llu of %llu, finished %d",
+        sluice_sim_fail(&all->simulation, "stream %llu ends at %llu of %llu, finished %d",
                  (unsigned long long)number_of(all, plan), (unsigned long long)way->read_at,
                  (unsigned long long)way->written, way->finished);
     way->ended = true;
@@ -649,7 +649,7 @@ static void at_end(sim_streams *all, sim_plan *plan, int which)
 static bool read_some(sim_streams *all, sim_plan *plan, int which)
 {
     sim_way *way = &plan->ways[which];
-    uint64_t count = 1 + sim_random_below(&all->random, way->read_most);
+    uint64_t count = 1 + sluice_sim_random_below(&all->random, way->read_most);
     int64_t got = sluice_stream_read(reader_of(plan, which), piece, count < PIECE_MOST ? count : PIECE_MOST);
 
     if (got == SLUICE_EAGAIN)
@@ -666,13 +666,13 @@ static bool read_some(sim_streams *all, sim_plan *plan, int which)
         return false;
     if (way->read_at + (uint64_t)got > way->written ||
         !sim_payload_same((uint64_t)which + 1, number_of(all, plan), way->read_at, piece, (size_t)got))
-        sim_fail(&all->simulation, "stream %llu: bytes %llu to %llu of %llu are wrong",
+        sluice_sim_fail(&all->simulation, "stream %llu: bytes %llu to %llu of %llu are wrong",
                  (unsigned long long)number_of(all, plan), (unsigned long long)way->read_at,
                  (unsigned long long)(way->read_at + (uint64_t)got), (unsigned long long)way->written);
     way->read_at += (uint64_t)got;
-    sim_note(&all->simulation, way->read_at);
+    sluice_sim_note(&all->simulation, way->read_at);
     latency_check(all, plan, which);
-    if (sim_random_chance(&all->random, way->read_pauses))
+    if (sluice_sim_random_chance(&all->random, way->read_pauses))
         rest(all, plan, which, true, way->pause_ns);
     return true;
 }
@@ -736,7 +736,7 @@ static void stream_open(sim_streams *all, sim_plan *plan)
         return; /* the next pump tries again */
     }
     if (status != SLUICE_OK) {
-        sim_fail(&all->simulation, "open: %s", error.text);
+        sluice_sim_fail(&all->simulation, "open: %s", error.text);
         return;
     }
     plan->opened = true;
@@ -759,7 +759,7 @@ static int on_requested(void *user, const sluice_stream_request *request, void *
     sim_plan *plan = &all->plans[strtoull(request->name, NULL, 10)];
 
     if (plan->mode != request->mode || plan->deadline_ns != request->deadline_ns)
-        sim_fail(&all->simulation, "stream %s is asked for wrongly", request->name);
+        sluice_sim_fail(&all->simulation, "stream %s is asked for wrongly", request->name);
     *stream_user = plan;
     return plan->refused ? sluice_fail(error, SLUICE_EACCESS, "not this one") : SLUICE_OK;
 }
@@ -818,7 +818,7 @@ static void memory_check(sim_streams *all)
             in += stream->in.written - sluice_fifo_released(&stream->in);
         }
         if (out > all->memory_bytes || in > all->memory_bytes)
-            sim_fail(&all->simulation, "%s: %llu bytes are held out, %llu in; the limit is %llu",
+            sluice_sim_fail(&all->simulation, "%s: %llu bytes are held out, %llu in; the limit is %llu",
                      side ? "server" : "client", (unsigned long long)out, (unsigned long long)in,
                      (unsigned long long)all->memory_bytes);
     }
@@ -829,8 +829,8 @@ static void check(void *subject)
     sim_streams *all = subject;
 
     memory_check(all);
-    sim_link_check(&all->forward);
-    sim_link_check(&all->back);
+    sluice_sim_link_check(&all->forward);
+    sluice_sim_link_check(&all->back);
 }
 
 static void trouble(void *subject, uint64_t argument)
@@ -838,7 +838,7 @@ static void trouble(void *subject, uint64_t argument)
     sim_streams *all = subject;
 
     all->troubles[argument].link->setup = all->troubles[argument].setup;
-    sim_say(&all->simulation, "trouble %llu", (unsigned long long)argument);
+    sluice_sim_say(&all->simulation, "trouble %llu", (unsigned long long)argument);
 }
 
 /* Argument: which pause, and whether it begins. */
@@ -857,7 +857,7 @@ static void explain(sim_streams *all)
 
         if (plan_over(plan))
             continue;
-        sim_fail(&all->simulation,
+        sluice_sim_fail(&all->simulation,
                  "stream %zu, mode %d, is not over: opened %d accepted %d disturbed %d; to server %llu/%llu/%llu over "
                  "%d/%d rests %d/%d flush %d finished %d; to client %llu/%llu/%llu over %d/%d rests %d/%d flush %d "
                  "finished %d",
@@ -870,7 +870,7 @@ static void explain(sim_streams *all)
                  plan->ways[1].writer_over, plan->ways[1].reader_over, plan->ways[1].writer_rests,
                  plan->ways[1].reader_rests, plan->ways[1].flushing, plan->ways[1].finished);
     }
-    sim_fail(&all->simulation, "all streams are over, but the session is not: closed %d %d", all->client.closed,
+    sluice_sim_fail(&all->simulation, "all streams are over, but the session is not: closed %d %d", all->client.closed,
              all->server.closed);
 }
 
@@ -886,7 +886,7 @@ static bool goes_on(const sim_streams *all)
 static void run(sim_streams *all)
 {
     while (goes_on(all))
-        sim_run(&all->simulation, all->simulation.now + 50 * SLUICE_MS);
+        sluice_sim_run(&all->simulation, all->simulation.now + 50 * SLUICE_MS);
     if (all->simulation.failed)
         return;
     if (!all->client.closed || !all->server.closed) {
@@ -899,10 +899,10 @@ static void run(sim_streams *all)
         /* A session in good order is told as well as its streams are. */
         if (!quay->finished || (quay->status == SLUICE_OK) != (quay->items_failed == 0) ||
             (quay->status == SLUICE_EPARTIAL) != (quay->items_failed > 0 && quay->items_done > 0))
-            sim_fail(&all->simulation, "%s: the session ends with %s: %s", side ? "server" : "client",
+            sluice_sim_fail(&all->simulation, "%s: the session ends with %s: %s", side ? "server" : "client",
                      sluice_status_name(quay->status), quay->sentence);
         if (quay->items_begun != quay->items_done + quay->items_failed)
-            sim_fail(&all->simulation, "%s: %llu streams begin, %llu are done, %llu fail", side ? "server" : "client",
+            sluice_sim_fail(&all->simulation, "%s: %llu streams begin, %llu are done, %llu fail", side ? "server" : "client",
                      (unsigned long long)quay->items_begun, (unsigned long long)quay->items_done,
                      (unsigned long long)quay->items_failed);
     }
@@ -920,12 +920,12 @@ static void ends_fini(sim_streams *all)
 static void events_make(sim_streams *all)
 {
     for (size_t i = 0; i < all->plan_count; i++)
-        sim_at(&all->simulation, all->plans[i].opens, due, all, i);
+        sluice_sim_at(&all->simulation, all->plans[i].opens, due, all, i);
     for (size_t i = 0; i < all->trouble_count; i++)
-        sim_at(&all->simulation, all->troubles[i].at, trouble, all, i);
+        sluice_sim_at(&all->simulation, all->troubles[i].at, trouble, all, i);
     for (size_t i = 0; i < all->pause_count; i++) {
-        sim_at(&all->simulation, all->pauses[i].from, pause_event, all, i << 1 | 1);
-        sim_at(&all->simulation, all->pauses[i].to, pause_event, all, i << 1);
+        sluice_sim_at(&all->simulation, all->pauses[i].from, pause_event, all, i << 1 | 1);
+        sluice_sim_at(&all->simulation, all->pauses[i].to, pause_event, all, i << 1);
     }
 }
 
@@ -958,8 +958,8 @@ static void both_begin(sim_streams *all)
 bool sim_streams_run(sim_streams *all, bool verbose)
 {
     all->simulation.verbose = verbose;
-    sim_link_init(&all->forward, &all->simulation, &all->forward_setup, 1);
-    sim_link_init(&all->back, &all->simulation, &all->back_setup, 2);
+    sluice_sim_link_init(&all->forward, &all->simulation, &all->forward_setup, 1);
+    sluice_sim_link_init(&all->back, &all->simulation, &all->back_setup, 2);
     both_begin(all);
     events_make(all);
     all->simulation.check = check;
@@ -969,17 +969,17 @@ bool sim_streams_run(sim_streams *all, bool verbose)
     for (int side = 0; side < 2; side++)
         sim_quay_stop(&all->quays[side]);
     if (!all->simulation.failed)
-        sim_run(&all->simulation, SLUICE_NEVER);
+        sluice_sim_run(&all->simulation, SLUICE_NEVER);
     if (!all->simulation.failed && all->simulation.packets)
-        sim_fail(&all->simulation, "%llu packets are left", (unsigned long long)all->simulation.packets);
+        sluice_sim_fail(&all->simulation, "%llu packets are left", (unsigned long long)all->simulation.packets);
     all->simulation.check = NULL;
     ends_fini(all);
     for (int side = 0; side < 2; side++) {
         sim_endpoint_fini(side ? &all->server : &all->client);
         sim_quay_fini(&all->quays[side]);
     }
-    sim_link_fini(&all->forward);
-    sim_link_fini(&all->back);
-    sim_fini(&all->simulation);
+    sluice_sim_link_fini(&all->forward);
+    sluice_sim_link_fini(&all->back);
+    sluice_sim_fini(&all->simulation);
     return !all->simulation.failed;
 }

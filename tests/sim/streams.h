@@ -51,15 +51,15 @@ typedef struct sim_pause {
 
 typedef struct sim_trouble_of_link {
     sluice_time at;
-    sim_link *link;
-    sim_link_setup setup;
+    sluice_sim_link *link;
+    sluice_sim_link_setup setup;
 } sim_trouble_of_link;
 
 typedef struct sim_streams {
-    sim simulation;
+    sluice_sim simulation;
     const char *family;
-    sim_link forward, back;
-    sim_link_setup forward_setup, back_setup;
+    sluice_sim_link forward, back;
+    sluice_sim_link_setup forward_setup, back_setup;
     sim_endpoint_setup client_setup, server_setup;
     sim_endpoint client, server;
     sim_quay quays[2]; /* client, server */
@@ -73,7 +73,7 @@ typedef struct sim_streams {
     size_t trouble_count;
     bool rtt_known, closing;
     bool prompt;       /* small writes, far apart, read at once: each is checked for how long it took */
-    sim_random random; /* of the programs */
+    sluice_sim_random random; /* of the programs */
     sluice_time limit;
     uint64_t flushes, verified, skips, elimits, live_writes, live_late; /* what happened, for the record */
     sluice_duration latency_most;

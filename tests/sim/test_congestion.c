@@ -258,8 +258,8 @@ static const lab_row rows[] = {
 
 typedef struct lab {
     const lab_row *row;
-    sim simulation;
-    sim_link forward, back[2];
+    sluice_sim simulation;
+    sluice_sim_link forward, back[2];
     sim_receiver receiver;
     sim_flow flows[FLOWS_MOST];
     unsigned count;
@@ -280,7 +280,7 @@ static void change_out(void *subject, uint64_t argument)
 
 static sluice_time moment(double seconds)
 {
-    return SIM_START + (sluice_time)(seconds * 1e9);
+    return SLUICE_SIM_START + (sluice_time)(seconds * 1e9);
 }
 
 static void links_init(lab *l)
@@ -289,19 +289,19 @@ static void links_init(lab *l)
     double bytes = row->rate_mbit * row->rtt_ms * 125 * (row->queue_bdp > 0 ? row->queue_bdp : 1);
     double least = 1000 * (row->queue_least_kb > 0 ? row->queue_least_kb : 30);
     double half = row->rtt_ms / 2 * 1e6;
-    sim_link_setup forward = {.rate_bps = (sluice_rate)(row->rate_mbit * 1e6),
+    sluice_sim_link_setup forward = {.rate_bps = (sluice_rate)(row->rate_mbit * 1e6),
                               .delay_ns = (sluice_duration)half,
                               .queue_bytes = (uint64_t)(bytes > least ? bytes : least),
                               .loss = row->loss,
                               .jitter_ns = (sluice_duration)(row->jitter_ms * 1e6),
                               .jitter_reorders = true};
-    sim_link_setup back = {.delay_ns = (sluice_duration)half};
+    sluice_sim_link_setup back = {.delay_ns = (sluice_duration)half};
 
-    sim_link_init(&l->forward, &l->simulation, &forward, 1);
-    sim_link_init(&l->back[0], &l->simulation, &back, 2);
+    sluice_sim_link_init(&l->forward, &l->simulation, &forward, 1);
+    sluice_sim_link_init(&l->back[0], &l->simulation, &back, 2);
     if (row->other_rtt_ms > 0)
         back.delay_ns = (sluice_duration)(row->other_rtt_ms * 1e6 - half);
-    sim_link_init(&l->back[1], &l->simulation, &back, 3);
+    sluice_sim_link_init(&l->back[1], &l->simulation, &back, 3);
 }
 
 static void lab_init(lab *l, const lab_row *row)
@@ -310,7 +310,7 @@ static void lab_init(lab *l, const lab_row *row)
     l->row = row;
     l->count = row->flows ? row->flows : 1;
     l->receiver = (sim_receiver){.pps = row->receiver_pps, .queue = row->receiver_queue ? row->receiver_queue : 150};
-    sim_init(&l->simulation, 1);
+    sluice_sim_init(&l->simulation, 1);
     links_init(l);
     for (unsigned i = 0; i < l->count; i++) {
         sim_flow_setup setup = {.plugin = row->fixed ? &congestion_fixed_LTX_sluice_plugin
@@ -326,12 +326,12 @@ static void lab_init(lab *l, const lab_row *row)
         sim_flow_init(&l->flows[i], &l->simulation, &setup, 10 + i);
     }
     if (row->change_at > 0) {
-        sim_at(&l->simulation, moment(row->change_at), change_rate, l, (uint64_t)(row->change_mbit * 1e6));
-        sim_at(&l->simulation, moment(row->change_back), change_rate, l, (uint64_t)(row->rate_mbit * 1e6));
+        sluice_sim_at(&l->simulation, moment(row->change_at), change_rate, l, (uint64_t)(row->change_mbit * 1e6));
+        sluice_sim_at(&l->simulation, moment(row->change_back), change_rate, l, (uint64_t)(row->rate_mbit * 1e6));
     }
     if (row->out_at > 0) {
-        sim_at(&l->simulation, moment(row->out_at), change_out, l, true);
-        sim_at(&l->simulation, moment(row->out_until), change_out, l, false);
+        sluice_sim_at(&l->simulation, moment(row->out_at), change_out, l, true);
+        sluice_sim_at(&l->simulation, moment(row->out_until), change_out, l, false);
     }
 }
 
@@ -339,19 +339,19 @@ static void lab_fini(lab *l)
 {
     for (unsigned i = 0; i < l->count; i++)
         sim_flow_stop(&l->flows[i]);
-    sim_run(&l->simulation, SLUICE_NEVER);
+    sluice_sim_run(&l->simulation, SLUICE_NEVER);
     for (unsigned i = 0; i < l->count; i++)
         sim_flow_fini(&l->flows[i]);
-    sim_link_fini(&l->forward);
-    sim_link_fini(&l->back[0]);
-    sim_link_fini(&l->back[1]);
-    sim_fini(&l->simulation);
+    sluice_sim_link_fini(&l->forward);
+    sluice_sim_link_fini(&l->back[0]);
+    sluice_sim_link_fini(&l->back[1]);
+    sluice_sim_fini(&l->simulation);
 }
 
 static void tell(lab *l)
 {
-    printf("%8.2f s  queue %8.2f ms", (double)(l->simulation.now - SIM_START) / 1e9,
-           sim_link_queue_mean(&l->forward) * 8e3 / (double)l->forward.setup.rate_bps);
+    printf("%8.2f s  queue %8.2f ms", (double)(l->simulation.now - SLUICE_SIM_START) / 1e9,
+           sluice_sim_link_queue_mean(&l->forward) * 8e3 / (double)l->forward.setup.rate_bps);
     for (unsigned i = 0; i < l->count; i++) {
         sluice_congestion_view view = {.phase = "-"};
 
@@ -382,7 +382,7 @@ static bool judge(lab *l)
     share = sum / (row->rate_mbit * (1 - row->loss));
     jain = squares > 0 ? sum * sum / (l->count * squares) : 0;
     spread = sum > 0 ? (fastest - slowest) * l->count / sum : HUGE_VAL;
-    queue = sim_link_queue_mean(&l->forward) * 8e-3 / row->rate_mbit;
+    queue = sluice_sim_link_queue_mean(&l->forward) * 8e-3 / row->rate_mbit;
     most = (double)l->forward.counts.queue_most_bytes / (row->rate_mbit * row->rtt_ms * 125);
     lost = sent > 0 ? lost / sent : 1;
     ok = share >= row->share && jain >= row->jain && (row->queue_ms <= 0 || queue <= row->queue_ms) &&
@@ -401,18 +401,18 @@ static bool run(lab *l, const lab_row *row, bool verbose)
     bool ok;
 
     lab_init(l, row);
-    while (verbose && (at += row->seconds / 20) < row->from && sim_run(&l->simulation, moment(at)))
+    while (verbose && (at += row->seconds / 20) < row->from && sluice_sim_run(&l->simulation, moment(at)))
         tell(l);
-    sim_run(&l->simulation, moment(row->from));
-    sim_link_queue_mean(&l->forward);
+    sluice_sim_run(&l->simulation, moment(row->from));
+    sluice_sim_link_queue_mean(&l->forward);
     for (unsigned i = 0; i < l->count; i++) {
         l->delivered[i] = l->flows[i].delivered_packets;
         l->sent[i] = l->flows[i].sent_packets;
         l->lost[i] = l->flows[i].lost_packets;
     }
-    while (verbose && (at += row->seconds / 20) < row->seconds && sim_run(&l->simulation, moment(at)))
+    while (verbose && (at += row->seconds / 20) < row->seconds && sluice_sim_run(&l->simulation, moment(at)))
         tell(l);
-    if (!sim_run(&l->simulation, moment(row->seconds))) {
+    if (!sluice_sim_run(&l->simulation, moment(row->seconds))) {
         printf("FAIL %s: %s\n", row->name, l->simulation.failure);
         ok = false;
     } else {

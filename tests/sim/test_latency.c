@@ -56,8 +56,8 @@ typedef struct family {
 typedef struct voice {
     talk *talk;
     int side; /* of the speaker */
-    sim_link link;
-    sim_link_setup path;
+    sluice_sim_link link;
+    sluice_sim_link_setup path;
     sim_endpoint end; /* the speaker */
     sim_endpoint_setup setup;
     sim_object_setup objects[STREAM + 1];
@@ -71,8 +71,8 @@ typedef struct voice {
 } voice;
 
 struct talk {
-    sim simulation;
-    sim_random random;
+    sluice_sim simulation;
+    sluice_sim_random random;
     const family *family;
     voice voices[2];
     sluice_duration rtt; /* with all jitter */
@@ -84,14 +84,14 @@ struct talk {
     double worst;         /* of what was allowed beyond the path's own time, the part that was used */
 };
 
-static double log_uniform(sim_random *random, double least, double most)
+static double log_uniform(sluice_sim_random *random, double least, double most)
 {
-    return least * pow(most / least, sim_random_unit(random));
+    return least * pow(most / least, sluice_sim_random_unit(random));
 }
 
 /* ---- what is lost ---- */
 
-static unsigned carried(voice *v, const sim_packet *packet, bool count)
+static unsigned carried(voice *v, const sluice_sim_packet *packet, bool count)
 {
     const uint8_t *at = packet->data + ENGINE_HEADER_BYTES, *end = packet->data + packet->size - 16;
     engine_frame frame;
@@ -115,11 +115,11 @@ static unsigned carried(voice *v, const sim_packet *packet, bool count)
     return last;
 }
 
-static bool picks(void *picker, const sim_packet *packet)
+static bool picks(void *picker, const sluice_sim_packet *packet)
 {
     voice *v = picker;
     unsigned last = carried(v, packet, false);
-    bool lost = last && v->loss > 0 && sim_random_chance(&v->talk->random, v->loss);
+    bool lost = last && v->loss > 0 && sluice_sim_random_chance(&v->talk->random, v->loss);
 
     if (last && last == v->said && v->doom) {
         v->doom--;
@@ -127,7 +127,7 @@ static bool picks(void *picker, const sim_packet *packet)
     }
     if (lost)
         carried(v, packet, true);
-    sim_say(&v->talk->simulation, "side %d: packet %llu of %u bytes%s, message %u of %u%s", v->side,
+    sluice_sim_say(&v->talk->simulation, "side %d: packet %llu of %u bytes%s, message %u of %u%s", v->side,
             (unsigned long long)packet->number, packet->ip_bytes, last ? "" : " without messages", last, v->said,
             lost ? ", is lost" : "");
     return lost;
@@ -138,7 +138,7 @@ static bool picks(void *picker, const sim_packet *packet)
 static void say(voice *v, uint64_t bytes)
 {
     sim_object *object = &v->end.objects[STREAM];
-    sim *simulation = &v->talk->simulation;
+    sluice_sim *simulation = &v->talk->simulation;
     sluice_transport_statistics statistics;
     int status = SLUICE_OK;
 
@@ -154,8 +154,8 @@ static void say(voice *v, uint64_t bytes)
     if (!status)
         status = v->end.ops->offer(v->end.transport.state, STREAM, object->offered - bytes, object->offered);
     if (status)
-        sim_fail(simulation, "a message cannot be said: %s", sluice_status_text(status));
-    sim_at(simulation, simulation->now, sim_endpoint_work, &v->end, UINT64_MAX);
+        sluice_sim_fail(simulation, "a message cannot be said: %s", sluice_status_text(status));
+    sluice_sim_at(simulation, simulation->now, sim_endpoint_work, &v->end, UINT64_MAX);
 }
 
 /* What the path itself takes: a message may find two packets of the pacer's burst in the bottleneck before it. */
@@ -192,11 +192,11 @@ static void judge(voice *v, message *m)
     sluice_transport_statistics statistics;
     sim_endpoint_statistics(&v->end, &statistics);
     if (m->heard > v->expected)
-        sim_fail(
+        sluice_sim_fail(
             &t->simulation,
             "message %u of side %d, said at %.6f s, came %.3f ms later, %.3f ms were allowed; the path takes %.3f, "
             "rtt %.3f ms, lost %u times; pacing %.3f Mbit/s, srtt %.3f ms, rttvar %.3f ms",
-            (unsigned)(m - v->messages), v->side, (double)(m->said - SIM_START) / 1e9,
+            (unsigned)(m - v->messages), v->side, (double)(m->said - SLUICE_SIM_START) / 1e9,
             (double)(m->heard - m->said) / 1e6, (double)(v->expected - m->said) / 1e6, (double)own_time(v) / 1e6,
             (double)t->rtt / 1e6, m->lost, (double)statistics.control.pacing_bps / 1e6,
             (double)statistics.srtt_ns / 1e6, (double)statistics.rttvar_ns / 1e6);
@@ -213,7 +213,7 @@ static void hear(void *hearer, sluice_object_id id, uint64_t upto)
         judge(v, &v->messages[v->heard++]);
         if (v->talk->answers && other->said < MESSAGES) {
             v->talk->answered++;
-            say(other, 1 + sim_random_below(&v->talk->random, 600));
+            say(other, 1 + sluice_sim_random_below(&v->talk->random, 600));
         }
     }
 }
@@ -223,7 +223,7 @@ static void hear(void *hearer, sluice_object_id id, uint64_t upto)
 static void wait(talk *t, sluice_duration duration)
 {
     if (!t->simulation.failed)
-        sim_run(&t->simulation, t->simulation.now + duration);
+        sluice_sim_run(&t->simulation, t->simulation.now + duration);
 }
 
 static void wait_until_heard(talk *t, voice *v)
@@ -233,7 +233,7 @@ static void wait_until_heard(talk *t, voice *v)
     while (v->heard < v->said && !t->simulation.failed && t->simulation.now < limit)
         wait(t, SLUICE_MS);
     if (v->heard < v->said)
-        sim_fail(&t->simulation, "message %u of side %d does not come", v->heard, v->side);
+        sluice_sim_fail(&t->simulation, "message %u of side %d does not come", v->heard, v->side);
 }
 
 /* Whether the pacer has room for so much on top of what was said, however it was disturbed by packets of the engine's
@@ -247,7 +247,7 @@ static bool affordable(voice *v, uint64_t bytes)
     /* Until the client has heard something, each of its packets is padded: nothing beside the first message fits. */
     if (v->side == 0 && !v->end.ready) {
         v->owed = 3 * FULL_PACKET;
-        return v->said == 0 && now == SIM_START;
+        return v->said == 0 && now == SLUICE_SIM_START;
     }
     v->owed -= (double)statistics.control.pacing_bps / 16 * (double)(now - v->owed_at) / 1e9;
     v->owed_at = now;
@@ -270,16 +270,16 @@ static void say_when_affordable(voice *v, uint64_t bytes)
 /* Nothing is lost: whenever something is said, from the very start on, it leaves at once. */
 static void at_any_time(talk *t)
 {
-    if (sim_random_chance(&t->random, 0.5))
+    if (sluice_sim_random_chance(&t->random, 0.5))
         wait(t, (sluice_duration)log_uniform(&t->random, 1e3, 1e9));
     for (unsigned i = 0; i < MESSAGES; i++) {
-        voice *v = &t->voices[sim_random_below(&t->random, 2)];
-        uint64_t bytes = 1 + sim_random_below(&t->random, 600);
+        voice *v = &t->voices[sluice_sim_random_below(&t->random, 2)];
+        uint64_t bytes = 1 + sluice_sim_random_below(&t->random, 600);
 
         if (affordable(v, bytes))
             say(v, bytes);
-        if (sim_random_chance(&t->random, 0.7))
-            wait(t, (sluice_duration)log_uniform(&t->random, 1e3, sim_random_chance(&t->random, 0.1) ? 20e9 : 50e6));
+        if (sluice_sim_random_chance(&t->random, 0.7))
+            wait(t, (sluice_duration)log_uniform(&t->random, 1e3, sluice_sim_random_chance(&t->random, 0.1) ? 20e9 : 50e6));
     }
     wait_until_heard(t, &t->voices[0]);
     wait_until_heard(t, &t->voices[1]);
@@ -298,10 +298,10 @@ static void at_any_time(talk *t)
 static void alone_and_lost(talk *t)
 {
     for (unsigned i = 0; i < MESSAGES && !t->simulation.failed; i++) {
-        voice *v = &t->voices[sim_random_below(&t->random, 2)];
+        voice *v = &t->voices[sluice_sim_random_below(&t->random, 2)];
 
-        v->doom = i > 4 && sim_random_chance(&t->random, 0.4) ? 1 + (unsigned)sim_random_below(&t->random, 3) : 0;
-        say_when_affordable(v, 1 + sim_random_below(&t->random, 600));
+        v->doom = i > 4 && sluice_sim_random_chance(&t->random, 0.4) ? 1 + (unsigned)sluice_sim_random_below(&t->random, 3) : 0;
+        say_when_affordable(v, 1 + sluice_sim_random_below(&t->random, 600));
         wait_until_heard(t, v);
         wait(t, t->rtt + (sluice_duration)log_uniform(&t->random, 1e3, 1e9));
     }
@@ -314,26 +314,26 @@ static void questions_and_answers(talk *t)
     while (!(t->voices[0].end.ready && t->voices[1].end.ready) && !t->simulation.failed)
         wait(t, SLUICE_MS);
     for (int side = 0; side < 2; side++)
-        t->voices[side].loss = 0.2 * sim_random_unit(&t->random);
-    say(&t->voices[sim_random_below(&t->random, 2)], 100);
+        t->voices[side].loss = 0.2 * sluice_sim_random_unit(&t->random);
+    say(&t->voices[sluice_sim_random_below(&t->random, 2)], 100);
     for (sluice_time limit = t->simulation.now + 300 * SLUICE_SECOND;
          t->answered < 2 * MESSAGES - 1 && t->simulation.now < limit && !t->simulation.failed;)
         wait(t, 100 * SLUICE_MS);
     if (t->answered < 2 * MESSAGES - 1)
-        sim_fail(&t->simulation, "%" PRIu64 " answers came", t->answered);
+        sluice_sim_fail(&t->simulation, "%" PRIu64 " answers came", t->answered);
 }
 
 /* A message every so often, in one direction or both, some of them lost. */
 static void at_intervals(talk *t)
 {
     sluice_duration interval = (sluice_duration)log_uniform(&t->random, 1e6, 100e6);
-    bool both = sim_random_chance(&t->random, 0.5);
+    bool both = sluice_sim_random_chance(&t->random, 0.5);
 
     for (int side = 0; side < 2; side++)
-        t->voices[side].loss = 0.1 * sim_random_unit(&t->random);
+        t->voices[side].loss = 0.1 * sluice_sim_random_unit(&t->random);
     for (unsigned i = 0; i < MESSAGES && !t->simulation.failed; i++) {
         for (int side = 0; side <= both; side++) {
-            uint64_t bytes = 1 + sim_random_below(&t->random, 300);
+            uint64_t bytes = 1 + sluice_sim_random_below(&t->random, 300);
 
             if (affordable(&t->voices[side], bytes))
                 say(&t->voices[side], bytes);
@@ -355,20 +355,20 @@ static const family families[] = {
 
 static void path_draw(talk *t)
 {
-    double rtt = log_uniform(&t->random, 1e6, 600e6), part = sim_random_chance(&t->random, 0.5) ? 0.5 : 0.2;
-    sluice_rate rate = sim_random_chance(&t->random, 0.5) ? (sluice_rate)log_uniform(&t->random, 20e6, 1e9) : 0;
+    double rtt = log_uniform(&t->random, 1e6, 600e6), part = sluice_sim_random_chance(&t->random, 0.5) ? 0.5 : 0.2;
+    sluice_rate rate = sluice_sim_random_chance(&t->random, 0.5) ? (sluice_rate)log_uniform(&t->random, 20e6, 1e9) : 0;
     sluice_duration jitter =
-        sim_random_chance(&t->random, 0.4) ? (sluice_duration)log_uniform(&t->random, 10e3, 5e6) : 0;
+        sluice_sim_random_chance(&t->random, 0.4) ? (sluice_duration)log_uniform(&t->random, 10e3, 5e6) : 0;
 
     for (int side = 0; side < 2; side++) {
         sluice_duration delay = (sluice_duration)(rtt * (side ? 1 - part : part));
 
-        t->voices[side].path = (sim_link_setup){.rate_bps = rate,
+        t->voices[side].path = (sluice_sim_link_setup){.rate_bps = rate,
                                                 .delay_ns = delay,
                                                 .queue_bytes = 100000,
                                                 .mtu = 1500,
                                                 .jitter_ns = jitter,
-                                                .jitter_reorders = sim_random_chance(&t->random, 0.5),
+                                                .jitter_reorders = sluice_sim_random_chance(&t->random, 0.5),
                                                 .picks = picks,
                                                 .picker = &t->voices[side]};
     }
@@ -379,7 +379,7 @@ static void path_draw(talk *t)
  * in the half millisecond that is allowed. */
 static void ends_draw(talk *t)
 {
-    bool fixed = sim_random_chance(&t->random, 0.5);
+    bool fixed = sluice_sim_random_chance(&t->random, 0.5);
     sluice_rate link = t->voices[0].path.rate_bps;
     double least = fmax(0.5e6, FULL_PACKET * 8 * fmax(2e9 / (double)t->rtt, 2e3)),
            most = fmax(least, link ? (double)link : 1e9);
@@ -407,21 +407,21 @@ static void ends_draw(talk *t)
 static void begin(talk *t, uint64_t seed, bool verbose)
 {
     memset(t, 0, sizeof(*t));
-    sim_init(&t->simulation, seed);
+    sluice_sim_init(&t->simulation, seed);
     t->simulation.verbose = verbose;
-    t->random = sim_random_make(seed, 99);
+    t->random = sluice_sim_random_make(seed, 99);
     for (int side = 0; side < 2; side++) {
         t->voices[side].talk = t;
         t->voices[side].side = side;
-        t->voices[side].owed_at = SIM_START;
+        t->voices[side].owed_at = SLUICE_SIM_START;
     }
     t->family = &families[seed % SLUICE_COUNT(families)];
     path_draw(t);
     t->chatty = t->family->run == questions_and_answers;
     ends_draw(t);
     for (int side = 0; side < 2; side++)
-        sim_link_init(&t->voices[side].link, &t->simulation, &t->voices[side].path, 1 + (uint64_t)side);
-    t->rtt_known = sim_random_chance(&t->random, 0.7);
+        sluice_sim_link_init(&t->voices[side].link, &t->simulation, &t->voices[side].path, 1 + (uint64_t)side);
+    t->rtt_known = sluice_sim_random_chance(&t->random, 0.7);
     sim_endpoint_pair(&t->voices[0].end, &t->voices[1].end, &t->simulation, &t->voices[0].setup, &t->voices[1].setup,
                       t->rtt_known);
 }
@@ -431,14 +431,14 @@ static void end(talk *t)
 {
     t->voices[0].end.live = t->voices[1].end.live = false;
     if (!t->simulation.failed)
-        sim_run(&t->simulation, SLUICE_NEVER);
+        sluice_sim_run(&t->simulation, SLUICE_NEVER);
     for (int side = 0; side < 2; side++) {
-        sim_note(&t->simulation, t->voices[side].end.delivered_bytes);
+        sluice_sim_note(&t->simulation, t->voices[side].end.delivered_bytes);
         sim_endpoint_fini(&t->voices[side].end);
     }
     for (int side = 0; side < 2; side++)
-        sim_link_fini(&t->voices[side].link);
-    sim_fini(&t->simulation);
+        sluice_sim_link_fini(&t->voices[side].link);
+    sluice_sim_fini(&t->simulation);
 }
 
 static uint64_t run(talk *t, uint64_t seed, bool verbose, unsigned *failures)

@@ -50,21 +50,21 @@ typedef struct result {
     size_t memory;
 } result;
 
-static void links_init(const path_row *row, sim *simulation, sim_link *forward, sim_link *back)
+static void links_init(const path_row *row, sluice_sim *simulation, sluice_sim_link *forward, sluice_sim_link *back)
 {
     double rate = row->rate_mbit * 1e6, bdp = rate / 8 * row->rtt_ms / 1e3, queue = bdp * row->queue_bdp;
-    sim_link_setup setup = {.rate_bps = (sluice_rate)rate,
+    sluice_sim_link_setup setup = {.rate_bps = (sluice_rate)rate,
                             .delay_ns = (sluice_duration)(row->rtt_ms / 2 * 1e6),
                             .queue_bytes = (uint64_t)(queue < 30e3 ? 30e3 : queue),
                             .mtu = 1500,
                             .loss = row->loss};
 
-    sim_link_init(forward, simulation, &setup, 1);
+    sluice_sim_link_init(forward, simulation, &setup, 1);
     setup.loss = 0;
-    sim_link_init(back, simulation, &setup, 2);
+    sluice_sim_link_init(back, simulation, &setup, 2);
 }
 
-static void tell(const sim_endpoint *client, const sim_endpoint *server, sim_link *forward)
+static void tell(const sim_endpoint *client, const sim_endpoint *server, sluice_sim_link *forward)
 {
     sluice_transport_statistics s;
     sluice_congestion_view view;
@@ -73,16 +73,16 @@ static void tell(const sim_endpoint *client, const sim_endpoint *server, sim_lin
     sluice_rate_view(&client->rate, &view);
     printf("  %8.3f s  %9.3f MB  %s  estimate %.2f  pacing %.2f Mbit/s  window %.0f  in flight %.0f KB  srtt %.1f ms  "
            "queue %.2f ms  mean %.0f KB  sent %llu  lost %llu\n",
-           (double)(client->simulation->now - SIM_START) / 1e9, (double)server->delivered_bytes / 1e6, view.phase,
+           (double)(client->simulation->now - SLUICE_SIM_START) / 1e9, (double)server->delivered_bytes / 1e6, view.phase,
            (double)view.estimate_bps / 1e6, (double)s.control.pacing_bps / 1e6, (double)s.control.cwnd_bytes / 1e3,
            (double)s.in_flight_bytes / 1e3, (double)s.srtt_ns / 1e6, (double)s.queue_ns / 1e6,
-           sim_link_queue_mean(forward) / 1e3, (unsigned long long)s.packets_sent, (unsigned long long)s.lost_packets);
+           sluice_sim_link_queue_mean(forward) / 1e3, (unsigned long long)s.packets_sent, (unsigned long long)s.lost_packets);
 }
 
 static bool transfer(const path_row *row, bool verbose, result *out, char *failure, size_t room)
 {
-    sim simulation;
-    sim_link forward, back;
+    sluice_sim simulation;
+    sluice_sim_link forward, back;
     sim_endpoint *client = calloc(2, sizeof(*client)), *server = client + 1;
     sim_object_setup objects[2] = {{.flags = SLUICE_OBJECT_ORDERED},
                                    {.bytes = (uint64_t)(row->megabytes * 1e6), .priority = 1}};
@@ -96,7 +96,7 @@ static bool transfer(const path_row *row, bool verbose, result *out, char *failu
                                                          : &congestion_fair_LTX_sluice_plugin};
     sim_endpoint_setup back_setup = setup;
     sluice_transport_statistics sent = {.size = 0}, received = {.size = 0};
-    sluice_time skip = SIM_START + (sluice_time)(row->skip_seconds * 1e9), begin;
+    sluice_time skip = SLUICE_SIM_START + (sluice_time)(row->skip_seconds * 1e9), begin;
     double expected = row->megabytes * 8 / row->rate_mbit, skipped = 0;
     bool done = false;
 
@@ -106,18 +106,18 @@ static bool transfer(const path_row *row, bool verbose, result *out, char *failu
     back_setup.role = SLUICE_SERVER;
     back_setup.out = &back;
     back_setup.object_count = 1;
-    sim_init(&simulation, 1);
+    sluice_sim_init(&simulation, 1);
     links_init(row, &simulation, &forward, &back);
     sim_endpoint_pair(client, server, &simulation, &setup, &back_setup, true);
     if (row->skip_seconds > 0) {
-        sim_run(&simulation, skip);
+        sluice_sim_run(&simulation, skip);
         skipped = (double)server->delivered_bytes;
     }
     begin = row->skip_seconds > 0 ? skip : 0;
-    while (!simulation.failed && !done && simulation.now < SIM_START + (sluice_time)(expected * 10e9)) {
+    while (!simulation.failed && !done && simulation.now < SLUICE_SIM_START + (sluice_time)(expected * 10e9)) {
         sluice_time pause = verbose ? (sluice_time)(expected * 5e7) : 10 * SLUICE_MS;
 
-        sim_run(&simulation, simulation.now + pause);
+        sluice_sim_run(&simulation, simulation.now + pause);
         done = sim_endpoint_done(client);
         if (verbose)
             tell(client, server, &forward);
@@ -134,17 +134,17 @@ static bool transfer(const path_row *row, bool verbose, result *out, char *failu
                      (row->rate_mbit * 1e6 * (1 - row->loss) * PAYLOAD_SHARE);
         out->resent = (double)sent.resent_packets / (double)sent.data_packets_sent;
         out->redundant = (double)received.redundant_bytes / (row->megabytes * 1e6);
-        out->queue_ms = sim_link_queue_mean(&forward) * 8 / (row->rate_mbit * 1e3);
+        out->queue_ms = sluice_sim_link_queue_mean(&forward) * 8 / (row->rate_mbit * 1e3);
         out->memory = client->memory_most > server->memory_most ? client->memory_most : server->memory_most;
     }
     client->live = server->live = false;
-    sim_run(&simulation, SLUICE_NEVER);
+    sluice_sim_run(&simulation, SLUICE_NEVER);
     sim_endpoint_fini(client);
     sim_endpoint_fini(server);
-    sim_link_fini(&forward);
-    sim_link_fini(&back);
+    sluice_sim_link_fini(&forward);
+    sluice_sim_link_fini(&back);
     snprintf(failure, room, "%s", simulation.failure);
-    sim_fini(&simulation);
+    sluice_sim_fini(&simulation);
     free(client);
     return !simulation.failed;
 }
@@ -152,7 +152,7 @@ static bool transfer(const path_row *row, bool verbose, result *out, char *failu
 static bool judge(const path_row *row, bool verbose)
 {
     result got = {.share = 0};
-    char failure[sizeof(((sim *)0)->failure)];
+    char failure[sizeof(((sluice_sim *)0)->failure)];
     bool ok;
 
     if (!transfer(row, verbose, &got, failure, sizeof(failure))) {

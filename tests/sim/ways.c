@@ -8,23 +8,23 @@
 extern const sluice_plugin transport_tcp_LTX_sluice_plugin;
 
 typedef struct draw {
-    sim_random random;
+    sluice_sim_random random;
     sim_ways *ways;
 } draw;
 
 static double log_uniform(draw *d, double least, double most)
 {
-    return least * pow(most / least, sim_random_unit(&d->random));
+    return least * pow(most / least, sluice_sim_random_unit(&d->random));
 }
 
 static uint64_t between(draw *d, uint64_t least, uint64_t most)
 {
-    return sim_random_between(&d->random, least, most);
+    return sluice_sim_random_between(&d->random, least, most);
 }
 
 static bool chance(draw *d, double probability)
 {
-    return sim_random_chance(&d->random, probability);
+    return sluice_sim_random_chance(&d->random, probability);
 }
 
 /* ---- families ---- */
@@ -53,7 +53,7 @@ static void base_draw(draw *d, const unsigned *bases, size_t count)
     uint64_t base = bases[between(d, 0, count - 1)];
 
     sim_scenario_draw(&d->ways->scenario, sim_scenario_families() * seed + base);
-    sim_init(&d->ways->scenario.simulation, seed);
+    sluice_sim_init(&d->ways->scenario.simulation, seed);
 }
 
 static sim_way *way_add(draw *d, sluice_time at)
@@ -86,8 +86,8 @@ static void datagrams_fade(draw *d, sluice_time at)
 {
     sim_scenario *s = &d->ways->scenario;
     sluice_duration before = (sluice_duration)log_uniform(d, 1e6, 2e9);
-    sluice_time from = at - SIM_START > before ? at - before : SIM_START;
-    sim_link_setup out = s->forward_setup;
+    sluice_time from = at - SLUICE_SIM_START > before ? at - before : SLUICE_SIM_START;
+    sluice_sim_link_setup out = s->forward_setup;
 
     s->trouble_count = 0;
     if (chance(d, 0.4))
@@ -116,8 +116,8 @@ static sluice_time moment(draw *d)
     double way = (double)s->forward_setup.delay_ns;
     double length = 3 * way + (double)bytes * 8e9 / (double)s->forward_setup.rate_bps;
 
-    return SIM_START + (sluice_duration)(chance(d, 0.15) ? 2 * way * sim_random_unit(&d->random)
-                                                         : 1.2 * length * sim_random_unit(&d->random));
+    return SLUICE_SIM_START + (sluice_duration)(chance(d, 0.15) ? 2 * way * sluice_sim_random_unit(&d->random)
+                                                         : 1.2 * length * sluice_sim_random_unit(&d->random));
 }
 
 static void one_move(draw *d)
@@ -164,8 +164,8 @@ static void attack_draw(draw *d)
     sim_attack *attack = &d->ways->attack;
 
     attack->addresses = between(d, 1, 3);
-    attack->copied = chance(d, 0.3) ? 1 : sim_random_unit(&d->random);
-    attack->sooner = chance(d, 0.3) ? 1 : sim_random_unit(&d->random);
+    attack->copied = chance(d, 0.3) ? 1 : sluice_sim_random_unit(&d->random);
+    attack->sooner = chance(d, 0.3) ? 1 : sluice_sim_random_unit(&d->random);
     attack->every = chance(d, 0.7) ? (sluice_duration)log_uniform(d, 100e3, 1e9) : 0;
     attack->claims = chance(d, 0.5);
 }
@@ -248,7 +248,7 @@ static void move(void *subject, uint64_t argument)
     sim_scenario *s = subject;
     sim_way *way = &ways_of(s)->ways[argument];
 
-    sim_at(&s->simulation, s->simulation.now + way->setup.delay_ns, follow, s, argument);
+    sluice_sim_at(&s->simulation, s->simulation.now + way->setup.delay_ns, follow, s, argument);
     sim_endpoint_move(side(s, way->server_first), &way->channels[way->server_first]);
 }
 
@@ -259,7 +259,7 @@ static void cut(void *subject, uint64_t argument)
 
     sim_channel_cut(&way->channels[0]);
     sim_channel_cut(&way->channels[1]);
-    sim_say(&s->simulation, "channel %llu is cut", (unsigned long long)argument);
+    sluice_sim_say(&s->simulation, "channel %llu is cut", (unsigned long long)argument);
 }
 
 static void change(void *subject, uint64_t argument)
@@ -278,14 +278,14 @@ static void begin(sim_scenario *s)
     if (ways->many_addresses)
         sim_addresses_init(&ways->addresses, &s->client, &s->server, &ways->attack);
     for (size_t i = 0; i < ways->change_count; i++)
-        sim_at(&s->simulation, ways->changes[i], change, ways, 0);
+        sluice_sim_at(&s->simulation, ways->changes[i], change, ways, 0);
     for (size_t i = 0; i < ways->way_count; i++) {
         sim_way *way = &ways->ways[i];
 
         if (way->at)
-            sim_at(&s->simulation, way->at, move, s, i);
+            sluice_sim_at(&s->simulation, way->at, move, s, i);
         if (way->cut)
-            sim_at(&s->simulation, way->cut, cut, s, i);
+            sluice_sim_at(&s->simulation, way->cut, cut, s, i);
     }
 }
 
@@ -337,11 +337,11 @@ unsigned sim_ways_families(void)
 
 void sim_ways_draw(sim_ways *ways, uint64_t seed)
 {
-    draw d = {sim_random_make(seed, 78), ways};
+    draw d = {sluice_sim_random_make(seed, 78), ways};
     const family *drawn = &families[seed % SLUICE_COUNT(families)];
 
     memset(ways, 0, offsetof(sim_ways, moves));
-    sim_init(&ways->scenario.simulation, seed);
+    sluice_sim_init(&ways->scenario.simulation, seed);
     drawn->draw(&d);
     ways->scenario.family = drawn->name;
     ways->scenario.more = &more;

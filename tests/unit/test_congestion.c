@@ -2,7 +2,7 @@
 /* What fixed and fair answer to single facts; how they behave on paths is sim/test_congestion's. */
 #include "unit/suite.h"
 
-#include "session/rate.h"
+#include "plugin/rate.h"
 #include "sim/instance.h"
 #include <string.h>
 

@@ -2,7 +2,7 @@
 /* cubic, ledbat and bbr against what their RFCs and the draft say, from single samples and on an ideal path. */
 #include "unit/suite.h"
 
-#include "session/rate.h"
+#include "plugin/rate.h"
 #include "sim/flow.h"
 #include <math.h>
 #include <string.h>
@@ -360,36 +360,36 @@ static void ledbat_remembers_an_empty_path(void)
 /* ---- bbr ---- */
 
 typedef struct watch {
-    sim simulation;
-    sim_link forward, back;
+    sluice_sim simulation;
+    sluice_sim_link forward, back;
     sim_flow flow;
 } watch;
 
 static void watch_begin(watch *w, double mbit, double rtt_ms, double queue_bdp, uint64_t mark_bytes)
 {
-    sim_link_setup forward = {.rate_bps = (sluice_rate)(mbit * 1e6),
+    sluice_sim_link_setup forward = {.rate_bps = (sluice_rate)(mbit * 1e6),
                               .delay_ns = (sluice_duration)(rtt_ms / 2 * 1e6),
                               .queue_bytes = (uint64_t)(mbit * rtt_ms * 125 * queue_bdp),
                               .mark_bytes = mark_bytes};
-    sim_link_setup back = {.delay_ns = forward.delay_ns};
+    sluice_sim_link_setup back = {.delay_ns = forward.delay_ns};
     sim_flow_setup flow = {
         .plugin = &congestion_bbr_LTX_sluice_plugin, .forward = &w->forward, .back = &w->back, .rtt_known = true};
 
-    sim_init(&w->simulation, 1);
-    sim_link_init(&w->forward, &w->simulation, &forward, 1);
-    sim_link_init(&w->back, &w->simulation, &back, 2);
+    sluice_sim_init(&w->simulation, 1);
+    sluice_sim_link_init(&w->forward, &w->simulation, &forward, 1);
+    sluice_sim_link_init(&w->back, &w->simulation, &back, 2);
     sim_flow_init(&w->flow, &w->simulation, &flow, 3);
 }
 
 static void watch_end(watch *w)
 {
     sim_flow_stop(&w->flow);
-    sim_run(&w->simulation, SLUICE_NEVER);
+    sluice_sim_run(&w->simulation, SLUICE_NEVER);
     CU_ASSERT_STRING_EQUAL(w->simulation.failure, "");
     sim_flow_fini(&w->flow);
-    sim_link_fini(&w->forward);
-    sim_link_fini(&w->back);
-    sim_fini(&w->simulation);
+    sluice_sim_link_fini(&w->forward);
+    sluice_sim_link_fini(&w->back);
+    sluice_sim_fini(&w->simulation);
 }
 
 static bool follows(const char *before, const char *after)
@@ -426,15 +426,15 @@ static void bbr_goes_round_its_states(void)
     const char *now = "startup";
     unsigned seen[7] = {0};
     static const char *const names[] = {"startup", "drain", "down", "cruise", "refill", "up", "probe rtt"};
-    sluice_time since = SIM_START, cruised = 0;
+    sluice_time since = SLUICE_SIM_START, cruised = 0;
 
     watch_begin(&w, 100, 40, 2, 0);
-    sim_run(&w.simulation, SIM_START + SLUICE_MS);
-    for (sluice_time at = SIM_START + SLUICE_MS; at < SIM_START + 30 * SLUICE_SECOND; at += SLUICE_MS / 4) {
+    sluice_sim_run(&w.simulation, SLUICE_SIM_START + SLUICE_MS);
+    for (sluice_time at = SLUICE_SIM_START + SLUICE_MS; at < SLUICE_SIM_START + 30 * SLUICE_SECOND; at += SLUICE_MS / 4) {
         sluice_congestion_view view;
         double pacing, gain;
 
-        sim_run(&w.simulation, at);
+        sluice_sim_run(&w.simulation, at);
         sluice_rate_view(&w.flow.rate, &view);
         gain = gain_of(view.phase);
         pacing = (double)w.flow.control.pacing_bps;
@@ -470,10 +470,10 @@ static void bbr_doubles_its_rate_at_first(void)
     sluice_congestion_view view;
 
     watch_begin(&w, 100, 40, 2, 0);
-    sim_run(&w.simulation, SIM_START + 400 * SLUICE_MS);
+    sluice_sim_run(&w.simulation, SLUICE_SIM_START + 400 * SLUICE_MS);
     sluice_rate_view(&w.flow.rate, &view);
     CU_ASSERT_TRUE(view.estimate_bps > 90 * MBIT);
-    sim_run(&w.simulation, SIM_START + SLUICE_SECOND);
+    sluice_sim_run(&w.simulation, SLUICE_SIM_START + SLUICE_SECOND);
     CU_ASSERT_TRUE((double)w.forward.counts.queue_most_bytes < 2.0 * 500000);
     watch_end(&w);
 }
@@ -485,10 +485,10 @@ static void bbr_answers_loss(void)
     uint64_t sent, lost;
 
     watch_begin(&w, 100, 40, 0.1, 0);
-    sim_run(&w.simulation, SIM_START + 5 * SLUICE_SECOND);
+    sluice_sim_run(&w.simulation, SLUICE_SIM_START + 5 * SLUICE_SECOND);
     sent = w.flow.sent_packets;
     lost = w.flow.lost_packets;
-    sim_run(&w.simulation, SIM_START + 25 * SLUICE_SECOND);
+    sluice_sim_run(&w.simulation, SLUICE_SIM_START + 25 * SLUICE_SECOND);
     sent = w.flow.sent_packets - sent;
     lost = w.flow.lost_packets - lost;
     CU_ASSERT_TRUE((double)lost < 0.02 * (double)sent);
@@ -504,10 +504,10 @@ static void bbr_answers_marks(void)
 
     for (int i = 0; i < 2; i++) {
         watch_begin(&w, 100, 40, 2, i ? 50000 : 0);
-        sim_run(&w.simulation, SIM_START + 5 * SLUICE_SECOND);
-        sim_link_queue_mean(&w.forward);
-        sim_run(&w.simulation, SIM_START + 25 * SLUICE_SECOND);
-        queue[i] = sim_link_queue_mean(&w.forward);
+        sluice_sim_run(&w.simulation, SLUICE_SIM_START + 5 * SLUICE_SECOND);
+        sluice_sim_link_queue_mean(&w.forward);
+        sluice_sim_run(&w.simulation, SLUICE_SIM_START + 25 * SLUICE_SECOND);
+        queue[i] = sluice_sim_link_queue_mean(&w.forward);
         CU_ASSERT_TRUE(w.flow.delivered_packets > 85.0 * 25 / 0.012);
         watch_end(&w);
     }

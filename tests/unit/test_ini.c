@@ -39,7 +39,7 @@ static void run(const char *text, size_t bytes, const char *read, bool good)
 {
     sluice_text out = {0};
     sluice_error error = {0};
-    sluice_ini_handler handler = {&out, note_section, note_value, note_complaint};
+    sluice_ini_handler handler = {&out, note_section, note_value, note_complaint, NULL};
     int status = sluice_ini_parse("f", text, bytes, &handler, &error);
     bool found = read[0] == '~' ? strstr(sluice_text_string(&out), read + 1) != NULL
                                 : strcmp(sluice_text_string(&out), read) == 0;
@@ -154,7 +154,7 @@ static void broken_files_do_no_harm(void)
             copy[(random >> 8) % bytes] = (char)(random >> 20);
         }
         sluice_text out = {0};
-        sluice_ini_handler handler = {&out, note_section, note_value, note_complaint};
+        sluice_ini_handler handler = {&out, note_section, note_value, note_complaint, NULL};
         int status = sluice_ini_parse("f", copy, (random >> 4) % (bytes + 1), &handler, NULL);
         bool complained = strstr(sluice_text_string(&out), "!f:") != NULL;
         if ((status == SLUICE_OK) == complained)

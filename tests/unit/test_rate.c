@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/suite.h"
 
-#include "session/rate.h"
+#include "plugin/rate.h"
 #include <string.h>
 
 /* A control that answers what the test says. */

@@ -7,8 +7,8 @@
  * contradict each other, the target holds.  The window is kept large enough for the minimum rate.  Used on the lane's
  * loop thread; pure, as the controls are.
  */
-#ifndef SLUICE_CORE_SESSION_RATE_H
-#define SLUICE_CORE_SESSION_RATE_H
+#ifndef SLUICE_PLUGIN_RATE_H
+#define SLUICE_PLUGIN_RATE_H
 
 #include <sluice/congestion.h>
 

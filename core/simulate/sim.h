@@ -6,70 +6,71 @@
  * its set-up and seed alone.  What happens is folded into a trace hash: two runs of one seed have the same.
  * One thread.  The first failure (a broken invariant, or no memory) is kept as a sentence and ends the run.
  */
-#ifndef SLUICE_SIM_SIM_H
-#define SLUICE_SIM_SIM_H
+#ifndef SLUICE_SIMULATE_SIM_H
+#define SLUICE_SIMULATE_SIM_H
 
 #include <sluice/status.h>
 #include <sluice/types.h>
 
-typedef void sim_action(void *subject, uint64_t argument);
+typedef void sluice_sim_action(void *subject, uint64_t argument);
 
-typedef struct sim_event {
+typedef struct sluice_sim_event {
     sluice_time when;
     uint64_t sequence;
-    sim_action *action;
+    sluice_sim_action *action;
     void *subject;
     uint64_t argument;
-} sim_event;
+} sluice_sim_event;
 
-typedef struct sim {
+typedef struct sluice_sim {
     sluice_time now;
     uint64_t seed;
     uint64_t trace;   /* hash of all that was noted so far */
     uint64_t packets; /* that exist at this moment, wherever they are */
     uint64_t events;  /* that have happened */
-    bool verbose;     /* sim_say prints */
+    struct sluice_sim_packet *kept; /* for the next ones (link.h) */
+    bool verbose;     /* sluice_sim_say prints */
     bool failed;
     char failure[1000];
     void (*check)(void *subject); /* called after each event; may be NULL */
     void *check_subject;
-    sim_event *heap;
+    sluice_sim_event *heap;
     size_t count, capacity;
     uint64_t sequence;
-} sim;
+} sluice_sim;
 
 /* The first moment of a run: not 0, so that a time of 0 still can mean "none". */
-#define SIM_START SLUICE_SECOND
+#define SLUICE_SIM_START SLUICE_SECOND
 
-void sim_init(sim *simulation, uint64_t seed);
-void sim_fini(sim *simulation);
+void sluice_sim_init(sluice_sim *simulation, uint64_t seed);
+void sluice_sim_fini(sluice_sim *simulation);
 
 /* Makes an event; one in the past happens now. */
-void sim_at(sim *simulation, sluice_time when, sim_action *action, void *subject, uint64_t argument);
+void sluice_sim_at(sluice_sim *simulation, sluice_time when, sluice_sim_action *action, void *subject, uint64_t argument);
 
 /* Runs all events up to and including `until`; the time is then `until`, or that of the failure.  False: failed. */
-bool sim_run(sim *simulation, sluice_time until);
+bool sluice_sim_run(sluice_sim *simulation, sluice_time until);
 
 /* Records a failure with its time and the seed; later ones are dropped. */
-void sim_fail(sim *simulation, const char *format, ...) SLUICE_PRINTF(2, 3);
+void sluice_sim_fail(sluice_sim *simulation, const char *format, ...) SLUICE_PRINTF(2, 3);
 
 /* Prints a line with the time to stderr when the run is verbose. */
-void sim_say(const sim *simulation, const char *format, ...) SLUICE_PRINTF(2, 3);
+void sluice_sim_say(const sluice_sim *simulation, const char *format, ...) SLUICE_PRINTF(2, 3);
 
 /* Folds a value into the trace. */
-void sim_note(sim *simulation, uint64_t value);
+void sluice_sim_note(sluice_sim *simulation, uint64_t value);
 
 /* A stream of pseudo-random numbers: splitmix64 (Steele, Lea, Flood 2014). */
-typedef struct sim_random {
+typedef struct sluice_sim_random {
     uint64_t state;
-} sim_random;
+} sluice_sim_random;
 
 /* An independent stream for each (seed, label). */
-sim_random sim_random_make(uint64_t seed, uint64_t label);
-uint64_t sim_random_next(sim_random *random);
-uint64_t sim_random_below(sim_random *random, uint64_t limit); /* uniform in [0, limit); 0 for limit 0 */
-uint64_t sim_random_between(sim_random *random, uint64_t least, uint64_t most);
-double sim_random_unit(sim_random *random); /* uniform in [0, 1) */
-bool sim_random_chance(sim_random *random, double probability);
+sluice_sim_random sluice_sim_random_make(uint64_t seed, uint64_t label);
+uint64_t sluice_sim_random_next(sluice_sim_random *random);
+uint64_t sluice_sim_random_below(sluice_sim_random *random, uint64_t limit); /* uniform in [0, limit); 0 for limit 0 */
+uint64_t sluice_sim_random_between(sluice_sim_random *random, uint64_t least, uint64_t most);
+double sluice_sim_random_unit(sluice_sim_random *random); /* uniform in [0, 1) */
+bool sluice_sim_random_chance(sluice_sim_random *random, double probability);
 
 #endif

@@ -1,34 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/sim.h"
+#include "simulate/sim.h"
+
+#include "simulate/link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void sim_init(sim *simulation, uint64_t seed)
+void sluice_sim_init(sluice_sim *simulation, uint64_t seed)
 {
-    *simulation = (sim){.now = SIM_START, .seed = seed, .trace = 0xcbf29ce484222325u};
+    *simulation = (sluice_sim){.now = SLUICE_SIM_START, .seed = seed, .trace = 0xcbf29ce484222325u};
 }
 
-void sim_fini(sim *simulation)
+void sluice_sim_fini(sluice_sim *simulation)
 {
     free(simulation->heap);
     simulation->heap = NULL;
     simulation->count = simulation->capacity = 0;
+    while (simulation->kept) {
+        sluice_sim_packet *packet = simulation->kept;
+
+        simulation->kept = packet->next;
+        free(packet);
+    }
 }
 
-static bool earlier(const sim_event *a, const sim_event *b)
+static bool earlier(const sluice_sim_event *a, const sluice_sim_event *b)
 {
     return a->when != b->when ? a->when < b->when : a->sequence < b->sequence;
 }
 
-static bool grow(sim *simulation)
+static bool grow(sluice_sim *simulation)
 {
     size_t capacity = simulation->capacity ? 2 * simulation->capacity : 256;
-    sim_event *heap = realloc(simulation->heap, capacity * sizeof(*heap));
+    sluice_sim_event *heap = realloc(simulation->heap, capacity * sizeof(*heap));
 
     if (!heap) {
-        sim_fail(simulation, "out of memory for %zu events", capacity);
+        sluice_sim_fail(simulation, "out of memory for %zu events", capacity);
         return false;
     }
     simulation->heap = heap;
@@ -36,9 +44,9 @@ static bool grow(sim *simulation)
     return true;
 }
 
-void sim_at(sim *simulation, sluice_time when, sim_action *action, void *subject, uint64_t argument)
+void sluice_sim_at(sluice_sim *simulation, sluice_time when, sluice_sim_action *action, void *subject, uint64_t argument)
 {
-    sim_event event = {when < simulation->now ? simulation->now : when, simulation->sequence++, action, subject,
+    sluice_sim_event event = {when < simulation->now ? simulation->now : when, simulation->sequence++, action, subject,
                        argument};
     size_t at;
 
@@ -52,10 +60,10 @@ void sim_at(sim *simulation, sluice_time when, sim_action *action, void *subject
     simulation->heap[at] = event;
 }
 
-static sim_event take_first(sim *simulation)
+static sluice_sim_event take_first(sluice_sim *simulation)
 {
-    sim_event *heap = simulation->heap;
-    sim_event first = heap[0], last = heap[--simulation->count];
+    sluice_sim_event *heap = simulation->heap;
+    sluice_sim_event first = heap[0], last = heap[--simulation->count];
     size_t at = 0, child;
 
     while ((child = 2 * at + 1) < simulation->count) {
@@ -70,13 +78,13 @@ static sim_event take_first(sim *simulation)
     return first;
 }
 
-bool sim_run(sim *simulation, sluice_time until)
+bool sluice_sim_run(sluice_sim *simulation, sluice_time until)
 {
     while (!simulation->failed && simulation->count && simulation->heap[0].when <= until) {
-        sim_event event = take_first(simulation);
+        sluice_sim_event event = take_first(simulation);
 
         if (event.when < simulation->now)
-            sim_fail(simulation, "time goes back to %llu", (unsigned long long)event.when);
+            sluice_sim_fail(simulation, "time goes back to %llu", (unsigned long long)event.when);
         simulation->now = event.when;
         simulation->events++;
         event.action(event.subject, event.argument);
@@ -88,7 +96,7 @@ bool sim_run(sim *simulation, sluice_time until)
     return !simulation->failed;
 }
 
-void sim_fail(sim *simulation, const char *format, ...)
+void sluice_sim_fail(sluice_sim *simulation, const char *format, ...)
 {
     size_t used;
     va_list args;
@@ -98,20 +106,20 @@ void sim_fail(sim *simulation, const char *format, ...)
     simulation->failed = true;
     snprintf(simulation->failure, sizeof(simulation->failure),
              "seed %llu at %.9f s: ", (unsigned long long)simulation->seed,
-             (double)(simulation->now - SIM_START) / 1e9);
+             (double)(simulation->now - SLUICE_SIM_START) / 1e9);
     used = strlen(simulation->failure);
     va_start(args, format);
     vsnprintf(simulation->failure + used, sizeof(simulation->failure) - used, format, args);
     va_end(args);
 }
 
-void sim_say(const sim *simulation, const char *format, ...)
+void sluice_sim_say(const sluice_sim *simulation, const char *format, ...)
 {
     va_list args;
 
     if (!simulation->verbose)
         return;
-    fprintf(stderr, "%14.9f ", (double)(simulation->now - SIM_START) / 1e9);
+    fprintf(stderr, "%14.9f ", (double)(simulation->now - SLUICE_SIM_START) / 1e9);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
@@ -125,39 +133,39 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-void sim_note(sim *simulation, uint64_t value)
+void sluice_sim_note(sluice_sim *simulation, uint64_t value)
 {
     simulation->trace = mix(simulation->trace ^ (value + 0x9e3779b97f4a7c15u));
 }
 
-sim_random sim_random_make(uint64_t seed, uint64_t label)
+sluice_sim_random sluice_sim_random_make(uint64_t seed, uint64_t label)
 {
-    return (sim_random){mix(seed * 0x9e3779b97f4a7c15u + mix(label + 1))};
+    return (sluice_sim_random){mix(seed * 0x9e3779b97f4a7c15u + mix(label + 1))};
 }
 
-uint64_t sim_random_next(sim_random *random)
+uint64_t sluice_sim_random_next(sluice_sim_random *random)
 {
     random->state += 0x9e3779b97f4a7c15u;
     return mix(random->state);
 }
 
-uint64_t sim_random_below(sim_random *random, uint64_t limit)
+uint64_t sluice_sim_random_below(sluice_sim_random *random, uint64_t limit)
 {
     /* The bias of the remainder is below 2^-20 for the limits that simulations use. */
-    return limit ? sim_random_next(random) % limit : 0;
+    return limit ? sluice_sim_random_next(random) % limit : 0;
 }
 
-uint64_t sim_random_between(sim_random *random, uint64_t least, uint64_t most)
+uint64_t sluice_sim_random_between(sluice_sim_random *random, uint64_t least, uint64_t most)
 {
-    return least + sim_random_below(random, most - least + 1);
+    return least + sluice_sim_random_below(random, most - least + 1);
 }
 
-double sim_random_unit(sim_random *random)
+double sluice_sim_random_unit(sluice_sim_random *random)
 {
-    return (double)(sim_random_next(random) >> 11) * 0x1.0p-53;
+    return (double)(sluice_sim_random_next(random) >> 11) * 0x1.0p-53;
 }
 
-bool sim_random_chance(sim_random *random, double probability)
+bool sluice_sim_random_chance(sluice_sim_random *random, double probability)
 {
-    return probability > 0 && sim_random_unit(random) < probability;
+    return probability > 0 && sluice_sim_random_unit(random) < probability;
 }

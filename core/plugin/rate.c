@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/rate.h"
+#include "plugin/rate.h"
 
 #include <sluice/status.h>
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice simulate SCENARIO.ini`: congestion controls in virtual time; and what a control must stand (--conformance). */
+#include "cli/command.h"
+#include "cli/help.h"
+#include "cli/json.h"
+#include "cli/line.h"
+#include "cli/screen.h"
+#include "cli/simulate_record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static bool given(const sluice_line *line, const char *key)
+{
+    const char *value = sluice_line_value(line, key);
+    return value != NULL && strcmp(value, "no") != 0;
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void complain(void *user, const char *sentence)
+{
+    (void)user;
+    sluice_screen_complain(sentence);
+}
+
+/* ---- files ---- */
+
+typedef void writer(sluice_record *record, const char *title, FILE *out);
+
+static void write_csv(sluice_record *record, const char *title, FILE *out)
+{
+    (void)title;
+    sluice_record_csv(record, out);
+}
+
+/* path NULL: nothing is wanted; "-": standard output. */
+static int write_file(sluice_record *record, const char *title, const char *path, writer *write, sluice_error *error)
+{
+    if (path == NULL)
+        return SLUICE_OK;
+    bool standard = strcmp(path, "-") == 0;
+    FILE *out = standard ? stdout : fopen(path, "we");
+    if (out == NULL)
+        return sluice_fail(error, SLUICE_EIO, "%s: cannot be written: %s", path, strerror(errno));
+    write(record, title, out);
+    bool bad = fflush(out) != 0 || ferror(out);
+    int reason = errno;
+    if (!standard)
+        bad = fclose(out) != 0 || bad;
+    return bad ? sluice_fail(error, SLUICE_EIO, "%s: cannot be written: %s", path, strerror(reason)) : SLUICE_OK;
+}
+
+static bool is_standard(const sluice_line *line, const char *key)
+{
+    const char *path = sluice_line_value(line, key);
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+/* ---- a scenario ---- */
+
+static void tell(const sluice_line *line, sluice_record *record, double seconds)
+{
+    if (given(line, "json")) {
+        sluice_record_json(record, stdout);
+        return;
+    }
+    if (is_standard(line, "csv") || is_standard(line, "svg"))
+        return;
+    sluice_record_table(record);
+    double judged = record->track_count > 0 ? record->tracks[0].result.from : 0;
+    printf("%.6g s of virtual time in %.3f s of this processor (%.0f times as fast); the figures are of %.6g to %.6g s\n",
+           record->end, seconds, seconds > 0 ? record->end / seconds : 0, judged, record->end);
+}
+
+static int set_values(const sluice_line *line, sluice_scenario *scenario, sluice_error *error)
+{
+    const char *seed = sluice_line_value(line, "seed");
+    int status = SLUICE_OK;
+    for (size_t i = 0; i < line->set_count && status == SLUICE_OK; i++)
+        status = sluice_scenario_set(scenario, line->sets[i], error);
+    if (status == SLUICE_OK && seed != NULL) {
+        char assignment[128];
+        snprintf(assignment, sizeof assignment, "simulation.seed=%.60s", seed);
+        status = sluice_scenario_set(scenario, assignment, error);
+    }
+    return status;
+}
+
+static int run(const sluice_line *line, const char *path, const sluice_scenario *scenario, sluice_error *error)
+{
+    sluice_record record = {.tracks = NULL};
+    const char *slash = strrchr(path, '/'), *title = slash != NULL ? slash + 1 : path;
+    sluice_simulation_calls calls;
+    sluice_record_calls(&record, &calls);
+    double begin = cpu_seconds();
+    int status = sluice_simulate(scenario, &calls, error);
+    double seconds = cpu_seconds() - begin;
+    if (status == SLUICE_OK && record.failed)
+        status = sluice_fail(error, SLUICE_ENOMEM, "out of memory");
+    if (status == SLUICE_OK)
+        status = write_file(&record, title, sluice_line_value(line, "csv"), write_csv, error);
+    if (status == SLUICE_OK)
+        status = write_file(&record, title, sluice_line_value(line, "svg"), sluice_record_svg, error);
+    if (status == SLUICE_OK)
+        tell(line, &record, seconds);
+    sluice_record_fini(&record);
+    return status;
+}
+
+static int simulate(const sluice_line *line, sluice *library, sluice_error *error)
+{
+    sluice_scenario *scenario;
+    if (line->operand_count != 1)
+        return sluice_fail(error, SLUICE_EUSAGE, "simulate: which scenario? try sluice simulate --help");
+    int status = sluice_scenario_read(library, line->operands[0], complain, NULL, &scenario, error);
+    if (status != SLUICE_OK)
+        return status;
+    status = set_values(line, scenario, error);
+    if (status == SLUICE_OK)
+        status = run(line, line->operands[0], scenario, error);
+    sluice_scenario_free(scenario);
+    return status;
+}
+
+/* ---- a sample ---- */
+
+static void print_sample(void)
+{
+    static const char *const sections[] = {"simulation", "link", "flow", "competitor", "event"};
+    for (size_t i = 0; i < SLUICE_COUNT(sections); i++) {
+        size_t count;
+        const sluice_option *options = sluice_scenario_options(sections[i], &count);
+        printf("%s;[%s%s]\n", i > 0 ? "\n" : "", sections[i], i > 0 ? " NAME" : "");
+        for (size_t j = 0; j < count; j++) {
+            char key[SLUICE_LINE_KEY], values[256];
+            sluice_line_key(&options[j], key);
+            sluice_help_values(&options[j], values, sizeof values);
+            printf("; %s %s\n;%s = %s\n", options[j].help, values, key, options[j].def != NULL ? options[j].def : "");
+        }
+    }
+}
+
+/* ---- conformance ---- */
+
+typedef struct card {
+    bool json;
+    unsigned tried, failed, missed; /* what is required and was not met; goals that were not reached */
+} card;
+
+static void print_verdict(void *user, const sluice_verdict *verdict)
+{
+    card *c = user;
+    c->tried++;
+    c->failed += verdict->required && !verdict->passed;
+    c->missed += !verdict->required && !verdict->passed;
+    if (c->json) {
+        sluice_json json = {.out = stdout};
+        sluice_json_open(&json, NULL, '{');
+        sluice_json_text(&json, "event", "verdict");
+        sluice_json_text(&json, "what", verdict->what);
+        sluice_json_bool(&json, "required", verdict->required);
+        sluice_json_bool(&json, "passed", verdict->passed);
+        sluice_json_text(&json, "sentence", verdict->sentence);
+        sluice_json_close(&json, '}');
+        putchar('\n');
+    } else {
+        printf("%-5s %-52s %s\n", verdict->passed ? "ok" : verdict->required ? "FAIL" : "miss", verdict->what, verdict->sentence);
+    }
+    fflush(stdout);
+}
+
+static int conformance(const sluice_line *line, sluice *library, const char *name, sluice_error *error)
+{
+    card c = {.json = given(line, "json")};
+    const char *slash = strchr(name, '/');
+    if (line->operand_count != 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "simulate: --conformance takes no scenario");
+    if (slash != NULL && strncmp(name, "congestion/", 11) != 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "simulate: '%s' is no congestion plugin: congestion/NAME is asked for", name);
+    int status = SLUICE_OK;
+    for (size_t i = 0; i < line->set_count && status == SLUICE_OK; i++)
+        status = sluice_config_set(library, line->sets[i], error);
+    if (status == SLUICE_OK)
+        status = sluice_conformance(library, slash != NULL ? slash + 1 : name, print_verdict, &c, error);
+    if (c.tried > 0 && !c.json)
+        printf("%u of %u passed; %u required failed, %u goals missed\n", c.tried - c.failed - c.missed, c.tried, c.failed,
+               c.missed);
+    return status;
+}
+
+static int work(const sluice_line *line, sluice_error *error)
+{
+    sluice_line bare = *line; /* values of a scenario are no configuration: they are set when it was read */
+    sluice *library;
+    const char *name = sluice_line_value(line, "conformance");
+    if (given(line, "sample")) {
+        print_sample();
+        return SLUICE_OK;
+    }
+    bare.set_count = 0;
+    int status = sluice_line_library(&bare, sluice_screen_complain, &library, error);
+    if (status != SLUICE_OK)
+        return status;
+    status = name != NULL ? conformance(line, library, name, error) : simulate(line, library, error);
+    sluice_free(library);
+    if (status == SLUICE_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = sluice_fail(error, SLUICE_EIO, "standard output cannot be written");
+    return status;
+}
+
+int sluice_command_simulate(int argc, char **argv)
+{
+    sluice_line line = {.command = NULL};
+    sluice_error error = {0};
+    int status = sluice_line_parse(&line, &sluice_help_simulate, argc, argv, &error);
+    if (status == SLUICE_OK && line.help)
+        status = sluice_help_print(&sluice_help_simulate) == 0 ? SLUICE_OK : SLUICE_EIO;
+    else if (status == SLUICE_OK)
+        status = work(&line, &error);
+    sluice_line_fini(&line);
+    if (error.status != SLUICE_OK)
+        sluice_screen_fail(NULL, error.status, &error);
+    return sluice_status_exit(status);
+}
