@@ -94,6 +94,9 @@ static const sluice_option simulate_own[] = {
     {.name = "json", .type = SLUICE_OPTION_BOOL_TYPE,
      .help = "Writes all figures to standard output as JSON, one object a line, in place of the table."},
     {.name = "seed", .type = SLUICE_OPTION_INT_TYPE, .help = "In place of the scenario's seed."},
+    {.name = "seeds", .type = SLUICE_OPTION_INT_TYPE,
+     .help = "Runs it with so many seeds, one after the other from the first on (1, or --seed): the table has medians and worst, "
+             "pictures and intervals are the first one's."},
     {.name = "sample", .type = SLUICE_OPTION_BOOL_TYPE,
      .help = "Prints every section and key of a scenario, with help and built-in values, and does nothing else."},
     {.name = "conformance", .type = SLUICE_OPTION_STRING_TYPE,
@@ -202,7 +205,7 @@ static const struct {
     {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
     {"Trying a plugin", " conformance "},
     {"Output", " report json manifest progress quiet verbose csv svg sample "},
-    {"Scenario", " seed "},
+    {"Scenario", " seed seeds "},
     {"Managers", " management management-user management-cookie management-tags management-required management-extended "
                  "management-insecure "},
     {"Other", ""},

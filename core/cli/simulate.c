@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SEEDS_MOST 1000
+
 static bool given(const sluice_line *line, const char *key)
 {
     const char *value = sluice_line_value(line, key);
@@ -66,52 +68,94 @@ static bool is_standard(const sluice_line *line, const char *key)
 
 /* ---- a scenario ---- */
 
-static void tell(const sluice_line *line, sluice_record *record, double seconds)
+static void tell(const sluice_line *line, const sluice_record_runs *runs, double seconds)
 {
+    sluice_record *first = &runs->runs[0];
     if (given(line, "json")) {
-        sluice_record_json(record, stdout);
+        for (size_t i = 0; i < runs->count; i++)
+            sluice_record_json(&runs->runs[i], i == 0, stdout);
         return;
     }
     if (is_standard(line, "csv") || is_standard(line, "svg"))
         return;
-    sluice_record_table(record);
-    double judged = record->track_count > 0 ? record->tracks[0].result.from : 0;
-    printf("%.6g s of virtual time in %.3f s of this processor (%.0f times as fast); the figures are of %.6g to %.6g s\n",
-           record->end, seconds, seconds > 0 ? record->end / seconds : 0, judged, record->end);
+    if (runs->count > 1)
+        sluice_record_median(runs);
+    else
+        sluice_record_table(first);
+    double judged = first->track_count > 0 ? first->tracks[0].result.from : 0, all = first->end * (double)runs->count;
+    printf("%.6g s of virtual time in %.3f s of this processor (%.0f times as fast); the figures are of %.6g to %.6g s\n", all,
+           seconds, seconds > 0 ? all / seconds : 0, judged, first->end);
 }
 
 static int set_values(const sluice_line *line, sluice_scenario *scenario, sluice_error *error)
 {
-    const char *seed = sluice_line_value(line, "seed");
     int status = SLUICE_OK;
     for (size_t i = 0; i < line->set_count && status == SLUICE_OK; i++)
         status = sluice_scenario_set(scenario, line->sets[i], error);
-    if (status == SLUICE_OK && seed != NULL) {
-        char assignment[128];
-        snprintf(assignment, sizeof assignment, "simulation.seed=%.60s", seed);
-        status = sluice_scenario_set(scenario, assignment, error);
+    return status;
+}
+
+static int set_seed(sluice_scenario *scenario, const char *seed, sluice_error *error)
+{
+    char assignment[128];
+    snprintf(assignment, sizeof assignment, "simulation.seed=%.60s", seed);
+    return sluice_scenario_set(scenario, assignment, error);
+}
+
+static int run_all(sluice_scenario *scenario, sluice_record_runs *runs, sluice_error *error)
+{
+    int status = SLUICE_OK;
+    for (size_t i = 0; i < runs->count && status == SLUICE_OK; i++) {
+        sluice_simulation_calls calls;
+        char seed[32];
+        snprintf(seed, sizeof seed, "%lld", (long long)runs->first + (long long)i);
+        sluice_record_calls(&runs->runs[i], &calls);
+        if (runs->count > 1) /* only the first is drawn */
+            status = set_seed(scenario, seed, error);
+        if (i > 0)
+            calls.interval = NULL;
+        if (status == SLUICE_OK)
+            status = sluice_simulate(scenario, &calls, error);
+        if (status == SLUICE_OK && runs->runs[i].failed)
+            status = sluice_fail(error, SLUICE_ENOMEM, "out of memory");
     }
     return status;
 }
 
-static int run(const sluice_line *line, const char *path, const sluice_scenario *scenario, sluice_error *error)
+/* --seeds, and the first of them. */
+static int seeds(const sluice_line *line, sluice_record_runs *runs, sluice_error *error)
 {
-    sluice_record record = {.tracks = NULL};
+    const char *count = sluice_line_value(line, "seeds"), *seed = sluice_line_value(line, "seed");
+    char *end = NULL;
+    runs->count = count == NULL ? 1 : strtoul(count, &end, 10);
+    if (count != NULL && (*end != '\0' || runs->count < 1 || runs->count > SEEDS_MOST))
+        return sluice_fail(error, SLUICE_EUSAGE, "--seeds: '%s' is no number from 1 to %d", count, SEEDS_MOST);
+    runs->first = seed == NULL ? 1 : strtoll(seed, NULL, 10);
+    runs->runs = calloc(runs->count, sizeof *runs->runs);
+    return runs->runs == NULL ? sluice_fail(error, SLUICE_ENOMEM, "out of memory") : SLUICE_OK;
+}
+
+static int run(const sluice_line *line, const char *path, sluice_scenario *scenario, sluice_error *error)
+{
     const char *slash = strrchr(path, '/'), *title = slash != NULL ? slash + 1 : path;
-    sluice_simulation_calls calls;
-    sluice_record_calls(&record, &calls);
+    const char *seed = sluice_line_value(line, "seed");
+    sluice_record_runs runs = {.runs = NULL};
+    int status = seed == NULL ? SLUICE_OK : set_seed(scenario, seed, error);
+    if (status == SLUICE_OK)
+        status = seeds(line, &runs, error);
     double begin = cpu_seconds();
-    int status = sluice_simulate(scenario, &calls, error);
+    if (status == SLUICE_OK)
+        status = run_all(scenario, &runs, error);
     double seconds = cpu_seconds() - begin;
-    if (status == SLUICE_OK && record.failed)
-        status = sluice_fail(error, SLUICE_ENOMEM, "out of memory");
     if (status == SLUICE_OK)
-        status = write_file(&record, title, sluice_line_value(line, "csv"), write_csv, error);
+        status = write_file(&runs.runs[0], title, sluice_line_value(line, "csv"), write_csv, error);
     if (status == SLUICE_OK)
-        status = write_file(&record, title, sluice_line_value(line, "svg"), sluice_record_svg, error);
+        status = write_file(&runs.runs[0], title, sluice_line_value(line, "svg"), sluice_record_svg, error);
     if (status == SLUICE_OK)
-        tell(line, &record, seconds);
-    sluice_record_fini(&record);
+        tell(line, &runs, seconds);
+    for (size_t i = 0; runs.runs != NULL && i < runs.count; i++)
+        sluice_record_fini(&runs.runs[i]);
+    free(runs.runs);
     return status;
 }
 

@@ -108,6 +108,88 @@ void sluice_record_table(const sluice_record *record)
         printf("Jain's index of the %zu flows: %.3f\n", flows, jain);
 }
 
+/* ---- medians ---- */
+
+static int ascending(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double share_of(const sluice_figures *f)
+{
+    return f->share;
+}
+
+static double rate_of(const sluice_figures *f)
+{
+    return f->rate_bps / 1e6;
+}
+
+static double queue_of(const sluice_figures *f)
+{
+    return f->queue_ms;
+}
+
+static double loss_of(const sluice_figures *f)
+{
+    return f->loss * 100;
+}
+
+static double resent_of(const sluice_figures *f)
+{
+    return f->resent * 100;
+}
+
+static double redundant_of(const sluice_figures *f)
+{
+    return f->redundant * 100;
+}
+
+/* The lower of two in the middle, and the worst: the least where more is better, else the most. */
+static void put_median(const sluice_record_runs *runs, size_t track, double (*value)(const sluice_figures *), bool more,
+                       double *sorted)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        sorted[i] = value(&runs->runs[i].tracks[track].result);
+    qsort(sorted, runs->count, sizeof *sorted, ascending);
+    printf(" %9.3f %9.3f", sorted[(runs->count - 1) / 2], sorted[more ? 0 : runs->count - 1]);
+}
+
+void sluice_record_median(const sluice_record_runs *runs)
+{
+    double *sorted = calloc(runs->count, sizeof *sorted);
+    const sluice_record *first = &runs->runs[0];
+    size_t flows = 0;
+    if (sorted == NULL)
+        return;
+    printf("%-16s %-8s %19s %19s %19s %19s %19s %19s\n%-16s %-8s", "", "", "rate Mbit/s", "share", "queue ms", "loss %", "resent %",
+           "redundant %", "name", "control");
+    for (int i = 0; i < 6; i++)
+        printf(" %9s %9s", "median", "worst");
+    putchar('\n');
+    for (size_t i = 0; i < first->track_count; i++) {
+        if (first->tracks[i].about.type == SLUICE_TRACK_EVENT)
+            continue;
+        printf("%-16s %-8s", first->tracks[i].name, first->tracks[i].kind);
+        put_median(runs, i, rate_of, true, sorted);
+        put_median(runs, i, share_of, true, sorted);
+        put_median(runs, i, queue_of, false, sorted);
+        put_median(runs, i, loss_of, false, sorted);
+        if (first->tracks[i].about.type != SLUICE_TRACK_LINK) {
+            put_median(runs, i, resent_of, false, sorted);
+            put_median(runs, i, redundant_of, false, sorted);
+        }
+        putchar('\n');
+    }
+    for (size_t i = 0; i < runs->count; i++)
+        sorted[i] = sluice_record_jain(&runs->runs[i], &flows);
+    qsort(sorted, runs->count, sizeof *sorted, ascending);
+    if (flows > 1)
+        printf("Jain's index of the %zu flows: median %.3f, worst %.3f\n", flows, sorted[(runs->count - 1) / 2], sorted[0]);
+    free(sorted);
+}
+
 /* ---- CSV ---- */
 
 static const char *const types[] = {"flow", "competitor", "link", "event"};
@@ -172,9 +254,9 @@ static void put_figures(FILE *out, const char *event, const sluice_record_track 
     putc('\n', out);
 }
 
-void sluice_record_json(sluice_record *record, FILE *out)
+void sluice_record_json(sluice_record *record, bool intervals, FILE *out)
 {
-    for (size_t i = 0; i < record->point_count; i++) {
+    for (size_t i = 0; intervals && i < record->point_count; i++) {
         const sluice_figures *f = sluice_record_figures(&record->points[i]);
         put_figures(out, "interval", &record->tracks[f->track], f);
     }

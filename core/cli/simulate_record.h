@@ -35,10 +35,19 @@ const sluice_figures *sluice_record_figures(sluice_record_point *point);
 /* Jain's index of the goodput of all flows: (sum x)^2 / (n sum x^2), 1 when all have the same.  0: there are not two. */
 double sluice_record_jain(const sluice_record *record, size_t *flows);
 
+/* Results of one scenario with several seeds, for their medians and worst. */
+typedef struct sluice_record_runs {
+    sluice_record *runs;
+    size_t count;
+    int64_t first; /* seed of the first; the others follow it */
+} sluice_record_runs;
+void sluice_record_median(const sluice_record_runs *runs);
+
 /* What there is to be read from it, in a table on stdout, as one value a line, or as a picture. */
 void sluice_record_table(const sluice_record *record);
 void sluice_record_csv(sluice_record *record, FILE *out);
-void sluice_record_json(sluice_record *record, FILE *out);
+/* intervals: those as well. */
+void sluice_record_json(sluice_record *record, bool intervals, FILE *out);
 /* title: what stands above. */
 void sluice_record_svg(sluice_record *record, const char *title, FILE *out);
 

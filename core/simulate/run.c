@@ -121,6 +121,7 @@ static void senders_init(sluice_run *run)
             sender->simulation = &run->simulation;
             sender->library = run->scenario->library;
             sender->part = part;
+            sender->jitter_ns = run->config->host_jitter;
             way_set(run, sender);
             sluice_sender_init(sender, (unsigned)j, (unsigned)count, 1000 + LABELS * run->sender_count);
         }

@@ -29,6 +29,7 @@ typedef struct sluice_simulation_config {
     int64_t seed;
     sluice_duration duration, interval;
     sluice_duration from; /* judged from here on; 0: the second half */
+    sluice_duration host_jitter;
 } sluice_simulation_config;
 
 typedef struct sluice_link_config {

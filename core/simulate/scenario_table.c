@@ -13,6 +13,9 @@ static const sluice_option simulation_options[] = {
                            .help = "Time between two figures of each flow and link."),
     SLUICE_OPTION_DURATION(sluice_simulation_config, from, .def = "0", .unit = "s",
                            .help = "The table is about the time from here to the end. 0: the second half of the run."),
+    SLUICE_OPTION_DURATION(sluice_simulation_config, host_jitter, .def = "50us", .max = "1s", .unit = "us",
+                           .help = "Each wake-up of a flow's hosts comes up to this late, evenly spread; so seeds differ also where "
+                                   "no link is random. 0: never."),
 };
 
 static const sluice_option link_options[] = {

@@ -94,6 +94,7 @@ static void flow_begin(sluice_sender *sender)
                                    .sends = true,
                                    .bytes = flow->bytes,
                                    .source_bps = flow->source_rate,
+                                   .jitter_ns = sender->jitter_ns,
                                    .label = sender->label};
 
     if (instances_make(sender, made, &error)) {
@@ -134,13 +135,15 @@ static void competitor_init(sluice_sender *sender)
     static const sluice_sim_tcp_control *const controls[] = {&sluice_sim_tcp_reno, &sluice_sim_tcp_cubic, &sluice_sim_tcp_bbr,
                                                              NULL};
     const sluice_competitor_config *config = &sender->part->config.competitor;
+    sluice_sim_random random = sluice_sim_random_make(sender->simulation->seed, sender->label + 2);
+    /* A TCP answers within the kernel, where nothing is late; what differs from host to host is when it begins. */
     sluice_sim_tcp_setup setup = {.control = controls[config->kind],
                                   .out = sender->out,
                                   .back = sender->back,
                                   .out_count = sender->hops,
                                   .back_count = sender->hops,
                                   .own_ns = config->delay,
-                                  .start = sender->start,
+                                  .start = sender->start + sluice_sim_random_below(&random, 20 * sender->jitter_ns),
                                   .stop = sender->stop,
                                   .rate_bps = config->rate,
                                   .window_packets = config->window / SLUICE_SIM_TCP_PAYLOAD,

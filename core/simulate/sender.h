@@ -27,6 +27,7 @@ typedef struct sluice_sender {
     sluice_time start, stop; /* stop 0: never */
     uint64_t label;
     sluice_limits limits;
+    sluice_duration jitter_ns; /* of the host */
     bool begun, over;
 
     /* A flow. */
@@ -45,7 +46,8 @@ typedef struct sluice_sender_state {
     const char *phase;
 } sluice_sender_state;
 
-/* index: of several of one section, from 0.  All that is set in sender beforehand: simulation, library, part, out, back, hops. */
+/* index: of several of one section, from 0.  All that is set in sender beforehand: simulation, library, part, jitter_ns, out, back,
+ * hops. */
 void sluice_sender_init(sluice_sender *sender, unsigned index, unsigned count, uint64_t label);
 void sluice_sender_stop(sluice_sender *sender);
 /* After all links are empty. */

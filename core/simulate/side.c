@@ -174,6 +174,19 @@ static void call_event(void *user, const sluice_transport_event *event)
 
 /* ---- packets ---- */
 
+static sluice_duration late(sluice_sim_side *side)
+{
+    return sluice_sim_random_below(&side->random, side->jitter_ns);
+}
+
+static void work_soon(sluice_sim_side *side)
+{
+    if (side->work_due)
+        return;
+    side->work_due = true;
+    sluice_sim_at(side->simulation, side->simulation->now + late(side), work, side, UINT64_MAX);
+}
+
 void sluice_sim_side_arrive(void *subject, sluice_sim_packet *packet)
 {
     sluice_sim_side *side = subject;
@@ -184,11 +197,9 @@ void sluice_sim_side_arrive(void *subject, sluice_sim_packet *packet)
     }
     if (side->inbox_count == SLUICE_COUNT(side->inbox))
         work(side, UINT64_MAX);
+    packet->due = side->simulation->now; /* the kernel's time stamp, whenever the engine gets it */
     side->inbox[side->inbox_count++] = packet;
-    if (!side->work_due) {
-        side->work_due = true;
-        sluice_sim_at(side->simulation, side->simulation->now, work, side, UINT64_MAX);
-    }
+    work_soon(side);
 }
 
 static void take_inbox(sluice_sim_side *side)
@@ -203,7 +214,7 @@ static void take_inbox(sluice_sim_side *side)
                                      .size = packet->size,
                                      .capacity = packet->size,
                                      .ecn = packet->ecn,
-                                     .received = side->simulation->now};
+                                     .received = packet->due};
     }
     side->ops->inspect(side->transport->state, packets, count);
     for (size_t i = 0; i < count; i++) {
@@ -261,10 +272,10 @@ static size_t batch_send(sluice_sim_side *side)
 /* An event that comes too early is cheaper than one for each change of mind: it waits on. */
 static void arm(sluice_sim_side *side)
 {
-    if (side->wake_at == SLUICE_NEVER || (side->timer_at && side->timer_at <= side->wake_at))
+    if (side->wake_at == SLUICE_NEVER || (side->timer_for && side->timer_for <= side->wake_at))
         return;
-    side->timer_at = side->wake_at > side->simulation->now ? side->wake_at : side->simulation->now + 1;
-    sluice_sim_at(side->simulation, side->timer_at, work, side, ++side->timer);
+    side->timer_for = side->wake_at > side->simulation->now ? side->wake_at : side->simulation->now + 1;
+    sluice_sim_at(side->simulation, side->timer_for + late(side), work, side, ++side->timer);
 }
 
 /* The engine is asked for packets only when it says that it has some: most of what comes changes nothing at once. */
@@ -291,7 +302,7 @@ static void work(void *subject, uint64_t argument)
     else if (argument != side->timer)
         return;
     else
-        side->timer_at = 0;
+        side->timer_for = 0;
     if (!side->live)
         return;
     if (side->inbox_count)
@@ -324,10 +335,7 @@ static void offer(void *subject, uint64_t argument)
         sluice_sim_at(side->simulation, side->simulation->now + SOURCE_STEP_NS, offer, side, 0);
     else if (side->bytes)
         side->ops->finish(side->transport->state, OBJECT, end);
-    if (!side->work_due) {
-        side->work_due = true;
-        sluice_sim_at(side->simulation, side->simulation->now, work, side, UINT64_MAX);
-    }
+    work_soon(side);
 }
 
 /* ---- life ---- */
@@ -389,6 +397,7 @@ void sluice_sim_side_init(sluice_sim_side *side, sluice_sim *simulation, const s
                               .ecn = setup->ecn,
                               .sends = setup->sends,
                               .bytes = setup->bytes,
+                              .jitter_ns = setup->jitter_ns,
                               .source_bps = setup->source_bps};
     side->taken = SLUICE_SIM_BATCH;
     side->host = (sluice_host){.size = sizeof(sluice_host),
@@ -424,8 +433,7 @@ void sluice_sim_side_init(sluice_sim_side *side, sluice_sim *simulation, const s
         side->ops->open(side->transport->state, OBJECT, 0, 1);
         offer(side, 0);
     } else {
-        side->work_due = true;
-        sluice_sim_at(simulation, simulation->now, work, side, UINT64_MAX);
+        work_soon(side);
     }
 }
 
@@ -455,10 +463,7 @@ void sluice_sim_side_limits(sluice_sim_side *side, const sluice_limits *limits)
         return;
     sluice_rate_limits(&side->rate, side->simulation->now, limits, &side->control);
     side->ops->control(side->transport->state, side->simulation->now, &side->control);
-    if (!side->work_due) {
-        side->work_due = true;
-        sluice_sim_at(side->simulation, side->simulation->now, work, side, UINT64_MAX);
-    }
+    work_soon(side);
 }
 
 void sluice_sim_side_statistics(sluice_sim_side *side, sluice_transport_statistics *out)

@@ -36,8 +36,9 @@ typedef struct sluice_sim_side {
     size_t taken;                               /* of them, which are to be made anew */
     sluice_sim_packet *inbox[64];
     size_t inbox_count;
+    sluice_duration jitter_ns;
     bool work_due;
-    sluice_time timer_at, wake_at; /* the event that waits; what the engine wants */
+    sluice_time wake_at, timer_for; /* what the engine wants; what the event that waits was made for, 0: none waits */
     uint64_t timer;
 
     uint64_t bytes;        /* of the object; 0: without end */
@@ -66,6 +67,7 @@ typedef struct sluice_sim_side_setup {
     bool ecn, sends;
     uint64_t bytes;         /* of the one object that it sends; 0: without end */
     sluice_rate source_bps; /* 0: any */
+    sluice_duration jitter_ns; /* each wake-up comes up to this late, as on a host that has other things to do */
     uint64_t label;         /* of its randomness */
 } sluice_sim_side_setup;
 

@@ -136,6 +136,17 @@ within "$(result f 8)" 5 0.5 || fail "$(result f 8) % are told as lost, not 5"
 wants 0 '' simulate --set flow.f.bytes=5M --set simulation.from=1ms --json "$room/fixed.ini"
 grep -Eq '"event":"result","type":"flow".*"goodput_bps":2000[01]' "$room/stdout" || fail "5 MB in 20 s are not told as 2 Mbit/s"
 
+# ---- several seeds: the median lies between the worst and the best, and each is the run of its seed ----
+
+for seed in 5 6 7; do
+    wants 0 '' simulate --seed $seed "$room/mixed.ini"
+    result fair 3
+done | sort -n >"$room/rates"
+wants 0 '' simulate --seed 5 --seeds 3 "$room/mixed.ini"
+[ "$(result fair 3) $(result fair 4)" = "$(sed -n 2p "$room/rates") $(sed -n 1p "$room/rates")" ] ||
+    fail "of $(tr '\n' ' ' <"$room/rates") the median and worst are told as $(result fair 3) $(result fair 4)"
+wants 2 'no number from 1' simulate --seeds 0 "$room/mixed.ini"
+
 # ---- wrong files: all errors at once, each with its line ----
 
 cat >"$room/wrong.ini" <<'END'

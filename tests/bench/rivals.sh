@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# rivals.sh [SECONDS [SEEDS]]
+#
+# The models of TCP in `sluice simulate` beside the kernel's own TCPs on the WAN emulator: a JSON line for each TCP of each row, with
+# what both get, and how far apart they are as a share of the path (aim: 0.15; of a TCP alone, of what the kernel's gets).  Needs
+# root, /dev/net/tun, the kernel's reno, cubic and bbr, and a machine with little else to do.
+set -u
+: "${SLUICE:?}" "${TOP_BUILDDIR:?}"
+seconds=${1:-60}
+seeds=${2:-3}
+from=$((seconds / 3))
+wanem=$TOP_BUILDDIR/tests/wan/wanem
+rivals=$TOP_BUILDDIR/tests/bench/rivals
+room=$(mktemp -d "${TMPDIR:-/tmp}/sluice-rivals.XXXXXX")
+trap 'rm -rf "$room"' EXIT
+
+# Rate in Mbit/s, rtt in ms, queue in bandwidth-delay products, loss, kinds.
+rows="20 50 1 0 reno
+20 50 1 0 cubic
+20 50 1 0 bbr
+20 50 1 0.001 reno
+20 50 1 0.001 cubic
+20 50 1 0.01 reno
+20 50 1 0.01 cubic
+20 50 1 0.01 bbr
+100 50 1 0 cubic
+100 50 1 0.001 cubic
+20 50 1 0 cubic reno
+20 50 2 0 cubic cubic
+20 50 1 0 cubic bbr
+20 50 2 0 cubic bbr
+20 50 4 0 cubic bbr"
+
+kernel() { # RATE RTT QUEUE LOSS SEED KIND...: a line for each kind
+    local rate=$1 rtt=$2 queue=$3 loss=$4 seed=$5
+    shift 5
+    "$wanem" --rate "${rate}m" --rtt "${rtt}ms" --queue-bdp "$queue" --fwd-loss "$loss" --seed "$seed" --quiet --linger 0 run \
+        "exec '$rivals' sink 10.99.0.2" "sleep 0.3; exec '$rivals' send 10.99.0.2 $from $seconds $*"
+}
+
+model() { # the same
+    local rate=$1 rtt=$2 queue=$3 loss=$4 seed=$5 kind n=0
+    shift 5
+    printf '[simulation]\nseed = %s\nduration = %ss\nfrom = %ss\n[link wan]\nrate = %sm\ndelay = %sms\nqueue-bdp = %s\nloss = %s\n' \
+        "$seed" "$seconds" "$from" "$rate" "$(awk -v r="$rtt" 'BEGIN { print r / 2 }')" "$queue" "$loss" >"$room/model.ini"
+    for kind in "$@"; do
+        n=$((n + 1))
+        printf '[competitor c%s]\nkind = %s\n' $n "$kind" >>"$room/model.ini"
+    done
+    "$SLUICE" simulate "$room/model.ini" | awk '$1 ~ /^c[0-9]/ { print $2, $4, $9 / 100, $6 }'
+}
+
+echo "$rows" | while read -r rate rtt queue loss kinds; do
+    : >"$room/kernel"
+    : >"$room/model"
+    for seed in $(seq "$seeds"); do
+        # shellcheck disable=SC2086
+        kernel "$rate" "$rtt" "$queue" "$loss" "$seed" $kinds </dev/null | cat -n >>"$room/kernel"
+    done
+    for seed in $(seq 20); do # they cost nothing
+        # shellcheck disable=SC2086
+        model "$rate" "$rtt" "$queue" "$loss" "$seed" $kinds </dev/null | cat -n >>"$room/model"
+    done
+    awk -v path="$rate Mbit/s, $rtt ms, $queue BDP, loss $loss, $kinds" -v rate="$rate" '
+        FNR == NR { kind[$1] = $2; real[$1] += $3; rtt[$1] += $5; n++; next }
+        { model[$1] += $3; mrtt[$1] += $5; m++ }
+        END {
+            count = length(kind)
+            for (i = 1; i <= count; i++) {
+                a = real[i] / (n / count); b = model[i] / (m / count)
+                off = (b - a) / (count > 1 ? rate : a)
+                printf "{\"case\":\"rivals\",\"path\":\"%s\",\"kind\":\"%s\",\"kernel_mbps\":%.3f,\"model_mbps\":%.3f,", path, kind[i], a, b
+                printf "\"kernel_rtt_ms\":%.1f,\"model_rtt_ms\":%.1f,\"off\":%.3f,\"reach\":\"0.15\"}\n", rtt[i] * count / n, mrtt[i] * count / m, off
+            }
+        }' "$room/kernel" "$room/model"
+done
