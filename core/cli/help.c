@@ -91,8 +91,6 @@ static const sluice_option simulate_own[] = {
      .help = "Writes the figures of each interval there: a line for each flow, competitor and link. - is standard output."},
     {.name = "svg", .type = SLUICE_OPTION_PATH_TYPE,
      .help = "Draws rate, round trip, queue, loss and window over time there. - is standard output."},
-    {.name = "json", .type = SLUICE_OPTION_BOOL_TYPE,
-     .help = "Writes all figures to standard output as JSON, one object a line, in place of the table."},
     {.name = "seed", .type = SLUICE_OPTION_INT_TYPE, .help = "In place of the scenario's seed."},
     {.name = "seeds", .type = SLUICE_OPTION_INT_TYPE,
      .help = "Runs it with so many seeds, one after the other from the first on (1, or --seed): the table has medians and worst, "
@@ -113,7 +111,7 @@ const sluice_help sluice_help_simulate = {
                 "  sluice simulate --set link.wan.loss=0.02 --csv - shares.ini\n"
                 "  sluice simulate --plugin-dir . --conformance congestion/mine\n",
     .table = SLUICE_SETTINGS_TRANSFER,
-    .keys = " ",
+    .keys = " json ",
     .without = " config ",
     .own = simulate_own,
     .own_count = SLUICE_COUNT(simulate_own),

@@ -53,7 +53,7 @@ grep -q -- "--json" "$stage/commands.sh" || complain "the page copies nothing to
 timeout 60 sh -e "$stage/commands.sh" >"$stage/said" 2>&1 ||
     complain "the page's commands ended with $?: $(tail -n 5 "$stage/said")"
 for part in "congestion/gentle 1.0" "target-queue (duration, default 5ms, minimum 100us, maximum 1s)" \
-    "gain (number, default 0.2, minimum 0.01, maximum 1)" '"congestion":"gentle"' '"status":"ok"'; do
+    "gain (number, default 0.2, minimum 0.01, maximum 1)" '"congestion":"gentle"' '"status":"ok"' "0 required failed"; do
     grep -qF -- "$part" "$stage/said" || complain "the page's commands did not say '$part' but: $(cat "$stage/said")"
 done
 seq -f %015.0f 0 999 | cmp - "$stage/served/lines.txt" || complain "lines:1000 did not arrive as a thousand numbered lines"

@@ -324,6 +324,16 @@ static void wants(const witness *self, const char *what, uint64_t is, uint64_t l
                      sluice_job_state_name(self->told.state), what, is, least, least == most ? " = " : " to ", most);
 }
 
+/* What was given up may leave the part that was there. */
+static bool may_be_left(witness *self, const char *below, const char *partial)
+{
+    char name[WITNESS_PATH];
+    int bytes = (int)(strstr(partial, ".sluice-part") - partial) - 1;
+    snprintf(name, sizeof name, "%s%s%.*s", below, below[0] != '\0' ? "/" : "", bytes, partial + 1);
+    const witness_file *file = find(self, name);
+    return self->told.state != SLUICE_JOB_FINISHED || (file != NULL && file->dropped);
+}
+
 /* No name at the destination holds what it should not. */
 static void judge_folder(witness *self, const char *below)
 {
@@ -340,7 +350,7 @@ static void judge_folder(witness *self, const char *below)
         }
         const witness_file *file = find(self, name);
         bool partial = strstr(entry->d_name, ".sluice-part") != NULL;
-        if (partial && self->told.state == SLUICE_JOB_FINISHED)
+        if (partial && !may_be_left(self, below, entry->d_name))
             witness_fail("job %" PRIu64 " is finished, and leaves %s", self->job, name);
         else if (!partial && file == NULL)
             witness_fail("job %" PRIu64 ": nobody has asked for %s", self->job, name);
@@ -467,7 +477,8 @@ void witness_judge(witness *self, bool polled)
     wants(self, "skipped", end->skipped, sum.told[WITNESS_SKIPPED], sum.told[WITNESS_SKIPPED]);
     wants(self, "failed", end->failed, sum.told[WITNESS_FAILED], sum.told[WITNESS_FAILED]);
     wants(self, "active", end->active, 0, 0);
-    wants(self, "present", end->present_bytes, sum.there_bytes, sum.all_bytes);
+    /* A worker that is killed has no last word of what it has done in its last second. */
+    wants(self, "present", end->present_bytes, self->kills == 0 ? sum.there_bytes : 0, sum.all_bytes);
     wants(self, "attempts", end->attempts, end->state != SLUICE_JOB_CANCELLED, self->kills + 1);
     wants(self, "retries", self->retries, end->attempts > 0 ? end->attempts - 1 : 0, end->attempts);
     wants(self, "transferred", end->transferred_bytes, 0, sum.all_bytes * (self->kills + 1));
