@@ -83,6 +83,7 @@
 #define LOSS_MOST 0.5     /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
 #define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
 #define VELOCITY_MOST 1024
+#define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
 #define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
 #define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
 #define YIELD_STEP -0.5 /* of a flow that yields, before a queue that is not its own */
@@ -348,7 +349,7 @@ static double velocity_of(fair_law *fair, int direction)
         fair->velocity = fmax(1, fair->velocity / 2);
         fair->same = 0;
     } else if (++fair->same >= 3) {
-        fair->velocity = fmin(fair->velocity * 2, VELOCITY_MOST);
+        fair->velocity = fmin(fair->velocity * 2, fair->manner.yields ? VELOCITY_YIELDING : VELOCITY_MOST);
     }
     fair->direction = direction;
     return fair->velocity;
