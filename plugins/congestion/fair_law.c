@@ -5,17 +5,22 @@
  * The law is FAST TCP's (Wei, Jin, Low, Hegde, IEEE/ACM ToN 2006), with a target of its own.  Once a round the window
  * moves by a part of the difference between the queue that is wanted and the queue that stands:
  *
- *     window <- window x (1 + v x gain x (T(x) - q) / (min_rtt + q)),   T(x) = target_queue x cbrt(100 Mbit/s / x)
+ *     window <- window x (1 + v x gain x (T(x) - q) / (min_rtt + q)),   T(x) = target_queue x (100 Mbit/s / x)^(1/4)
  *
  * x is the flow's own rate, q the one-way queueing delay.  At the stable point q = T(x); as all
  * flows of a bottleneck see one q, they have one x: fairness without regard to round trip times.  FAST keeps a number
- * of packets in the queue, T = a/x; the cube root makes one setting do from 1 Mbit/s (19 ms) to 10 Gbit/s (0.9 ms).
+ * of packets in the queue, T = a/x; the fourth root makes one setting do from 1 Mbit/s (13 ms) to 10 Gbit/s (1.3 ms).
  * A weight w aims at T(x/w).  What is sent is clocked by the window, so the queue answers within a round trip, and a
  * gain of 0.3 leaves a delay of two rounds stable (z^2 - z + 0.3 has its roots at |z| = 0.55).
  *
  * v is Copa's velocity (Arun, Balakrishnan, NSDI 2018): it doubles while a flow has moved in one direction for three
  * rounds and is halved when it turns.  The common queue makes all flows turn; flows that are apart from their share
  * keep moving.  Without it two flows at 200 ms would need hundreds of rounds to meet.
+ *
+ * x*.  The flatter T is, the less differs what unequal flows want of one queue, and the slower they meet.  But all see the
+ * same mean queue, and from it the same x* at which T(x*) is that queue: the even share.  A flow above x* grows by so much
+ * less as it is above, one below shrinks by so much less, by three at most; nothing is ever made faster, so what is stable
+ * stays so.  As the queue swings, the unlike steps up and down bring the flows together, as in Chiu and Jain (1989).
  *
  * q is the mean over the round of the least delay in each 10 ms (`slot`): the least leaves out jitter of the path and
  * of a busy machine's scheduler; slots of one length for all let flows of unlike round trips see the same queue (the
@@ -78,6 +83,9 @@
 #define LOSS_MOST 0.5     /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
 #define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
 #define VELOCITY_MOST 1024
+#define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
+#define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
+#define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
 #define YIELD_STEP -0.5 /* of a flow that yields, before a queue that is not its own */
 #define TRIAL_EPOCHS 2 /* until what is sent at the trial's rate comes to be reported */
 #define HOLD_EPOCHS 16 /* under a ceiling that was hit */
@@ -102,7 +110,7 @@ static double queue_target(const fair_law *fair)
 {
     double share = fmax(fair->rate, 1e4) / fmax(fair->limits.weight, 1e-3);
 
-    return seconds(fair->config.target_queue) * cbrt(1e8 / share);
+    return seconds(fair->config.target_queue) * sqrt(sqrt(1e8 / share));
 }
 
 static double rtt_of(const fair_law *fair)
@@ -341,7 +349,7 @@ static double velocity_of(fair_law *fair, int direction)
         fair->velocity = fmax(1, fair->velocity / 2);
         fair->same = 0;
     } else if (++fair->same >= 3) {
-        fair->velocity = fmin(fair->velocity * 2, VELOCITY_MOST);
+        fair->velocity = fmin(fair->velocity * 2, fair->manner.yields ? VELOCITY_YIELDING : VELOCITY_MOST);
     }
     fair->direction = direction;
     return fair->velocity;
@@ -374,9 +382,21 @@ static double crowd_step(fair_law *fair, double queue, double part)
     return 0.7 * part;
 }
 
+/* What the rate is to that of the head's x*, at which the mean queue is wanted. */
+static double overshare(fair_law *fair, double queue)
+{
+    double wanted, even;
+
+    fair->queue_mean += (queue - fair->queue_mean) / (fair->queue_mean > 0 ? MEAN_EPOCHS : 1);
+    wanted = seconds(fair->config.target_queue) / fmax(fair->queue_mean, 1e-6);
+    even = 1e8 * fmax(fair->limits.weight, 1e-3) * wanted * wanted * wanted * wanted;
+    return fmax(1.0 / DAMPING_MOST, fmin(DAMPING_MOST, fmax(fair->smooth_rate, 1e4) / fmax(even, 1e4)));
+}
+
 static void steady_epoch(fair_law *fair, double queue, bool limited)
 {
     double target = queue_target(fair), off = target - queue, rtt = fair->min_rtt + queue, step;
+    double over = overshare(fair, queue);
     bool may_grow = fair->epoch.used && !limited;
 
     if (off > 0 && !may_grow) {
@@ -385,6 +405,8 @@ static void steady_epoch(fair_law *fair, double queue, bool limited)
         return;
     }
     step = fair->config.gain * off / rtt * velocity_of(fair, off > 0 ? 1 : -1);
+    if (!fair->manner.yields) /* the mean queue is others', who have another target */
+        step *= fmin(1, off > 0 ? 1 / over : over);
     step = fmax(-fair->config.step_most, fmin(fair->config.step_most, step));
     if (queue > 2 * target + 0.001)
         step = fmin(step, crowd_step(fair, queue, off / rtt));

@@ -24,7 +24,7 @@ typedef struct fair_law_config {
 #define FAIR_LAW_OPTIONS(target, start) \
     SLUICE_OPTION_DURATION(fair_law_config, target_queue, .def = target, .min = "100us", .max = "1s", \
                            .help = "Queueing delay that a flow of 100 Mbit/s aims to keep standing; other rates aim at " \
-                                   "it times the cube root of 100 Mbit/s over their rate."), \
+                                   "it times the fourth root of 100 Mbit/s over their rate."), \
     SLUICE_OPTION_REAL(fair_law_config, gain, .def = "0.3", .min = "0.01", .max = "1", \
                        .help = "Part of the difference between wanted and standing queue that one round corrects."), \
     SLUICE_OPTION_REAL(fair_law_config, step_most, .def = "0.1", .min = "0.01", .max = "1", \
@@ -92,6 +92,7 @@ typedef struct fair_law {
     /* Queue: the mean over the epoch's slots of the least delay in each. */
     sluice_time slot_began;
     double slot_acked, slot_least, slots, slots_sum;
+    double queue_mean; /* s, over many epochs */
 
     /* The law's velocity. */
     double velocity;

@@ -7,8 +7,8 @@
  * lost packet halves it: on a long path with a little loss it gets next to nothing even alone.  This law needs no more
  * queue than it can tell from jitter, keeps what random loss leaves, and is back soon when there is room.
  *
- * The target is a quarter of fair's, so beside a fair flow q stays at three or four times what low wants, and it goes; 1 ms
- * at 100 Mbit/s is what can just be told from the jitter of a host.  The start grows by half a round trip's window: the
+ * The target is a quarter of fair's: where both want the same queue, low has 1/4^4, or 1/256, of what fair has.  1 ms at
+ * 100 Mbit/s is what can just be told from the jitter of a host.  The start grows by half a round trip's window: the
  * least that finds 1 Gbit/s at 200 ms within 20 round trips, with a queue of (g - 1)/ln g - 1 = 0.23 of what the path holds.
  */
 #include "fair_law.h"

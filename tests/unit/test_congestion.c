@@ -98,13 +98,13 @@ static void fair_takes_over_where_another_control_stood(void)
     sim_instance_fini(&f.instance);
 }
 
-/* T(x) = 4 ms x cbrt(100 Mbit/s / x); with weight w, T(x/w): a flow of weight 8 aims at twice the queue. */
+/* T(x) = 4 ms x (100 Mbit/s / x)^(1/4); with weight w, T(x/w): a flow of weight 16 aims at twice the queue. */
 static void fair_aims_at_the_queue_of_its_rate_and_weight(void)
 {
     static const struct {
         sluice_rate rate;
         double weight, target_ms;
-    } rows[] = {{100 * MBIT, 1, 4}, {800 * MBIT, 1, 2}, {12500000, 1, 8}, {800 * MBIT, 8, 4}, {100 * MBIT, 0.125, 2}};
+    } rows[] = {{100 * MBIT, 1, 4}, {1600 * MBIT, 1, 2}, {6250000, 1, 8}, {1600 * MBIT, 16, 4}, {100 * MBIT, 0.0625, 2}};
 
     for (size_t i = 0; i < SLUICE_COUNT(rows); i++) {
         fixture f;
