@@ -16,6 +16,7 @@
 #define SEEDS 10
 #define TARGET_BPS (100 * UINT64_C(1000000))
 #define PACKET 1500
+#define PACKET_LEAST 500 /* full-size on the oddest path: nothing fits into a smaller window */
 /* No answer may be larger: it would not survive the arithmetic of whoever uses it.  What a NaN becomes is larger. */
 #define ANSWER_MOST (UINT64_C(1) << 62)
 
@@ -41,7 +42,7 @@ static bool usable(const sluice_control *control)
 {
     return control->pacing_bps <= ANSWER_MOST && control->cwnd_bytes <= ANSWER_MOST &&
            (control->pacing_bps > 0 || control->cwnd_bytes > 0) &&
-           (control->cwnd_bytes == 0 || control->cwnd_bytes >= PACKET);
+           (control->cwnd_bytes == 0 || control->cwnd_bytes >= PACKET_LEAST);
 }
 
 static void note(patient *p, uint64_t value)
@@ -145,7 +146,7 @@ static sluice_sample sample_wild(sluice_sim_random *random, const sluice_sample 
     s.delivery_rate_bps = wild(random);
     s.delivery_interval_ns = wild(random);
     s.app_limited = sluice_sim_random_chance(random, 0.2);
-    s.packet_bytes = (uint32_t)sluice_sim_random_between(random, 500, 16384);
+    s.packet_bytes = (uint32_t)sluice_sim_random_between(random, PACKET_LEAST, 16384);
     return s;
 }
 
