@@ -16,8 +16,7 @@
 #define SEEDS 10
 #define TARGET_BPS (100 * UINT64_C(1000000))
 #define PACKET 1500
-/* The smallest full-size packet there is: nothing fits into a smaller window. */
-#define PACKET_LEAST 500
+#define PACKET_LEAST 500 /* full-size on the oddest path: nothing fits into a smaller window */
 /* No answer may be larger: it would not survive the arithmetic of whoever uses it.  What a NaN becomes is larger. */
 #define ANSWER_MOST (UINT64_C(1) << 62)
 

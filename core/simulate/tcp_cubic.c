@@ -22,7 +22,7 @@ static void cubic_init(sluice_sim_tcp *tcp)
 static double cubic_ssthresh(sluice_sim_tcp *tcp)
 {
     sluice_sim_cubic *cubic = &tcp->own.cubic;
-    double reduced = tcp->cwnd * BETA;
+    double reduced = floor(floor(tcp->cwnd) * BETA); /* windows are whole packets */
 
     cubic->epoch = 0;
     cubic->last_max = tcp->cwnd < cubic->last_max ? tcp->cwnd * (1 + BETA) / 2 : tcp->cwnd;

@@ -2,14 +2,19 @@
 /* Reno's congestion control (RFC 5681): one packet more a round trip, half the window after a loss. */
 #include "simulate/tcp.h"
 
+#include <math.h>
+
 static void reno_init(sluice_sim_tcp *tcp)
 {
     (void)tcp;
 }
 
+/* Windows are whole packets: what had grown towards the next one is lost. */
 static double reno_ssthresh(sluice_sim_tcp *tcp)
 {
-    return tcp->cwnd / 2 > 2 ? tcp->cwnd / 2 : 2;
+    double half = floor(floor(tcp->cwnd) / 2);
+
+    return half > 2 ? half : 2;
 }
 
 static void reno_acked(sluice_sim_tcp *tcp, const sluice_sim_tcp_ack *ack)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# rivals.sh [SECONDS [SEEDS]]
+# [ROWS=PATTERN] rivals.sh [SECONDS [SEEDS]]
 #
 # The models of TCP in `sluice simulate` beside the kernel's own TCPs on the WAN emulator: a JSON line for each TCP of each row, with
 # what both get, and how far apart they are as a share of the path (aim: 0.15; of a TCP alone, of what the kernel's gets).  Needs
@@ -52,7 +52,7 @@ model() { # the same
     "$SLUICE" simulate "$room/model.ini" | awk '$1 ~ /^c[0-9]/ { print $2, $4, $9 / 100, $6 }'
 }
 
-echo "$rows" | while read -r rate rtt queue loss kinds; do
+echo "$rows" | grep -E -- "${ROWS:-.}" | while read -r rate rtt queue loss kinds; do
     : >"$room/kernel"
     : >"$room/model"
     for seed in $(seq "$seeds"); do

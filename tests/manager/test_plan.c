@@ -137,10 +137,10 @@ static void test_wishes(void)
     expect_plan(sluice_plan_sluice, order, &wishes, NULL,
                 "set\nrate\n5000000\nset\nmin-rate\n5000000\nset\npolicy\nfixed\n" TAIL REQUIRED
                 "destination\nsluice://h/in\nbase\n.\npath\na\n\n0\n\n");
-    /* What no session takes does not keep a worker from beginning with the rest: the order's own holds. */
-    const sluice_wishes strange = {.policy_set = true, .policy = "low"};
-    expect_plan(sluice_plan_sluice, order, &strange, NULL,
-                "set\nrate\n50m\nset\nmin-rate\n10m\nset\ncongestion\nbbr\n" TAIL REQUIRED
+    /* A policy takes the place of a control of the order's own. */
+    const sluice_wishes other = {.policy_set = true, .policy = "low"};
+    expect_plan(sluice_plan_sluice, order, &other, NULL,
+                "set\nrate\n50m\nset\nmin-rate\n10m\nset\npolicy\nlow\n" TAIL REQUIRED
                 "destination\nsluice://h/in\nbase\n.\npath\na\n\n0\n\n");
     const sluice_wishes unlimited = {.rate_set = true, .policy_set = true, .policy = "fixed"};
     expect_plan(sluice_plan_sluice, order, &unlimited, NULL,

@@ -373,7 +373,8 @@ static void refused_with(pier *at, doorman *door, int status, const char *senten
     const char *said = sentence ? sentence : sluice_status_text(status);
     status = status == SLUICE_EAGAIN || status == SLUICE_EPENDING || status == SLUICE_ESKIPPED ? SLUICE_EFAILED : status;
     sluice_stream *stream = pier_open(at->session, "no entry", SLUICE_STREAM_BOTH);
-    CU_ASSERT_EQUAL(sluice_stream_write(stream, "in vain", 7), 7);
+    int64_t wrote = sluice_stream_write(stream, "in vain", 7); /* unless the refusal was here first */
+    CU_ASSERT(wrote == 7 || wrote == status);
     CU_ASSERT_EQUAL(sluice_stream_read(stream, &byte, 1), status);
     CU_ASSERT_PTR_NOT_NULL(strstr(sluice_stream_error(stream, true)->text, said));
     CU_ASSERT_EQUAL(sluice_stream_write(stream, "x", 1), status);
