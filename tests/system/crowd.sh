@@ -5,6 +5,8 @@
 . "${TOP_SRCDIR:?}/tests/system/session.sh"
 export SLUICE_PROGRAM=$SLUICE
 jobs=${JOBS:-100}
+# Where long tests are not wanted once more, fewer.
+[ "${SLUICE_LONG_TESTS:-yes}" = yes ] || jobs=${JOBS:-20}
 
 mkdir -p "$room/src" "$room/root" "$room/back"
 head -c $((jobs * 1000000)) /dev/urandom | split -b 1000000 -a 4 --numeric-suffixes - "$room/src/part"
