@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Walks through all that can be asked of jobs, in orders that seeds determine, with real workers: what callbacks said, what
-# polls said and what lies on disk must agree.  WALK_SEEDS says which (default "1 2 3"), WALK_STEPS how long they are.
+# polls said and what lies on disk must agree.  WALK_SEEDS says which (default "1 2 4 18 42"), WALK_STEPS how long they are.
 . "${TOP_SRCDIR:?}/tests/system/session.sh"
 export SLUICE_PROGRAM=$SLUICE
 
@@ -14,7 +14,7 @@ cp -r "$room/src" "$room/root/src"
 start_server "$room/root"
 cd "$room" || exit 99
 
-for seed in ${WALK_SEEDS:-1 2 3}; do
+for seed in ${WALK_SEEDS:-1 2 4 18 42}; do
     if ! timeout "${WALK_TIMEOUT:-300}" "${TOP_BUILDDIR:?}/tests/system/walk" "$seed" "${WALK_STEPS:-120}" "$host" "$port" \
         "$room/ticket" >"$room/steps" 2>"$room/said"; then
         fail "a walk of seed $seed: $(head -n 20 "$room/said")"
