@@ -88,7 +88,7 @@ build "$here/plugins/crooked.c" congestion_orphan -DNAME=orphan -DCROOKED_UNDEFI
 build "$here/plugins/crooked.c" congestion_partial -DNAME=partial -DCROOKED_LACKING
 build "$here/plugins/crooked.c" congestion_alias -DNAME=alias -DCROOKED_NAME
 echo "not a shared object" >"$stage/plugins/congestion_text.so"
-for row in "alien:plugin ABI 9.3, this is 1.0" "newer:congestion ABI 1.1, this is 1.0" \
+for row in "alien:plugin ABI 9.3, this is 1.0" "newer:congestion ABI 1.2, this is 1.1" \
     "orphan:undefined symbol: sluice_nobody_has_this" "partial:lacks the required operation 'sample'" \
     "alias:its descriptor says 'other'" "text:file too short"; do
     expect 3 "congestion_${row%%:*}.so: " "$runner" plugins --plugin-dir "$stage/plugins" "congestion/${row%%:*}"
