@@ -508,7 +508,7 @@ static void bbr_answers_marks(void)
         sluice_sim_link_queue_mean(&w.forward);
         sluice_sim_run(&w.simulation, SLUICE_SIM_START + 25 * SLUICE_SECOND);
         queue[i] = sluice_sim_link_queue_mean(&w.forward);
-        CU_ASSERT_TRUE(w.flow.delivered_packets > 85.0 * 25 / 0.012);
+        CU_ASSERT_TRUE((double)w.flow.delivered_packets > 85.0 * 25 / 0.012);
         watch_end(&w);
     }
     CU_ASSERT_TRUE(queue[1] < 0.8 * queue[0]);
