@@ -135,6 +135,15 @@ static uint64_t peak_kib(int pid)
     return kib;
 }
 
+/* What had to be tried again says what held a crowd up. */
+static void say_retries(void *user, const sluice_job_event *event)
+{
+    (void)user;
+    if (event->type == SLUICE_JOB_EVENT_RETRY)
+        fprintf(stderr, "jobs: job %" PRIu64 " is tried again in %.1f s: %s\n", event->job,
+                (double)event->retry_ns / 1e9, event->message);
+}
+
 static int crowd(char **words)
 {
     size_t count = strtoul(words[3], NULL, 10), most = 0;
@@ -147,7 +156,7 @@ static int crowd(char **words)
         char file[4096];
         snprintf(file, sizeof file, "%s/%zu", words[2], i + 1);
         sluice_order *order = order_of(words[0], words[1], file);
-        insist(sluice_manager_launch(manager, order, NULL, NULL, &jobs[i], &error), &error);
+        insist(sluice_manager_launch(manager, order, say_retries, NULL, &jobs[i], &error), &error);
         sluice_order_free(order);
     }
     while (!all) {
