@@ -11,7 +11,6 @@
 /* Of a server that receives: its own packets are reports, for which any control will do. */
 #define DEFAULT_CONTROL "fair"
 
-#define CONTENTION_NS (15 * SLUICE_SECOND) /* after an admission */
 #define CONTENTION_STEP_NS (250 * SLUICE_MS)
 /* And four round trips.  A live peer is heard at least once a second: PROGRESS goes both ways and is reported. */
 #define DEAD_NS (2500 * SLUICE_MS)
@@ -490,7 +489,6 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         return status;
     server->session_count++;
     guest->number = ++server->admitted;
-    server->contention_until = sluice_loop_now(server->loop) + CONTENTION_NS;
     sluice_timer_set(server->contention, sluice_loop_now(server->loop) + CONTENTION_STEP_NS);
     guest->measured = sluice_loop_now(server->loop);
     return SLUICE_OK;
@@ -505,12 +503,15 @@ static bool is_heard(const sluice_guest *guest)
     return sluice_session_silence(guest->session, &srtt_ns) < HEARD_NS;
 }
 
-static bool has_newer(const sluice_guest *guest)
+/* Many may come from one host by one ticket, and on a busy one each is silent now and then: nobody has to give way but to one
+ * who waits for what another holds. */
+static bool is_in_the_way(const sluice_guest *guest)
 {
     for (const sluice_guest *other = guest->server->guests; other; other = other->next)
         if (other->session && !other->session_ended && other->number > guest->number &&
             memcmp(other->permit->id, guest->permit->id, sizeof guest->permit->id) == 0 &&
-            sluice_address_same_host(&other->from, &guest->from) && is_heard(other))
+            sluice_address_same_host(&other->from, &guest->from) && sluice_session_is_hindered(other->session) &&
+            is_heard(other))
             return true;
     return false;
 }
@@ -520,7 +521,7 @@ static sluice_duration patience_with(const sluice_guest *guest)
 {
     if (guest->left)
         return DEAD_WITH_SSH_NS;
-    if (!has_newer(guest))
+    if (!is_in_the_way(guest))
         return 0;
     return sluice_session_on_datagrams(guest->session) ? DEAD_NS : DEAD_ON_BYTES_NS;
 }
@@ -543,13 +544,15 @@ void sluice_guests_contend(void *user, sluice_time now)
 {
     sluice_server *server = user;
     bool left = false;
+    unsigned live = 0;
     for (sluice_guest *guest = server->guests; guest; guest = guest->next) {
         if (!guest->session || guest->session_ended)
             continue;
         left = left || guest->left;
+        live++;
         end_if_dead(guest);
     }
-    if (left || now < server->contention_until)
+    if (left || live > 1)
         sluice_timer_set(server->contention, now + CONTENTION_STEP_NS);
 }
 

@@ -64,7 +64,6 @@ struct sluice_server {
     int64_t session_count;
     uint64_t admitted;            /* sessions so far: newer ones have higher numbers */
     sluice_timer *contention;     /* looks for the dead while newcomers may want what they hold */
-    sluice_time contention_until;
     sluice_timer *rounds;         /* once a second: what is noticed by looking */
     uint64_t turned_away_told;    /* of the listener's figure */
     sluice_time turned_away_when; /* when that was told; 0: never */
@@ -92,9 +91,9 @@ void sluice_guests_turn_away(sluice_server *server);
 void sluice_guests_cancel(sluice_server *server);
 
 /* Of the server's contention timer.  A client that was killed leaves a session that holds its partial files until the
- * time-out.  When a newer session came from the same host, older ones from there that have been silent for longer than a
- * live peer would be are ended, so that a repeated command can go on at once.  So is a client behind ssh that is silent
- * and whose ssh has ended. */
+ * time-out.  While a newer session from the same host waits for a file that another writer holds, older ones from there that
+ * have been silent for longer than a live peer would be are ended, so that a repeated command can go on at once.  So is a
+ * client behind ssh that is silent and whose ssh has ended. */
 void sluice_guests_contend(void *server, sluice_time now);
 
 /* After a reload: those whose ticket is none any more are ended. */

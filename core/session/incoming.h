@@ -12,6 +12,7 @@
 #define RECEIVER_QUEUE_MOST 65536         /* operations that wait: tiny blocks must not multiply in memory */
 #define RECEIVER_NAMES_MOST (16u << 20)   /* bytes of entries that have no result yet */
 #define RECEIVER_PATIENCE_NS (6 * SLUICE_SECOND) /* with another writer of the same file */
+#define RECEIVER_HINDERED_NS SLUICE_SECOND       /* it looks several times in it whether he is still there */
 #define RECEIVER_PART_LEAST (64u << 10) /* of a chunk that fills, for a sink in order: so much is written at once */
 #define RECEIVER_PART_NS (10 * SLUICE_MS) /* less than that waits for so long, about */
 #define RECEIVER_BATCH 16                        /* operations handed to the pool at once */
@@ -77,6 +78,7 @@ struct sluice_receiver {
     size_t names_bytes;
     bool totals_known, finish_asked;
     TAILQ_HEAD(, sluice_incoming) queue; /* to be prepared */
+    sluice_time hindered_at;             /* when another writer was in the way last; 0: none ever was */
     TAILQ_HEAD(, sluice_incoming) later; /* another writer has them: prepared again soon */
     sluice_preparing preparing;
     bool preparing_busy;

@@ -183,5 +183,6 @@ void sluice_receiver_deliver(sluice_receiver *receiver, sluice_object_id id, uin
                              size_t bytes);
 bool sluice_receiver_swept(sluice_receiver *receiver);
 bool sluice_receiver_busy(const sluice_receiver *receiver);
+bool sluice_receiver_hindered(const sluice_receiver *receiver); /* it waits for a file that another writer holds */
 
 #endif

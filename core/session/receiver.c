@@ -131,11 +131,18 @@ static bool prepare_later(sluice_receiver *receiver, sluice_incoming *entry)
     sluice_time now = receiver->mover->now;
     if (!entry->busy_since)
         entry->busy_since = now ? now : 1;
+    receiver->hindered_at = now ? now : 1;
     if (now - entry->busy_since > RECEIVER_PATIENCE_NS && now > entry->busy_since)
         return false;
     entry->state = IN_LATER;
     TAILQ_INSERT_TAIL(&receiver->later, entry, link);
     return true;
+}
+
+/* What is waited for is tried again at each tick. */
+bool sluice_receiver_hindered(const sluice_receiver *receiver)
+{
+    return receiver->hindered_at != 0 && receiver->mover->now - receiver->hindered_at < RECEIVER_HINDERED_NS;
 }
 
 sluice_time sluice_receiver_next_wake(const sluice_receiver *receiver)

@@ -727,6 +727,11 @@ void sluice_session_pause(sluice_session *session, bool paused)
     sluice_lane_wake(session->lane);
 }
 
+bool sluice_session_is_hindered(const sluice_session *session)
+{
+    return session->mover && sluice_mover_hindered(session->mover);
+}
+
 void sluice_session_change(sluice_session *session, const sluice_request_change *change)
 {
     if (!session->mover)

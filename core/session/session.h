@@ -125,6 +125,9 @@ const sluice_limits *sluice_session_limits(const sluice_session *session);
 
 void sluice_session_tell_warning(sluice_session *session, const char *sentence);
 
+/* Of files: it waits for one that another writer holds, perhaps another session. */
+bool sluice_session_is_hindered(const sluice_session *session);
+
 /* How long nothing has come from the peer, and the round trip that this is to be judged by (0: unknown). */
 sluice_duration sluice_session_silence(const sluice_session *session, sluice_duration *srtt_ns);
 

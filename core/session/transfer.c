@@ -743,6 +743,11 @@ void sluice_mover_pause(sluice_mover *mover, bool paused)
     after(mover);
 }
 
+bool sluice_mover_hindered(const sluice_mover *mover)
+{
+    return mover->receiver && sluice_receiver_hindered(mover->receiver);
+}
+
 bool sluice_mover_paused(const sluice_mover *mover)
 {
     return sluice_mover_holds(mover);

@@ -99,6 +99,7 @@ void sluice_mover_refuse(sluice_mover *mover, int status, const char *sentence, 
 /* The data stops, or goes on unless the peer has paused it too, within a round trip; the peer is told. */
 void sluice_mover_pause(sluice_mover *mover, bool paused);
 bool sluice_mover_paused(const sluice_mover *mover); /* by either side */
+bool sluice_mover_hindered(const sluice_mover *mover); /* it waits for a file that another writer holds */
 
 /* Client of a request that is open, which it has changed just so: a source was appended, is given up, or there will be no
  * more. */
