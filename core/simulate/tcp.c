@@ -317,8 +317,11 @@ static void delivered(sluice_sim_tcp *tcp, uint64_t number, news *got)
         tcp->rack_sent = segment->sent;
         tcp->rack_rtt = now - segment->sent;
     }
-    if (!segment->again)
+    if (!segment->again) {
         got->ack.rtt_ns = now - segment->sent;
+        if (!got->ack.oldest_rtt_ns)
+            got->ack.oldest_rtt_ns = got->ack.rtt_ns;
+    }
     if (!got->any || segment->delivered > got->newest.delivered ||
         (segment->delivered == got->newest.delivered && segment->sent > got->newest.sent)) {
         got->newest = *segment;
@@ -326,17 +329,19 @@ static void delivered(sluice_sim_tcp *tcp, uint64_t number, news *got)
     }
 }
 
-static void measure_rtt(sluice_sim_tcp *tcp, sluice_duration rtt)
+/* The smoothed one is of the oldest packet that is acknowledged, the least of the newest (Linux: seq_rtt_us, ca_rtt_us). */
+static void measure_rtt(sluice_sim_tcp *tcp, const sluice_sim_tcp_ack *ack)
 {
     sluice_time now = tcp->simulation->now;
+    sluice_duration rtt = ack->oldest_rtt_ns;
     sluice_duration off = rtt > tcp->srtt ? rtt - tcp->srtt : tcp->srtt - rtt;
 
     tcp->rtt_sum_ns += (double)rtt;
     tcp->rtt_count++;
     tcp->rttvar = tcp->srtt ? (3 * tcp->rttvar + off) / 4 : rtt / 2;
     tcp->srtt = tcp->srtt ? (7 * tcp->srtt + rtt) / 8 : rtt;
-    if (!tcp->min_rtt || rtt <= tcp->min_rtt || now > tcp->min_rtt_at + MIN_RTT_WINDOW_NS) {
-        tcp->min_rtt = rtt;
+    if (!tcp->min_rtt || ack->rtt_ns <= tcp->min_rtt || now > tcp->min_rtt_at + MIN_RTT_WINDOW_NS) {
+        tcp->min_rtt = ack->rtt_ns;
         tcp->min_rtt_at = now;
     }
 }
@@ -464,7 +469,7 @@ static void react(sluice_sim_tcp *tcp, news *got)
 static void digest(sluice_sim_tcp *tcp, news *got)
 {
     if (got->ack.rtt_ns)
-        measure_rtt(tcp, got->ack.rtt_ns);
+        measure_rtt(tcp, &got->ack);
     if (got->ack.delivered)
         measure_rate(tcp, got);
     detect_losses(tcp, got);
@@ -510,6 +515,8 @@ static void ack_arrive(void *subject, sluice_sim_packet *packet)
     }
     if (tcp->retransmit_from < tcp->una)
         tcp->retransmit_from = tcp->una;
+    /* What SACK has told before is not counted again when the gap is filled in (Linux: acked_sacked). */
+    got.ack.grows = got.ack.acked ? got.ack.delivered : 0;
     digest(tcp, &got);
 }
 

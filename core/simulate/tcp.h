@@ -23,8 +23,10 @@ typedef struct sluice_sim_tcp sluice_sim_tcp;
 typedef struct sluice_sim_tcp_ack {
     uint64_t acked;     /* in order */
     uint64_t delivered; /* newly known to have come, in order or not */
+    uint64_t grows;     /* of delivered, what the window may grow by: nothing unless something came in order */
     uint64_t lost;      /* newly declared lost */
-    sluice_duration rtt_ns; /* of the newest packet that was sent once; 0: none */
+    sluice_duration rtt_ns;     /* of the newest packet that was sent once; 0: none */
+    sluice_duration oldest_rtt_ns; /* of the oldest such, which waited for its acknowledgement; 0: none */
     double rate_pps;        /* delivery rate; 0: none */
     uint64_t prior_delivered; /* when the packet that the rate is of was sent */
     uint64_t prior_in_flight; /* before this acknowledgement */

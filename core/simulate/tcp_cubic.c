@@ -92,7 +92,7 @@ static void hystart(sluice_sim_tcp *tcp, const sluice_sim_tcp_ack *ack)
 static void cubic_acked(sluice_sim_tcp *tcp, const sluice_sim_tcp_ack *ack)
 {
     sluice_sim_cubic *cubic = &tcp->own.cubic;
-    double acked = (double)ack->acked;
+    double acked = (double)ack->grows;
 
     if (ack->rtt_ns && (!cubic->delay_min || ack->rtt_ns < cubic->delay_min))
         cubic->delay_min = ack->rtt_ns;

@@ -19,7 +19,7 @@ static double reno_ssthresh(sluice_sim_tcp *tcp)
 
 static void reno_acked(sluice_sim_tcp *tcp, const sluice_sim_tcp_ack *ack)
 {
-    double acked = (double)ack->acked;
+    double acked = (double)ack->grows;
 
     if (tcp->cwnd < tcp->ssthresh) {
         double room = tcp->ssthresh - tcp->cwnd, used = acked < room ? acked : room;

@@ -3,9 +3,12 @@
  * rivals sink ADDRESS                        takes TCP connections and throws away what comes, until it is ended
  * rivals send ADDRESS FROM SECONDS KIND...   sends as fast as TCP lets it, with one connection for each KIND of congestion control
  *                                            (TCP_CONGESTION), and prints a line for each: kind, Mbit/s of payload acknowledged from
- *                                            FROM to SECONDS, share of segments sent again, mean of the round trips in ms
+ *                                            FROM to SECONDS, share of segments sent again, mean of the round trips in ms,
+ *                                            mean of the congestion window in packets
  *
- * The kernel's own TCPs, for the models of `sluice simulate` to be compared with.  Port 9.
+ * The kernel's own TCPs, for the models of `sluice simulate` to be compared with.  Port 9.  With RIVALS_VERBOSE in the environment
+ * `send` also says on standard error which of the namespace's counters of TCP (/proc/net/netstat, /proc/net/snmp) moved, and by
+ * how much: those tell how often there was a time-out, a probe, a recovery.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -71,9 +74,44 @@ static _Noreturn void sink(const char *address)
 typedef struct rival {
     const char *kind;
     struct tcp_info before, after;
-    double rtt_sum;
+    double rtt_sum, cwnd_sum;
     unsigned rtt_count;
 } rival;
+
+#define COUNTERS_MOST 512
+
+typedef struct counters {
+    char names[COUNTERS_MOST][40];
+    long long values[COUNTERS_MOST];
+    size_t count;
+} counters;
+
+/* A file of pairs of lines: the names of a group, then their values. */
+static void counters_read(counters *to, const char *path)
+{
+    static char names[1 << 14], values[1 << 14];
+    FILE *file = fopen(path, "r");
+    if (!file)
+        fail(path);
+    while (fgets(names, sizeof names, file) && fgets(values, sizeof values, file)) {
+        char *name_rest, *value_rest, *name = strtok_r(names, " \n", &name_rest);
+        char *value = strtok_r(values, " \n", &value_rest);
+        bool tcp = name && strncmp(name, "Tcp", 3) == 0;
+        while (tcp && (name = strtok_r(NULL, " \n", &name_rest)) && (value = strtok_r(NULL, " \n", &value_rest)) &&
+               to->count < COUNTERS_MOST) {
+            snprintf(to->names[to->count], sizeof to->names[0], "%s", name);
+            to->values[to->count++] = atoll(value);
+        }
+    }
+    fclose(file);
+}
+
+static void counters_all(counters *to)
+{
+    to->count = 0;
+    counters_read(to, "/proc/self/net/snmp");
+    counters_read(to, "/proc/self/net/netstat");
+}
 
 static struct tcp_info look(int socket)
 {
@@ -101,7 +139,8 @@ static int send_all(const char *address, double from, double until, char **kinds
     struct pollfd all[RIVALS_MOST];
     rival rivals[RIVALS_MOST] = {{.kind = NULL}};
     double start = seconds_now(), sampled = 0;
-    bool judged = false;
+    bool judged = false, verbose = getenv("RIVALS_VERBOSE") != NULL;
+    static counters then, now_counters;
     for (int i = 0; i < count; i++) {
         rivals[i].kind = kinds[i];
         all[i] = (struct pollfd){.fd = begin(address, kinds[i]), .events = POLLOUT};
@@ -120,21 +159,28 @@ static int send_all(const char *address, double from, double until, char **kinds
             if (!judged)
                 rivals[i].before = rivals[i].after;
             rivals[i].rtt_sum += rivals[i].after.tcpi_rtt / 1e3;
+            rivals[i].cwnd_sum += rivals[i].after.tcpi_snd_cwnd;
             rivals[i].rtt_count++;
         }
-        if (!judged)
+        if (!judged) {
             from = now;
+            counters_all(&then);
+        }
         judged = true;
         until = until > now ? until : now;
     }
     for (int i = 0; i < count; i++) {
         const rival *r = &rivals[i];
         double segments = (double)(r->after.tcpi_segs_out - r->before.tcpi_segs_out);
-        printf("%s %.3f %.5f %.2f\n", r->kind,
+        printf("%s %.3f %.5f %.2f %.2f\n", r->kind,
                (double)(r->after.tcpi_bytes_acked - r->before.tcpi_bytes_acked) * 8e-6 / (sampled - from),
                segments > 0 ? (double)(r->after.tcpi_total_retrans - r->before.tcpi_total_retrans) / segments : 0,
-               r->rtt_count ? r->rtt_sum / r->rtt_count : 0);
+               r->rtt_count ? r->rtt_sum / r->rtt_count : 0, r->rtt_count ? r->cwnd_sum / r->rtt_count : 0);
     }
+    counters_all(&now_counters);
+    for (size_t i = 0; verbose && i < now_counters.count && i < then.count; i++)
+        if (now_counters.values[i] != then.values[i])
+            fprintf(stderr, "  %s %lld\n", now_counters.names[i], now_counters.values[i] - then.values[i]);
     return 0;
 }
 
