@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs}
+cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # rivals and beside take an hour
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -409,6 +409,17 @@ case_stream_wan() {
                 printf "\"sender_peak_mb\":%.0f,\"receiver_peak_mb\":%.0f,\"reach\":\"share 0.90, peak 104 MB\"}\n",
                        sender, receiver / 1024 }'
     done
+}
+
+# rivals: the simulator's models of TCP beside the kernel's; beside: transfers beside a TCP of the kernel's, and what the simulator says
+# of them.  The head of each script has what RIVALS, BESIDE and ROWS may say.
+case_rivals() {
+    # shellcheck disable=SC2086
+    bash "$TOP_SRCDIR/tests/bench/rivals.sh" ${RIVALS:-}
+}
+case_beside() {
+    # shellcheck disable=SC2086
+    bash "$TOP_SRCDIR/tests/bench/beside.sh" ${BESIDE:-}
 }
 
 # Jobs of a manager: how soon a worker has reported; a hundred of them at once, 10 MB each; how soon a change of the rate shows

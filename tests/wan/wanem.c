@@ -67,6 +67,8 @@ struct packet {
 	uint64_t due;		/* ns, when it leaves the far end */
 	int len;		/* bytes, virtio header included */
 	int segments;
+	int wire;		/* bytes of IP, each segment with its header */
+	bool udp;
 	unsigned char data[];
 };
 
@@ -77,6 +79,7 @@ struct stats {
 	uint64_t queue_max_bytes;
 	uint64_t corrupted, duplicated, reordered, filtered;
 	uint64_t first_udp;	/* ns of CLOCK_MONOTONIC, when the first one came in */
+	uint64_t wire_udp, wire_rest;	/* bytes of IP that have left the far end */
 };
 
 struct direction {
@@ -106,6 +109,7 @@ static double opt_linger = 3.0;
 static double opt_settle = 0.3;
 static double opt_timeout = 0;
 static const char *opt_stats;
+static const char *opt_series;
 static bool opt_quiet;
 
 static void die(const char *fmt, ...)
@@ -375,6 +379,8 @@ static void arrive(struct direction *d, const unsigned char *buf, int len, uint6
 				p->segments = 1;
 				memcpy(p->data, buf, (size_t)len);
 			}
+			p->wire = p->len - HDR + (p->segments - 1) * hlen;
+			p->udp = is_udp(ip);
 			launch(d, p, d->line_free);
 			start = i;
 		}
@@ -398,6 +404,7 @@ static void depart(struct direction *d, uint64_t now)
 		if (n > 0) {
 			d->st.packets_out += (uint64_t)p->segments;
 			d->st.bytes_out += (uint64_t)(p->len - HDR);
+			*(p->udp ? &d->st.wire_udp : &d->st.wire_rest) += (uint64_t)p->wire;
 			if (now - p->due > d->st.late_max_ns)
 				d->st.late_max_ns = now - p->due;
 		}
@@ -539,6 +546,8 @@ static void usage(FILE *f)
 	      "  --queue BYTES | --queue-bdp X     drop-tail buffer (default 1 BDP, at least 30000)\n"
 	      "  --mtu N           default 1500\n"
 	      "  --at S:K=V,K=V    change settings S seconds after the client starts (down=1 is an outage)\n"
+	      "  --series FILE     every 0.1 s a line: seconds since the client starts, then bytes of IP (from the start on, headers\n"
+	      "                    included) that have arrived: UDP A->B, the rest A->B, UDP B->A, the rest B->A\n"
 	      "  --seed N --run N --settle S --linger S --timeout S --stats FILE --quiet\n"
 	      "exit status: the client's; 124 when --timeout ended it; 2 for a bad option\n", f);
 }
@@ -710,9 +719,11 @@ int main(int argc, char **argv)
 		"queue-bdp", "udp-loss", "fwd-udp-loss", "rev-udp-loss", NULL };
 	uint64_t seed = 1, t0, t_client, t_end = 0, kill_at = 0;
 	static unsigned char buf[MAXPKT];
-	struct host a, b;
+	struct host a = { 0 }, b = { 0 };
 	int i, client_status = -1, server_status = -1, rc;
 	bool linking, timed_out = false, server_done = false, client_done = false, killed = false;
+	FILE *series = NULL;
+	uint64_t series_next = 0;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		const char *o = argv[i];
@@ -745,6 +756,8 @@ int main(int argc, char **argv)
 			opt_timeout = number(v, o);
 		} else if (!strcmp(o, "stats")) {
 			opt_stats = v;
+		} else if (!strcmp(o, "series")) {
+			opt_series = v;
 		} else if (!strcmp(o, "a-address") || !strcmp(o, "b-address")) {
 			add_address(&ends[o[0] - 'a'], v);
 		} else if (!strcmp(o, "a-device") || !strcmp(o, "b-device")) {
@@ -782,6 +795,8 @@ int main(int argc, char **argv)
 	signal(SIGUSR1, on_signal);
 	signal(SIGUSR2, on_signal);
 
+	if (opt_series && !(series = fopen(opt_series, "we")))
+		die("%s: %s", opt_series, strerror(errno));
 	default_addresses();
 	if (linking) {
 		a.tun = tun_in(argv[i + 1], &ends[0]);
@@ -840,6 +855,13 @@ int main(int argc, char **argv)
 			if (ds[k]->head && ds[k]->head->due < wake)
 				wake = ds[k]->head->due;
 		}
+		/* A line of its own for each tenth, even if several passed at once. */
+		while (series && client_started && now_ns() >= t_client + series_next) {
+			fprintf(series, "%.1f %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+				(double)series_next / 1e9, fwd.st.wire_udp, fwd.st.wire_rest,
+				rev.st.wire_udp, rev.st.wire_rest);
+			series_next += NSEC / 10;
+		}
 		if (linking && stop_requested)
 			break;
 		/* children */
@@ -882,6 +904,8 @@ int main(int argc, char **argv)
 		ts.tv_nsec = (long)((wake - now) % NSEC);
 		ppoll(pf, 2, &ts, NULL);
 	}
+	if (series)
+		fclose(series);
 	if (!linking) {
 		kill(-a.pid, SIGKILL);	/* stragglers of either command */
 		kill(-b.pid, SIGKILL);
