@@ -40,7 +40,7 @@ rows="100 20 1 fair cubic part 0.25 to 0.75
 100 100 1 low none share 0.85"
 
 # Leaves the emulator's series in $room/series.  A stream from `zero` into `null` needs no room and no disk; it has no end, and is
-# interrupted when its time is over, twice, so that it does not end in good order.
+# ended when its time is over (by SIGTERM: a shell lets its background commands ignore SIGINT).
 real() { # RATE RTT QUEUE TCP|none START-OF-TCP SEED POLICY|none
     local tcp="sleep $seconds"
     rm -rf "$room/state"
@@ -55,7 +55,7 @@ real() { # RATE RTT QUEUE TCP|none START-OF-TCP SEED POLICY|none
             >'$room/recv.log' 2>&1" \
         "i=0; while [ ! -s '$room/state/ticket' ] && [ \$i -lt 100 ]; do sleep 0.05; i=\$((i+1)); done; \
             $send; $tcp; \
-            [ -z \"\$sender\" ] || { kill -INT \$sender; sleep 0.2; kill -INT \$sender; wait \$sender; } 2>'$room/ending'; exit 0" >"$room/tcp" 2>"$room/tcp.log" ||
+            [ -z \"\$sender\" ] || { kill -TERM \$sender; wait \$sender; }; exit 0" >"$room/tcp" 2>"$room/tcp.log" ||
         sed 's/^/bench: /' "$room/tcp.log" >&2
     [ "$7" = none ] || grep -q '"moved_bytes":[1-9]' "$room/send.json" || sed 's/^/bench: /' "$room/send.log" >&2
     sed -n 's/.*"late_max_us":\([0-9]*\)},"b_to_a".*/\1/p' "$room/stats" >>"$room/late"
