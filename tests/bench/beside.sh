@@ -8,7 +8,7 @@
 # that of three seeds.  ROWS are those that match the pattern (grep -E).
 #
 # share, tcp: of the link, in bytes of IP that arrive.  part: of what both get.  For `low`, which was there ten seconds before:
-# yields_s, from the TCP's first data until the beginning of the first second in which `low` has less than a fifth of the link;
+# before, its share in the three seconds before that; yields_s, from the TCP's first data until the beginning of the first second in which `low` has less than a fifth of the link;
 # tcp_keeps, what the TCP gets of what the same TCP gets alone.  sim_... is the simulator's answer.  late_ms: the worst that the
 # emulator was held up by in any of the runs.
 #
@@ -75,7 +75,7 @@ simulated() { # the same
         $3 == "link" && $4 == "wan" { printf "%.1f %.0f %.0f 0 0\n", $2, flow, tcp }' >"$room/series"
 }
 
-# Of the series: the flow's share, the TCP's, and when the flow has yielded (-1: never).
+# Of the series: the flow's share, the TCP's, when the flow has yielded (-1: never), and its share before the TCP came.
 judge() { # RATE
     awk -v rate="$1" -v seconds="$seconds" -v counted="$counted" '
         { t[++n] = $1; flow[n] = $2; tcp[n] = $3 }
@@ -86,7 +86,9 @@ judge() { # RATE
             for (a = 1; a <= n && tcp[a] < 3000; a++) ;
             for (y = a; y + 10 <= n && flow[y + 10] - flow[y] >= second / 5; y++) ;
             span = (t[j] - t[i]) * second
-            print (flow[j] - flow[i]) / span, (tcp[j] - tcp[i]) / span, (y + 10 <= n ? t[y] - t[a] : -1)
+            b = a > 31 ? a - 30 : 1
+            print (flow[j] - flow[i]) / span, (tcp[j] - tcp[i]) / span, (y + 10 <= n ? t[y] - t[a] : -1), \
+                (a > b && a <= n ? (flow[a] - flow[b]) / (second * (t[a] - t[b])) : 0)
         }' "$room/series"
 }
 
@@ -115,19 +117,20 @@ echo "$rows" | grep -E -- "${ROWS:-.}" | while read -r rate rtt queue policy tcp
             alone=$(median 2)
         fi
         several $way "$policy"
-        figures+=("$(median 1)" "$(median 2)" "$(median 3)" "$alone")
+        figures+=("$(median 1)" "$(median 2)" "$(median 3)" "$alone" "$(median 4)")
     done
     awk -v path="$rate Mbit/s, $rtt ms, $queue BDP" -v policy="$policy" -v tcp="$tcp" -v reach="$reach" -v figures="${figures[*]}" \
         -v late="$(sort -n "$room/late" | tail -n 1)" 'BEGIN {
             split(figures, f)
             printf "{\"case\":\"beside\",\"path\":\"%s\",\"policy\":\"%s\",\"beside\":\"%s\"", path, policy, tcp
             for (w = 0; w < 2; w++) {
-                share = f[4 * w + 1]; other = f[4 * w + 2]; p = w ? "sim_" : ""
+                share = f[5 * w + 1]; other = f[5 * w + 2]; p = w ? "sim_" : ""
                 printf ",\"%sshare\":%.3f", p, share
                 if (tcp == "none") continue
                 printf ",\"%stcp\":%.3f,\"%spart\":%.3f", p, other, p, (share + other > 0 ? share / (share + other) : 0)
                 if (policy == "low")
-                    printf ",\"%syields_s\":%.1f,\"%stcp_keeps\":%.3f", p, f[4 * w + 3], p, other / f[4 * w + 4]
+                    printf ",\"%sbefore\":%.3f,\"%syields_s\":%.1f,\"%stcp_keeps\":%.3f", p, f[5 * w + 5], p, f[5 * w + 3],
+                           p, other / f[5 * w + 4]
             }
             printf ",\"late_ms\":%.1f,\"reach\":\"%s\"}\n", late / 1e3, reach
         }'
