@@ -8,11 +8,12 @@
 # that of three seeds.  ROWS are those that match the pattern (grep -E).
 #
 # share, tcp: of the link, in bytes of IP that arrive.  part: of what both get.  For `low`, which was there ten seconds before:
-# before, its share in the three seconds before that; yields_s, from the TCP's first data until the beginning of the first second in which `low` has less than a fifth of the link;
-# tcp_keeps, what the TCP gets of what the same TCP gets alone.  sim_... is the simulator's answer.  late_ms: the worst that the
-# emulator was held up by in any of the runs.
+# before, its share in the three seconds before the TCP's first data; yields_s, from then until the beginning of the first second in
+# which `low` has less than a fifth of the link (-1: never); tcp_keeps, what the TCP gets of what the same TCP gets alone.  sim_... is the
+# simulator's answer.  late_ms: the worst that the emulator was held up by in any of the runs.
 #
-# Needs root, /dev/net/tun and the kernel's cubic and bbr.
+# Needs root, /dev/net/tun and the kernel's cubic and bbr.  Beside other work run it ahead of that (chrt -r 5): what is measured are
+# delays of a few ms.
 set -u
 : "${SLUICE:?}" "${TOP_BUILDDIR:?}"
 seconds=${1:-40}

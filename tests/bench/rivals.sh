@@ -7,7 +7,8 @@
 # what both get in the last two thirds of SECONDS (60), and how far apart they are as a share of the path (aim: 0.15; of a TCP alone, of
 # what the kernel's gets).  Medians: of RUNS (3) of the kernel, of twenty seeds of the models.  ROWS are those that match the
 # pattern (grep -E).  Needs root, /dev/net/tun, the kernel's reno, cubic and bbr, and a machine with little else to do: where the
-# emulator was held up for more than a few ms (late_ms, the worst of a run) the kernel's figure is the machine's.
+# emulator was held up for more than a few ms (late_ms, the worst of a run) the kernel's figure is the machine's.  Beside other work
+# run it ahead of that: chrt -r 5.
 set -u
 : "${SLUICE:?}" "${TOP_BUILDDIR:?}"
 seconds=${1:-60}
