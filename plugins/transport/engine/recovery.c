@@ -235,9 +235,7 @@ static int declare_lost(transport_engine *engine, uint64_t number)
 /* How long after its sending a packet is given up when reports stop telling anything new. */
 static sluice_duration patience(const transport_engine *engine)
 {
-    sluice_duration rtt = engine_rtt_smoothed(&engine->rtt);
-    rtt = rtt > engine->rtt.latest ? rtt : engine->rtt.latest;
-    return rtt + engine->recovery.reorder + 2 * engine_rtt_report_delay(&engine->rtt);
+    return engine_rtt_answer_most(&engine->rtt) + engine->recovery.reorder + 2 * engine_rtt_report_delay(&engine->rtt);
 }
 
 /* Declares lost what was sent a reordering window before the newest packet that arrived. */
@@ -361,7 +359,7 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
         sluice_time sent = engine_flight_at(flight, report->newest)->sent;
         sluice_duration raw = received > sent ? received - sent : 0;
         sample->rtt_ns = raw > hold ? raw - hold : 1;
-        engine_rtt_sample(&engine->rtt, engine->now, sample->rtt_ns);
+        engine_rtt_sample(&engine->rtt, engine->now, sample->rtt_ns, engine->now - sent, hold);
         sample->queue_ns = engine_rtt_oneway(&engine->rtt, sent, arrived);
         if (!sample->queue_valid || sample->queue_ns < sample->queue_min_ns)
             sample->queue_min_ns = sample->queue_ns;
