@@ -48,16 +48,17 @@ static void smooth(sluice_duration *mean, sluice_duration *variation, sluice_dur
     *mean = (7 * *mean + sample) / 8;
 }
 
-void engine_rtt_sample(engine_rtt *rtt, sluice_time now, sluice_duration sample, sluice_duration age, sluice_duration hold)
+void engine_rtt_sample(engine_rtt *rtt, sluice_time now, sluice_duration sample)
 {
     sample = sample ? sample : 1;
     smooth(&rtt->srtt, &rtt->rttvar, sample);
     engine_least_add(&rtt->least_rtt, now, SLOT, (int64_t)sample);
     rtt->min_rtt = (sluice_duration)rtt->least_rtt.least;
+}
 
-    sluice_duration meant = engine_rtt_report_delay(rtt);
-    meant = hold < meant ? hold : meant;
-    rtt->answer_latest = age > sample + meant ? age - meant : sample;
+void engine_rtt_answered(engine_rtt *rtt, sluice_duration sample)
+{
+    rtt->answer_latest = sample ? sample : 1;
     smooth(&rtt->answer, &rtt->answer_var, rtt->answer_latest);
 }
 
