@@ -2,10 +2,10 @@
 /*
  * host.h - a machine in virtual time whose one thread serves many endpoints by one socket, as a server's loop does.
  *
- * What arrives waits in the socket and carries the time of its arrival, as the kernel stamps it.  In each turn the thread
- * takes some packets, gives them to their endpoints, lets these send, and then those whose timers are due.  Each packet
- * in or out takes its time; what happens in a turn happens at its beginning, and the next one begins when that time is
- * over.  So an endpoint may wait long for a packet that has arrived, while its timers run.
+ * What arrives waits in the socket and carries the time of its arrival, as the kernel stamps it.  In each turn the
+ * thread takes some packets, gives them to their endpoints, lets these send, and then those whose timers are due.  Each
+ * packet in or out takes its time; what happens in a turn happens at its beginning, and the next one begins when that
+ * time is over.  So an endpoint may wait long for a packet that has arrived, while its timers run.
  */
 #ifndef SLUICE_SIM_HOST_H
 #define SLUICE_SIM_HOST_H

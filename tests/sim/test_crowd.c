@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many sessions of one server whose thread is slow and at times stands still, with the real engine and the real controls
- * in virtual time.
+ * Many sessions of one server whose thread is slow and at times stands still, with the real engine and the real
+ * controls in virtual time.
  *
  * Each client sends an object and, all the time, small messages; the server says little.  In the middle the server's
- * thread is not run for a while.  What was said meanwhile waits in its socket, each packet with the time at which it came.
- * Whatever the engines take for lost then, they must come to rest: some seconds later packets wait for no longer than
- * they did before, nothing more is sent than the messages need, and everything arrives.  Engines that time out by a round
- * trip without the waits in sockets never do: each report that is read late makes them ask for another one.
+ * thread is not run for a while.  What was said meanwhile waits in its socket, each packet with the time at which it
+ * came. Whatever the engines take for lost then, they must come to rest: some seconds later packets wait for no longer
+ * than they did before, nothing more is sent than the messages need, and everything arrives.  Engines that time out by
+ * a round trip without the waits in sockets never do: each report that is read late makes them ask for another one.
  *
  *     test_crowd                 all of them
  *     test_crowd FIRST COUNT     these seeds
@@ -30,7 +30,8 @@ extern const sluice_plugin transport_udp_LTX_sluice_plugin;
 #define SECONDS 24 /* messages are said for so long */
 #define CALM 8     /* so many seconds after the stall all must have come to rest */
 #define MESSAGE_BYTES 100
-#define PACKETS_A_MESSAGE 8 /* at the server, both ways: the message and what reports on it, and all of that once more */
+#define PACKETS_A_MESSAGE \
+    8 /* at the server, both ways: the message and what reports on it, and all of that once more */
 #define WAIT_MOST (100 * SLUICE_MS)
 
 typedef struct crowd crowd;
@@ -114,7 +115,8 @@ static void judge(crowd *c, uint64_t packets)
 
     if (c->host.waited_ns > WAIT_MOST || (double)packets > messages * PACKETS_A_MESSAGE)
         sluice_sim_fail(&c->simulation,
-                        "%zu clients, %.0f messages in a second: the server handles %" PRIu64 " packets, which wait %.3f s",
+                        "%zu clients, %.0f messages in a second: the server handles %" PRIu64
+                        " packets, which wait %.3f s",
                         c->clients, messages, packets, (double)c->host.waited_ns / 1e9);
 }
 
@@ -125,8 +127,8 @@ static void second(crowd *c, bool verbose)
     sluice_sim_run(&c->simulation, c->simulation.now + SLUICE_SECOND);
     if (verbose)
         printf("%5.1f s: %6" PRIu64 " packets, the last waited %.3f s, %6zu wait, %6" PRIu64 " dropped\n",
-               (double)(c->simulation.now - SLUICE_SIM_START) / 1e9, served(c) - before, (double)c->host.waited_ns / 1e9,
-               c->host.count, c->host.drops - drops);
+               (double)(c->simulation.now - SLUICE_SIM_START) / 1e9, served(c) - before,
+               (double)c->host.waited_ns / 1e9, c->host.count, c->host.drops - drops);
     if (!c->simulation.failed && c->simulation.now > c->stalls_at + c->stall + CALM * SLUICE_SECOND)
         judge(c, served(c) - before);
 }
