@@ -41,6 +41,9 @@
     X(EGONE, 16)       /* the connection is lost */                        \
     X(ESKIPPED, 2)
 
+/* Of ELIMIT where the server has as many sessions as it takes: other limits stay as they are, this one passes. */
+#define FASPMGR_CODE_NO_ROOM 69
+
 /* 0 for SLUICE_OK; 2 for a status that is not known. */
 static inline unsigned faspmgr_code(int status)
 {

@@ -2,6 +2,7 @@
 #include "sim/endpoint.h"
 
 #include "sim/application.h"
+#include "sim/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,18 +261,28 @@ static void call_event(void *user, const sluice_transport_event *event)
 
 /* ---- packets in ---- */
 
-void sim_endpoint_arrive(void *subject, sluice_sim_packet *packet)
+void sim_endpoint_take(sim_endpoint *endpoint, sluice_sim_packet *packet, sluice_time arrived)
 {
-    sim_endpoint *endpoint = subject;
-
     if (!endpoint->live) {
         sluice_sim_packet_free(packet);
         return;
     }
     if (endpoint->inbox_count == SLUICE_COUNT(endpoint->inbox))
         sim_endpoint_work(endpoint, UINT64_MAX);
+    endpoint->inbox_came[endpoint->inbox_count] = arrived;
     endpoint->inbox[endpoint->inbox_count++] = packet;
-    if (!endpoint->work_due) {
+}
+
+void sim_endpoint_arrive(void *subject, sluice_sim_packet *packet)
+{
+    sim_endpoint *endpoint = subject;
+
+    if (endpoint->live && endpoint->setup.host) {
+        sim_host_arrive(endpoint->setup.host, endpoint, packet);
+        return;
+    }
+    sim_endpoint_take(endpoint, packet, endpoint->simulation->now);
+    if (endpoint->inbox_count > 0 && !endpoint->work_due) {
         endpoint->work_due = true;
         sluice_sim_at(endpoint->simulation, endpoint->simulation->now, sim_endpoint_work, endpoint, UINT64_MAX);
     }
@@ -310,7 +321,7 @@ static void take_inbox(sim_endpoint *endpoint)
                                      .size = packet->size,
                                      .capacity = packet->size,
                                      .ecn = packet->ecn,
-                                     .received = endpoint->simulation->now};
+                                     .received = endpoint->inbox_came[i]};
     }
     for (size_t from = 0, to; from < count; from = to) {
         for (to = from + 1; to < count && endpoint->inbox[to]->from == endpoint->inbox[from]->from; to++)
@@ -391,6 +402,8 @@ static void batch_send(sim_endpoint *endpoint, sluice_packet *packets, size_t co
         check_pacing(endpoint, packet->ip_bytes);
         if (!endpoint->first_sent && (packets[i].flags & SLUICE_PACKET_DATA))
             endpoint->first_sent = endpoint->simulation->now;
+        if (endpoint->setup.host)
+            endpoint->setup.host->sent++;
         sluice_sim_link_send(endpoint->setup.out, packet);
     }
 }
@@ -495,6 +508,10 @@ void sim_endpoint_work(void *subject, uint64_t argument)
         endpoint->timer_at = 0;
     if (!endpoint->live)
         return;
+    if (endpoint->setup.host && !endpoint->setup.host->in_turn) {
+        sim_host_wake(endpoint->setup.host, endpoint);
+        return;
+    }
     if (endpoint->inbox_count)
         take_inbox(endpoint);
     while (!endpoint->simulation->failed && batch_make(endpoint))

@@ -36,6 +36,7 @@ typedef struct sim_object_setup {
 } sim_object_setup;
 
 typedef struct sim_endpoint sim_endpoint;
+typedef struct sim_host sim_host;
 
 /* What an endpoint may have in the place of objects of its own: whoever knows more of them. */
 typedef struct sim_cargo {
@@ -51,6 +52,7 @@ typedef struct sim_endpoint_setup {
     sluice_limits limits;
     sluice_sim_link *out;                   /* NULL: it begins on the channel */
     sim_channel *channel;            /* of an endpoint that begins on one */
+    sim_host *host;                  /* whose thread serves it; NULL: it has one of its own, that takes no time */
     const sim_object_setup *objects; /* borrowed */
     size_t object_count;
     const sim_cargo *cargo;          /* in their place; NULL: none */
@@ -109,6 +111,7 @@ struct sim_endpoint {
     size_t object_count;
 
     sluice_sim_packet *inbox[64];
+    sluice_time inbox_came[64];
     size_t inbox_count;
     bool work_due;
     uint64_t timer;
@@ -146,6 +149,8 @@ void sim_endpoint_move(sim_endpoint *endpoint, sim_channel *channel);
 
 /* A packet arrives; taken over.  A sluice_sim_arrival of the endpoint. */
 void sim_endpoint_arrive(void *endpoint, sluice_sim_packet *packet);
+/* The host gives the endpoint a packet that has arrived then; taken over. */
+void sim_endpoint_take(sim_endpoint *endpoint, sluice_sim_packet *packet, sluice_time arrived);
 
 /* Everything that this endpoint sends has come to the end that its set-up says. */
 bool sim_endpoint_done(const sim_endpoint *endpoint);

@@ -122,6 +122,20 @@ begin_job push refused retries=1 -- big
 await_told '^retry .*'
 end_job 1 'a push to nobody'
 wants_figure attempts 2 'a push to nobody'
+
+# ---- a server that has no room for now ----
+
+start_server "$room/root" --max-sessions 1
+"$SLUICE" copy --progress never "${admission[@]}" --rate 8m big "$(url held)" >/dev/null 2>&1 &
+holder=$!
+await 20 'a session that leaves no room' test -e root/.held.sluice-part
+begin_job push turned retries=20 -- big
+await_told '^retry .*as many sessions as it takes'
+kill -TERM "$holder"
+wait "$holder"
+end_job 0 'a job for which there was no room'
+cmp -s big root/turned || fail 'what was sent when there was room differs'
+end_server TERM
 start_server "$room/root"
 
 # ---- sluice ascp in the place of ascp ----

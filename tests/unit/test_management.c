@@ -308,6 +308,23 @@ static void what_is_no_message_is_refused(void)
     free(text);
 }
 
+/* Managers try again for want of room at the server's door, and not for other limits. */
+static void no_room_is_told_apart(void)
+{
+    static const sluice_event full = {
+        .size = sizeof full, .type = SLUICE_EVENT_DONE, .status = SLUICE_ELIMIT, .message = "full; try again later"};
+    transcript *all = begin(true);
+    management_tell_event(&all->story, &full, &all->writer, say, all);
+    CU_ASSERT_PTR_NOT_NULL(strstr(all->text, "Type: ERROR\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(all->text, "Code: 69\nDescription: full; try again later\n"));
+    CU_ASSERT(faspmgr_ascp_of(FASPMGR_CODE_NO_ROOM).again);
+    free(all);
+    all = begin(true);
+    tell(all, full);
+    CU_ASSERT_PTR_NOT_NULL(strstr(all->text, "Code: 2\n"));
+    free(all);
+}
+
 static void every_status_has_a_number(void)
 {
 #define KNOWN(name, number) SLUICE_##name,
@@ -335,6 +352,7 @@ int main(void)
         {"rates are read", rates_are_read},
         {"types are read", types_are_read}, {"sources are read", sources_are_read},
         {"what is no message is refused", what_is_no_message_is_refused},
+        {"no room is told apart", no_room_is_told_apart},
         {"every status has a number", every_status_has_a_number},
         CU_TEST_INFO_NULL,
     };

@@ -126,7 +126,8 @@ static void broken_frames_are_refused(void)
     }
 }
 
-/* Segments of any density, anywhere in the wrapping bitmap, say exactly what the bitmap says. */
+/* Segments of any density, anywhere in the wrapping bitmap, say exactly what the bitmap says; and what stands behind them
+ * is found, if it is there. */
 static void segments_say_what_arrived(void)
 {
     static uint64_t map[64];
@@ -146,6 +147,9 @@ static void segments_say_what_arrived(void)
         size_t room = 40 + (seed >> 12) % 600;
         uint8_t *end = engine_segment_put(bytes, room, &numbers, newest, top, &low);
         CU_ASSERT_FATAL(end && (size_t)(end - bytes) <= room && low >= wanted && low <= top);
+        uint64_t unread = round % 3 == 0 ? 0 : (seed >> 20) % 999999999;
+        if (round % 3 != 0)
+            end = engine_report_put_unread(end, unread);
         engine_report report = {.newest = newest, .segment_count = 1, .segments = bytes, .end = end};
         engine_walk walk;
         engine_walk_init(&walk, &report);
@@ -162,7 +166,7 @@ static void segments_say_what_arrived(void)
         }
         for (; next + 1 > low; next--)
             exact = exact && !engine_numbers_has(&numbers, next);
-        CU_ASSERT(exact && step == ENGINE_WALK_END);
+        CU_ASSERT(exact && step == ENGINE_WALK_END && engine_walk_unread_us(&walk) == unread);
     }
 }
 

@@ -314,12 +314,19 @@ static void put_counts(const sluice_statistics *counts, faspmgr_writer *out)
     faspmgr_number(out, "TransfersSkipped", counts->skipped);
 }
 
+/* Before there is a session, ELIMIT is a server that turns it away for want of room: managers know that by a number of its
+ * own, for which they try again. */
+static unsigned last_code(const sluice_event *event)
+{
+    return event->status == SLUICE_ELIMIT && event->session == NULL ? FASPMGR_CODE_NO_ROOM : faspmgr_code(event->status);
+}
+
 static void tell_last(const management_story *story, const sluice_event *event, faspmgr_writer *out)
 {
     bool good = event->status == SLUICE_OK;
     begin(story, out, good ? "DONE" : "ERROR");
     if (!good) {
-        faspmgr_number(out, "Code", faspmgr_code(event->status));
+        faspmgr_number(out, "Code", last_code(event));
         faspmgr_text(out, "Description", event->message);
         put_status(story, event, out);
     }

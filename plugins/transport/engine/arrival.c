@@ -221,10 +221,9 @@ void engine_arrival_take(transport_engine *engine, const sluice_packet *packet)
     engine_life_received(engine);
     wishes asks = {false, false};
     int status = frames_take(engine, packet, &asks);
+    sluice_time received = packet->received && packet->received <= engine->now ? packet->received : engine->now;
     if (status == SLUICE_OK)
-        status = engine_receipt_note(
-            receipt, engine->host, packet->number,
-            packet->received && packet->received <= engine->now ? packet->received : engine->now, engine->flight.next);
+        status = engine_receipt_note(receipt, engine->host, packet->number, received, engine->now, engine->flight.next);
     if (status != SLUICE_OK) {
         engine_life_break(engine, status, break_reason(status));
         return;

@@ -79,7 +79,7 @@ static void arrival_note(engine_receipt *receipt, uint64_t number, sluice_time r
 }
 
 int engine_receipt_note(engine_receipt *receipt, const sluice_host *host, uint64_t number, sluice_time received,
-                        uint64_t stamp)
+                        sluice_time now, uint64_t stamp)
 {
     int status = SLUICE_OK;
     if (!receipt->any || number > receipt->high) {
@@ -94,6 +94,7 @@ int engine_receipt_note(engine_receipt *receipt, const sluice_host *host, uint64
         advance(receipt, number);
         receipt->high = number;
         receipt->high_time = received;
+        receipt->unread = now - received;
         receipt->any = true;
     } else if (receipt->high - number > TOLD_LEAST / 2) {
         uint64_t back = receipt->high - number;
@@ -195,7 +196,7 @@ static uint64_t all_span(const engine_receipt *receipt, uint64_t least)
 uint8_t *engine_receipt_write(engine_receipt *receipt, uint8_t *at, size_t room, sluice_time now, sluice_duration aged,
                               uint64_t credit, engine_range told[2])
 {
-    uint8_t *end = at + room;
+    uint8_t *end = at + room - ENGINE_REPORT_UNREAD_ROOM;
     engine_report report = {.newest = receipt->high,
                             .arrived_us = receipt->high_time / 1000,
                             .hold_us = now > receipt->high_time ? (now - receipt->high_time) / 1000 : 0,
@@ -232,6 +233,7 @@ uint8_t *engine_receipt_write(engine_receipt *receipt, uint8_t *at, size_t room,
             receipt->cursor = old.to;
         }
     }
+    at = engine_report_put_unread(at, receipt->unread / 1000);
     mark_note(receipt, now, aged);
     receipt->arrival_count = 0;
     receipt->since = receipt->eliciting_since = 0;

@@ -21,6 +21,7 @@ typedef struct engine_receipt {
     bool any;
     uint64_t high;         /* highest number that came */
     sluice_time high_time; /* when */
+    sluice_duration unread; /* how long it lay in our socket before it was read */
     engine_ranges pending; /* numbers that no confirmed report has told about */
     struct {
         uint64_t number, stamp; /* came late, when our next packet number was `stamp` */
@@ -59,9 +60,10 @@ void engine_receipt_again(engine_receipt *receipt, sluice_time now);
 
 bool engine_receipt_seen(const engine_receipt *receipt, uint64_t number);
 
-/* Notes a packet that was not seen before.  stamp: our next packet number.  SLUICE_ENOMEM. */
+/* Notes a packet that was not seen before, which came at `received` and is read now.  stamp: our next packet number.
+ * SLUICE_ENOMEM. */
 int engine_receipt_note(engine_receipt *receipt, const sluice_host *host, uint64_t number, sluice_time received,
-                        uint64_t stamp);
+                        sluice_time now, uint64_t stamp);
 
 /* The packet wants a report: after `delay`, at once when it is one of the first, when many wait, or when urgent. */
 void engine_receipt_want(engine_receipt *receipt, sluice_time now, sluice_duration delay, bool urgent);

@@ -235,9 +235,7 @@ static int declare_lost(transport_engine *engine, uint64_t number)
 /* How long after its sending a packet is given up when reports stop telling anything new. */
 static sluice_duration patience(const transport_engine *engine)
 {
-    sluice_duration rtt = engine_rtt_smoothed(&engine->rtt);
-    rtt = rtt > engine->rtt.latest ? rtt : engine->rtt.latest;
-    return rtt + engine->recovery.reorder + 2 * engine_rtt_report_delay(&engine->rtt);
+    return engine_rtt_answer_most(&engine->rtt) + engine->recovery.reorder + 2 * engine_rtt_report_delay(&engine->rtt);
 }
 
 /* Declares lost what was sent a reordering window before the newest packet that arrived. */
@@ -334,12 +332,18 @@ static bool measures(const transport_engine *engine, uint64_t number)
            !(engine_flight_at(&engine->flight, number)->flags & ENGINE_SENT_ELSEWHERE);
 }
 
+/* What is absurd is taken for nothing. */
+static sluice_duration hold_of(const engine_report *report)
+{
+    return report->hold_us > UINT64_C(1) << 40 ? 0 : report->hold_us * 1000;
+}
+
 /* Round trip and one-way delays, before the numbers are settled: only what is newly acknowledged measures. */
 static void measure(transport_engine *engine, const engine_report *report, sluice_time received)
 {
     engine_recovery *recovery = &engine->recovery;
     const engine_flight *flight = &engine->flight;
-    sluice_duration hold = report->hold_us > UINT64_C(1) << 40 ? 0 : report->hold_us * 1000;
+    sluice_duration hold = hold_of(report);
     sluice_time arrived = report->arrived_us * 1000;
     sluice_sample *sample = &recovery->sample;
     uint64_t newest = 0;
@@ -416,15 +420,18 @@ static int run_acked(transport_engine *engine, uint64_t low, uint64_t top, sluic
     return SLUICE_OK;
 }
 
-static int segments_acked(transport_engine *engine, const engine_report *report)
+/* *unread: how long the newest packet lay in the peer's socket, which is a part of the hold. */
+static int segments_acked(transport_engine *engine, const engine_report *report, sluice_duration *unread)
 {
     engine_walk walk;
-    sluice_duration hold = report->hold_us > UINT64_C(1) << 40 ? 0 : report->hold_us * 1000;
+    sluice_duration hold = hold_of(report);
     engine_walk_init(&walk, report);
     for (;;) {
         int status = SLUICE_OK;
         switch (engine_walk_next(&walk)) {
         case ENGINE_WALK_END:
+            *unread = engine_walk_unread_us(&walk) * 1000;
+            *unread = *unread < hold ? *unread : hold;
             return SLUICE_OK;
         case ENGINE_WALK_MALFORMED:
             return SLUICE_EPROTOCOL;
@@ -463,17 +470,19 @@ int engine_recovery_report(transport_engine *engine, const uint8_t *body, size_t
     engine->counts.receiver_drop_packets = recovery->drop_packets;
     engine_outgoing_credit(engine, report.credit);
     measure(engine, &report, received);
-    int status = segments_acked(engine, &report);
+    sluice_duration unread = 0;
+    int status = segments_acked(engine, &report, &unread);
     if (status != SLUICE_OK)
         return status;
+    if (recovery->sample.rtt_ns > 0)
+        engine_rtt_answered(&engine->rtt, recovery->sample.rtt_ns + unread + (engine->now - received));
     if (recovery->sample.acked_packets > 0) {
         recovery->progress = engine->now;
         recovery->probe_count = 0;
     }
     rate_finish(engine);
     reorder_narrow(engine);
-    sluice_duration hold =
-        report.newest == recovery->newest_acked && report.hold_us < UINT64_C(1) << 40 ? report.hold_us * 1000 : 0;
+    sluice_duration hold = report.newest == recovery->newest_acked ? hold_of(&report) : 0;
     status = detect_lost(engine, hold);
     ends_find(engine);
     if (status != SLUICE_OK)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define UNREAD_MOST_US 1000000000u /* fits into four bytes */
+
 enum { FORM_RUNS = 0, FORM_BITMAP = 1 };
 
 uint8_t *engine_report_put(uint8_t *at, const engine_report *report)
@@ -21,6 +23,11 @@ uint8_t *engine_report_put(uint8_t *at, const engine_report *report)
         at = engine_varint_put(at, report->arrived_us - report->arrivals[i].time_us);
     }
     return at;
+}
+
+uint8_t *engine_report_put_unread(uint8_t *at, uint64_t unread_us)
+{
+    return engine_varint_put(at, unread_us < UNREAD_MOST_US ? unread_us : UNREAD_MOST_US);
 }
 
 bool engine_report_get(const uint8_t *at, const uint8_t *end, engine_report *out)
@@ -201,4 +208,11 @@ engine_walk_step engine_walk_next(engine_walk *walk)
         if (received && run > 0)
             return ENGINE_WALK_RUN;
     }
+}
+
+uint64_t engine_walk_unread_us(const engine_walk *walk)
+{
+    const uint8_t *at = walk->at;
+    uint64_t unread;
+    return engine_varint_get(&at, walk->end, &unread) ? unread : 0;
 }

@@ -4,6 +4,8 @@
  *
  * A report describes segments of the row of packet numbers, the newest first.  Of each number in a segment it says
  * whether it arrived; of others it says nothing.  A segment is runs or a bitmap, whichever is shorter.
+ *
+ * Last comes how long the newest packet lay unread in the socket.  A report may end before that, and more may follow it.
  */
 #ifndef ENGINE_REPORT_H
 #define ENGINE_REPORT_H
@@ -11,6 +13,7 @@
 #include <sluice/types.h>
 
 #define ENGINE_REPORT_ARRIVALS 8
+#define ENGINE_REPORT_UNREAD_ROOM 4      /* that is left behind the segments for how long the newest lay unread */
 #define ENGINE_REPORT_LEAST_ROOM 160     /* a report fits into that much, though with a short segment */
 #define ENGINE_REPORT_SEGMENTS 16        /* a report with more is refused */
 #define ENGINE_REPORT_SEGMENT_MOST 65536 /* numbers in a segment; more is refused */
@@ -59,6 +62,9 @@ typedef enum engine_walk_step {
     ENGINE_WALK_MALFORMED
 } engine_walk_step;
 
+/* Writes how long the newest packet lay unread, into ENGINE_REPORT_UNREAD_ROOM: a thousand seconds at most. */
+uint8_t *engine_report_put_unread(uint8_t *at, uint64_t unread_us);
+
 /* Goes through a report's segments: SEGMENT tells what is covered, then each RUN of numbers that arrived. */
 typedef struct engine_walk {
     const uint8_t *at, *end;
@@ -72,5 +78,7 @@ typedef struct engine_walk {
 
 void engine_walk_init(engine_walk *walk, const engine_report *report);
 engine_walk_step engine_walk_next(engine_walk *walk);
+/* After END: how long the newest packet lay unread, in us; 0 where the report does not tell. */
+uint64_t engine_walk_unread_us(const engine_walk *walk);
 
 #endif

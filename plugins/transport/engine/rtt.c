@@ -35,21 +35,31 @@ void engine_rtt_init(engine_rtt *rtt, sluice_duration initial)
     rtt->stretch = STRETCH;
 }
 
+/* RFC 6298, with a variation of its own at the start: a probe in vain costs little, a wait of three round trips much. */
+static void smooth(sluice_duration *mean, sluice_duration *variation, sluice_duration sample)
+{
+    if (*mean == 0) {
+        *mean = sample;
+        *variation = sample / 8;
+        return;
+    }
+    sluice_duration error = *mean > sample ? *mean - sample : sample - *mean;
+    *variation = (3 * *variation + error) / 4;
+    *mean = (7 * *mean + sample) / 8;
+}
+
 void engine_rtt_sample(engine_rtt *rtt, sluice_time now, sluice_duration sample)
 {
-    if (sample == 0)
-        sample = 1;
-    rtt->latest = sample;
-    if (rtt->srtt == 0) {
-        rtt->srtt = sample;
-        rtt->rttvar = sample / 8; /* A probe in vain costs little, a wait of three round trips much. */
-    } else {
-        sluice_duration error = rtt->srtt > sample ? rtt->srtt - sample : sample - rtt->srtt;
-        rtt->rttvar = (3 * rtt->rttvar + error) / 4;
-        rtt->srtt = (7 * rtt->srtt + sample) / 8;
-    }
+    sample = sample ? sample : 1;
+    smooth(&rtt->srtt, &rtt->rttvar, sample);
     engine_least_add(&rtt->least_rtt, now, SLOT, (int64_t)sample);
     rtt->min_rtt = (sluice_duration)rtt->least_rtt.least;
+}
+
+void engine_rtt_answered(engine_rtt *rtt, sluice_duration sample)
+{
+    rtt->answer_latest = sample ? sample : 1;
+    smooth(&rtt->answer, &rtt->answer_var, rtt->answer_latest);
 }
 
 sluice_duration engine_rtt_smoothed(const engine_rtt *rtt)
@@ -63,20 +73,27 @@ sluice_duration engine_rtt_report_delay(const engine_rtt *rtt)
     return delay < SLUICE_MS ? SLUICE_MS : delay > 20 * SLUICE_MS ? 20 * SLUICE_MS : delay;
 }
 
-static sluice_duration spread(const engine_rtt *rtt)
+sluice_duration engine_rtt_answer_most(const engine_rtt *rtt)
 {
-    sluice_duration around = rtt->srtt ? 4 * rtt->rttvar : rtt->initial / 2;
-    return around > SLUICE_MS ? around : SLUICE_MS;
+    sluice_duration answer = rtt->answer ? rtt->answer : rtt->initial;
+    return answer > rtt->answer_latest ? answer : rtt->answer_latest;
+}
+
+/* Without the report delay. */
+static sluice_duration timeout(const engine_rtt *rtt)
+{
+    sluice_duration around = rtt->answer ? 4 * rtt->answer_var : rtt->initial / 2;
+    return (rtt->answer ? rtt->answer : rtt->initial) + (around > SLUICE_MS ? around : SLUICE_MS);
 }
 
 sluice_duration engine_rtt_pto(const engine_rtt *rtt)
 {
-    return engine_rtt_smoothed(rtt) + spread(rtt) + engine_rtt_report_delay(rtt);
+    return timeout(rtt) + engine_rtt_report_delay(rtt);
 }
 
 sluice_duration engine_rtt_answer(const engine_rtt *rtt)
 {
-    return engine_rtt_smoothed(rtt) + spread(rtt) + SLUICE_MS;
+    return timeout(rtt) + SLUICE_MS;
 }
 
 /* Halves the table by joining neighbours, and doubles the stretch. */

@@ -4,6 +4,11 @@
  *
  * The one-way delay is the receiver's clock minus ours: only its changes mean something.  The queue is the delay
  * above the least one seen, after the clocks' skew has been taken out.
+ *
+ * There are two round trips.  That of the path ends when the kernel has the report, and the peer's hold is taken out of
+ * it: the rate control goes by it, since waits in sockets are no queue of the path.  But time-outs run until a report is
+ * *read*.  So they go by a round trip that has in it how long the packet lay unread at the peer, and the report here.  With
+ * the path's, a busy host took every packet for lost whose report lay in its own socket.
  */
 #ifndef ENGINE_RTT_H
 #define ENGINE_RTT_H
@@ -21,8 +26,9 @@ typedef struct engine_least {
 } engine_least;
 
 typedef struct engine_rtt {
-    sluice_duration latest, srtt, rttvar, min_rtt; /* srtt 0: none measured */
-    sluice_duration initial;                       /* assumed until then */
+    sluice_duration srtt, rttvar, min_rtt; /* of the path; srtt 0: none measured */
+    sluice_duration initial;               /* assumed until then */
+    sluice_duration answer_latest, answer, answer_var; /* until a report is read: what time-outs go by */
     engine_least least_rtt;
     engine_least least_oneway; /* of skew-corrected one-way delays */
     engine_least least_return; /* report's arrival here minus the packet's arrival there */
@@ -41,8 +47,14 @@ void engine_least_add(engine_least *least, sluice_time now, sluice_duration slot
 void engine_rtt_init(engine_rtt *rtt, sluice_duration initial);
 void engine_rtt_sample(engine_rtt *rtt, sluice_time now, sluice_duration sample);
 
+/* From when that packet was sent until its report was read, but for what the peer held the report back on purpose. */
+void engine_rtt_answered(engine_rtt *rtt, sluice_duration sample);
+
 /* srtt, or what is assumed before the first measurement. */
 sluice_duration engine_rtt_smoothed(const engine_rtt *rtt);
+
+/* How long reports take to be read, the smoothed and the latest, whichever is longer. */
+sluice_duration engine_rtt_answer_most(const engine_rtt *rtt);
 
 /* Probe time-out without backoff: RFC 9002, 6.2.1, with the peer's greatest report delay. */
 sluice_duration engine_rtt_pto(const engine_rtt *rtt);
