@@ -198,7 +198,7 @@ static double value_of(const sluice_card_trial *trial, const sluice_card_check *
     case SLUICE_CARD_FILLED:
         return wait_for(out, link_share_in, check->since, window, true, FULL) / rtt;
     case SLUICE_CARD_DRAINED:
-        return wait_for(out, queue_in, check->since, 0, false, fmax(10, path->rtt / 10));
+        return wait_for(out, queue_in, check->since, window, false, fmax(10, path->rtt / 10));
     case SLUICE_CARD_OVERSHOT:
         return longest_queue(out) / (path->rate * 1e6 / 8 * rtt);
     case SLUICE_CARD_NOTHING:
