@@ -325,7 +325,7 @@ static void print_case(const entry *e, const figure *figures, verdict came, cons
 {
     static const char *const words[] = {"ok", "miss", "-", "FAIL"};
     char median[24], worst[24];
-    printf("%-5s %-15s %-46s", words[came], e->about.row, e->path);
+    printf("%-5s %-22s %-48s", words[came], e->about.row, e->path);
     for (size_t i = 0; failure == NULL && i < e->about.figure_count; i++)
         printf("%s %s %s (%s)", i > 0 ? "," : "", e->about.figures[i].name, format_value(figures[i].median, median),
                format_value(figures[i].worst, worst));

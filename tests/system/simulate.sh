@@ -230,7 +230,7 @@ cp "$room/stdout" "$room/card"
 wants 0 '' card --seeds 3 --jobs 4
 cmp -s "$room/stdout" "$room/card" || fail "the report card depends on the number of processes"
 [ "$(wc -l <"$room/card")" = 7 ] || fail "six cases and a sum are told in $(wc -l <"$room/card") lines"
-grep -Eq '^ok    start-target    10 Mbit/s, 200 ms, 4 BDP .* filled after rtt 0.000 \(0.000\), longest queue BDP 0.01' "$room/card" ||
+grep -Eq '^ok    start-target +10 Mbit/s, 200 ms, 4 BDP .* filled after rtt 0.000 \(0.000\), longest queue BDP 0.01' "$room/card" ||
     fail "the report card does not tell a start with a known target: $(cat "$room/card")"
 grep -q '^2 of 2 rows met; medians of 3 seeds' "$room/card" || fail "the report card has no sum"
 wants 0 '' card --seeds 2 --json
