@@ -100,16 +100,29 @@ static const sluice_option simulate_own[] = {
     {.name = "conformance", .type = SLUICE_OPTION_STRING_TYPE,
      .help = "Tries the plugin congestion/NAME on what every control must stand, and prints its report card; the exit status "
              "is 1 when something that is required failed."},
+    {.name = "report-card", .type = SLUICE_OPTION_STRING_TYPE,
+     .help = "Tries the plugin congestion/NAME on the whole table of goals, with 20 seeds (or --seeds) for each path; tells medians "
+             "and worst. Hours of one processor. The exit status is 1 when a goal was missed."},
+    {.name = "rows", .type = SLUICE_OPTION_STRING_TYPE,
+     .help = "Of the report card only these rows, with commas between; an unknown one is answered with all that there are."},
+    {.name = "paths", .type = SLUICE_OPTION_STRING_TYPE,
+     .help = "Of its rows only the paths that have all of these, as '100 Mbit/s, 20 ms'; as a path is told."},
+    {.name = "jobs", .type = SLUICE_OPTION_INT_TYPE,
+     .help = "It runs on so many processes at once; as many as there are processors by default. Figures do not depend on it."},
+    {.name = "markdown", .type = SLUICE_OPTION_BOOL_TYPE, .help = "Prints it as a table in Markdown, a line for each row."},
 };
 
 const sluice_help sluice_help_simulate = {
-    .usage = "simulate [OPTION...] SCENARIO.ini\n       sluice simulate [OPTION...] --conformance congestion/NAME",
+    .usage = "simulate [OPTION...] SCENARIO.ini\n       sluice simulate [OPTION...] --conformance congestion/NAME\n"
+             "       sluice simulate [OPTION...] --report-card congestion/NAME",
     .summary = "Runs congestion plugins, on the transport that carries real transfers, in virtual time: flows and TCPs beside "
                "them on links with queues, loss, outages. The same seed gives the same figures. With --conformance it puts "
-               "one plugin through what every control must stand. --set changes values of the scenario too.",
+               "one plugin through what every control must stand, with --report-card through all that a control for everything "
+               "is to reach. --set changes values of the scenario too.",
     .examples = "  sluice simulate --svg shares.svg shares.ini\n"
                 "  sluice simulate --set link.wan.loss=0.02 --csv - shares.ini\n"
-                "  sluice simulate --plugin-dir . --conformance congestion/mine\n",
+                "  sluice simulate --plugin-dir . --conformance congestion/mine\n"
+                "  sluice simulate --report-card congestion/fair --rows several,high --seeds 5\n",
     .table = SLUICE_SETTINGS_TRANSFER,
     .keys = " json ",
     .without = " config ",
@@ -201,7 +214,7 @@ static const struct {
     {"Commands", " command stop-on-error "},
     {"Rate", " rate min-rate max-rate policy congestion "},
     {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
-    {"Trying a plugin", " conformance "},
+    {"Trying a plugin", " conformance report-card rows paths jobs markdown "},
     {"Output", " report json manifest progress quiet verbose csv svg sample "},
     {"Scenario", " seed seeds "},
     {"Managers", " management management-user management-cookie management-tags management-required management-extended "
@@ -233,6 +246,7 @@ static const struct {
     {"management-tags", "JSON"}, {"manifest", "FILE"},
     {"exclude-newer-than", "MOMENT"}, {"exclude-older-than", "MOMENT"},
     {"csv", "FILE"}, {"svg", "FILE"}, {"conformance", "congestion/NAME"},
+    {"report-card", "congestion/NAME"}, {"rows", "LIST"}, {"paths", "LIST"},
     {"command", "COMMAND"}, {"ascp", "PROGRAM"}, {"cookie", "TEXT"}, {"tags", "JSON"}, {"key-file", "FILE"},
 };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice simulate SCENARIO.ini`: congestion controls in virtual time; and what a control must stand (--conformance). */
+/* `sluice simulate SCENARIO.ini`: congestion controls in virtual time; what a control must stand (--conformance), and what it reaches
+ * (--report-card). */
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/json.h"
 #include "cli/line.h"
+#include "cli/report_card.h"
 #include "cli/screen.h"
 #include "cli/simulate_record.h"
 
@@ -224,27 +226,42 @@ static void print_verdict(void *user, const sluice_verdict *verdict)
 static int conformance(const sluice_line *line, sluice *library, const char *name, sluice_error *error)
 {
     card c = {.json = given(line, "json")};
-    const char *slash = strchr(name, '/');
-    if (line->operand_count != 0)
-        return sluice_fail(error, SLUICE_EUSAGE, "simulate: --conformance takes no scenario");
-    if (slash != NULL && strncmp(name, "congestion/", 11) != 0)
-        return sluice_fail(error, SLUICE_EUSAGE, "simulate: '%s' is no congestion plugin: congestion/NAME is asked for", name);
-    int status = SLUICE_OK;
-    for (size_t i = 0; i < line->set_count && status == SLUICE_OK; i++)
-        status = sluice_config_set(library, line->sets[i], error);
-    if (status == SLUICE_OK)
-        status = sluice_conformance(library, slash != NULL ? slash + 1 : name, print_verdict, &c, error);
+    int status = sluice_conformance(library, name, print_verdict, &c, error);
     if (c.tried > 0 && !c.json)
         printf("%u of %u passed; %u required failed, %u goals missed\n", c.tried - c.failed - c.missed, c.tried, c.failed,
                c.missed);
     return status;
 }
 
+/* The plugin of --conformance or --report-card, whichever is given; NULL: a scenario is to be run. */
+static const char *plugin_of(const sluice_line *line, const char **key)
+{
+    *key = sluice_line_value(line, "report-card") != NULL ? "report-card" : "conformance";
+    return sluice_line_value(line, *key);
+}
+
+static int examine(const sluice_line *line, sluice *library, const char *key, const char *name, sluice_error *error)
+{
+    const char *slash = strchr(name, '/');
+    if (line->operand_count != 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "simulate: --%s takes no scenario", key);
+    if (slash != NULL && strncmp(name, "congestion/", 11) != 0)
+        return sluice_fail(error, SLUICE_EUSAGE, "simulate: '%s' is no congestion plugin: congestion/NAME is asked for", name);
+    int status = SLUICE_OK;
+    for (size_t i = 0; i < line->set_count && status == SLUICE_OK; i++)
+        status = sluice_config_set(library, line->sets[i], error);
+    name = slash != NULL ? slash + 1 : name;
+    if (status != SLUICE_OK)
+        return status;
+    return strcmp(key, "conformance") == 0 ? conformance(line, library, name, error)
+                                           : sluice_report_card_run(line, library, name, error);
+}
+
 static int work(const sluice_line *line, sluice_error *error)
 {
     sluice_line bare = *line; /* values of a scenario are no configuration: they are set when it was read */
     sluice *library;
-    const char *name = sluice_line_value(line, "conformance");
+    const char *key, *name = plugin_of(line, &key);
     if (given(line, "sample")) {
         print_sample();
         return SLUICE_OK;
@@ -253,7 +270,7 @@ static int work(const sluice_line *line, sluice_error *error)
     int status = sluice_line_library(&bare, sluice_screen_complain, &library, error);
     if (status != SLUICE_OK)
         return status;
-    status = name != NULL ? conformance(line, library, name, error) : simulate(line, library, error);
+    status = name != NULL ? examine(line, library, key, name, error) : simulate(line, library, error);
     sluice_free(library);
     if (status == SLUICE_OK && (fflush(stdout) != 0 || ferror(stdout)))
         status = sluice_fail(error, SLUICE_EIO, "standard output cannot be written");

@@ -4,6 +4,8 @@
  * figures, facts that contradict each other.  It must answer with rates and windows that can be used, do the same twice, and
  * fill an empty path.
  */
+#include "simulate/conformance.h"
+
 #include "plugin/instance.h"
 #include "plugin/rate.h"
 #include "simulate/report_card.h"
@@ -355,8 +357,7 @@ static bool endure(sluice *library, const char *name, bool (*trial)(patient *, s
     return ok;
 }
 
-/* A control may need a target: without one it does not start, and says so. */
-static bool needs_rate(sluice *library, const char *name)
+bool sluice_conformance_needs_rate(sluice *library, const char *name)
 {
     sluice_congestion_start with = start_plain();
     patient p;
@@ -423,7 +424,7 @@ int sluice_conformance(sluice *instance, const char *name, void (*each)(void *us
     passed = same_twice(instance, name, sentence, sizeof(sentence));
     tell_required(&s, "does the same twice", passed, sentence);
     if (!s.failed)
-        status = sluice_report_card(instance, name, needs_rate(instance, name), tell, &s, error);
+        status = sluice_report_card(instance, name, sluice_conformance_needs_rate(instance, name), tell, &s, error);
     if (!status && s.failed)
         status = sluice_fail(error, SLUICE_EFAILED, "congestion/%s: %u of what is required failed", name, s.failed);
     return status;

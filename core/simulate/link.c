@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* On a fast path thousands of packets wait, spread over memory: each is called for while the one before it is busy.  Its own
+ * fields take two lines of the cache, the header and frames behind them one more.  A macro, as GCC drops calls of a function that
+ * does nothing else. */
+#ifdef __GNUC__
+#define CALL_FOR(packet)                                                                                             \
+    ((packet) ? (__builtin_prefetch(packet), __builtin_prefetch((const char *)(packet) + 64),                        \
+                 __builtin_prefetch((const char *)(packet) + 128))                                                   \
+              : (void)0)
+#else
+#define CALL_FOR(packet) ((void)0)
+#endif
+
 /* Packets of this size at most are kept for the next one: making them anew would be a good part of a run's time. */
 #define KEPT_BYTES 2048u
 
@@ -112,8 +124,10 @@ static void arrive_in_order(void *subject, uint64_t argument)
         deliver(link, packet);
     }
     link->wire_runs = link->wire_first != NULL;
-    if (link->wire_runs)
+    if (link->wire_runs) {
+        CALL_FOR(link->wire_first->next);
         sluice_sim_at(link->simulation, link->wire_first->due, arrive_in_order, link, 0);
+    }
 }
 
 static void put_on_wire(sluice_sim_link *link, sluice_sim_packet *packet)
@@ -268,6 +282,7 @@ static void serve(sluice_sim_link *link)
     link->serving = packet;
     if (!packet)
         return;
+    CALL_FOR(link->first);
     packet->queued_ns += link->simulation->now - packet->sent;
     seconds = link->setup.rate_bps ? (double)packet->ip_bytes * 8 / (double)link->setup.rate_bps : 0;
     sluice_sim_at(link->simulation, link->simulation->now + (sluice_duration)(seconds * 1e9), depart, link, 0);

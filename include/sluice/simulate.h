@@ -94,6 +94,42 @@ typedef struct sluice_verdict {
 SLUICE_API int sluice_conformance(sluice *instance, const char *name, void (*each)(void *user, const sluice_verdict *verdict),
                                   void *user, sluice_error *error);
 
+/* ---- report card ---- */
+
+/*
+ * The table of goals in doc/rate-control.md.  A row has one goal; a case is a row on one path.  What a case gives follows from
+ * the plugin, its options and the seed alone; medians over seeds are for who calls.
+ */
+#define SLUICE_CARD_FIGURES 4
+
+/* A goal: the figure lies from least to most.  Infinite, or -infinite: no such limit. */
+typedef struct sluice_card_figure {
+    const char *name; /* with its unit: "queue ms" */
+    double least, most;
+} sluice_card_figure;
+
+typedef struct sluice_card_case {
+    uint32_t size;
+    size_t index;
+    const char *row;  /* a word: "one-flow" */
+    const char *what; /* the row in words */
+    const char *path; /* "100 Mbit/s, 20 ms, 1 BDP" */
+    bool concerned;   /* the row is one by which the plugin is judged */
+    double seconds;   /* of virtual time that a run takes */
+    size_t figure_count;
+    sluice_card_figure figures[SLUICE_CARD_FIGURES];
+} sluice_card_case;
+
+/* Tells every case, row by row; the case is valid during the call.  plugin: the name of a congestion plugin, for `concerned`:
+ * high and low have rows of their own, all others the general ones.  Errors: it cannot be loaded. */
+SLUICE_API int sluice_card_cases(sluice *instance, const char *plugin, void (*each)(void *user, const sluice_card_case *about),
+                                 void *user, sluice_error *error);
+
+/* Runs a case with one seed, with the options that the plugin has in the instance.  values: its figures, in their order;
+ * infinite: what was waited for never came.  Errors as of sluice_simulate; SLUICE_EINVAL: there is no such case. */
+SLUICE_API int sluice_card_run(sluice *instance, const char *plugin, size_t index, int64_t seed,
+                               double values[SLUICE_CARD_FIGURES], sluice_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -75,11 +75,20 @@ expect 3 "lab.ini:8: congestion: no congestion plugin 'steady'" "$runner" simula
 expect 0 "0 required failed" "$runner" simulate --plugin-dir "$stage/plugins" --set congestion.steady.rate=1g \
     --conformance congestion/steady
 for row in "nan:an answer that cannot be used, after samples of nothing" "shared:other answers to the same calls" \
-    "silent:an answer that cannot be used, after silence" "slow:FAIL  fills an empty 10 Mbit/s at 10 ms"; do
+    "silent:an answer that cannot be used, after silence" "slow:FAIL  target: 10 Mbit/s, 10 ms"; do
     flag=$(echo "MAD_${row%%:*}" | tr a-z A-Z)
     build "$here/plugins/mad.c" "congestion_${row%%:*}" "-DNAME=${row%%:*}" "-D$flag"
     expect 1 "${row#*:}" "$runner" simulate --plugin-dir "$stage/plugins" --conformance "congestion/${row%%:*}"
 done
+
+# What crashes takes its own run with it, and all of them are told.
+build "$here/plugins/mad.c" congestion_crash -DNAME=crash -DMAD_CRASH
+expect 1 "0 of 1 rows met" "$runner" simulate --plugin-dir "$stage/plugins" --report-card congestion/crash --rows target \
+    --paths '10 Mbit/s' --seeds 2
+expect 1 "seed 1: its process was ended by signal 6" "$runner" simulate --plugin-dir "$stage/plugins" \
+    --report-card congestion/crash --rows target --paths '10 Mbit/s, 200 ms' --seeds 2
+expect 0 "1 of 1 rows met" "$runner" simulate --plugin-dir "$stage/plugins" --set congestion.steady.rate=100m \
+    --report-card congestion/steady --rows target --paths '10 Mbit/s' --seeds 1
 
 # Plugins that must be refused, each with the true reason.
 build "$here/plugins/crooked.c" congestion_alien -DNAME=alien -DCROOKED_ABI

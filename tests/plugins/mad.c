@@ -2,6 +2,8 @@
 /* Congestion controls that must not pass: the build defines NAME and one MAD_... */
 #include <sluice/congestion.h>
 
+#include <stdlib.h>
+
 typedef struct mad {
     double rate_bps;
     uint64_t silences;
@@ -35,6 +37,9 @@ static void sample(void *state, const sluice_sample *sample, sluice_control *con
 #ifdef MAD_SILENT
     if (m->silences > 3)
         rate = 0; /* and no window: it never sends again */
+#endif
+#ifdef MAD_CRASH
+    abort();
 #endif
 #ifdef MAD_SLOW
     rate = 1e6;

@@ -222,6 +222,43 @@ wants 2 "did you mean 'rate'" simulate --set link.wan.rat=1m "$room/mixed.ini"
 wants 2 'seed' simulate --seed many "$room/mixed.ini"
 wants 2 'unknown option' simulate --cvs x "$room/mixed.ini"
 wants 2 'is no congestion plugin' simulate --conformance crypto/openssl
+# ---- the report card: the same whatever the number of processes ----
+
+card() { simulate --report-card congestion/fair --rows start-target,target --paths '10 Mbit/s' "$@"; }
+wants 0 '' card --seeds 3 --jobs 1
+cp "$room/stdout" "$room/card"
+wants 0 '' card --seeds 3 --jobs 4
+cmp -s "$room/stdout" "$room/card" || fail "the report card depends on the number of processes"
+[ "$(wc -l <"$room/card")" = 7 ] || fail "six cases and a sum are told in $(wc -l <"$room/card") lines"
+grep -Eq '^ok    start-target +10 Mbit/s, 200 ms, 4 BDP .* filled after rtt 0.000 \(0.000\), longest queue BDP 0.01' "$room/card" ||
+    fail "the report card does not tell a start with a known target: $(cat "$room/card")"
+grep -q '^2 of 2 rows met; medians of 3 seeds' "$room/card" || fail "the report card has no sum"
+wants 0 '' card --seeds 2 --json
+if command -v python3 >/dev/null; then
+    python3 -c '
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+cases = [r for r in rows if r["event"] == "case"]
+assert [r["row"] for r in rows if r["event"] == "row"] == ["target", "start-target"], rows
+assert len(cases) == 6 and all(c["verdict"] == "passed" and c["seeds"] == 2 for c in cases), cases
+assert cases[0]["path"] == "10 Mbit/s, 10 ms" and cases[0]["figures"][0]["name"] == "share", cases[0]
+assert cases[0]["figures"][0]["least"] == 0.85 and cases[0]["figures"][0]["most"] is None, cases[0]
+assert 0.85 < cases[0]["figures"][0]["worst"] <= cases[0]["figures"][0]["median"] < 1.05, cases[0]
+' "$room/stdout" || fail "the JSON of the report card is not what it should be"
+fi
+wants 0 '' card --seeds 1 --markdown
+[ "$(wc -l <"$room/stdout")" = 4 ] && [ "$(grep -c '| met |$' "$room/stdout")" = 2 ] ||
+    fail "the report card in Markdown: $(cat "$room/stdout")"
+# What a control does not reach, it misses; a row that is not its own is tried when it is asked for.
+wants 1 'congestion/fair misses 1 of 1 rows' simulate --report-card congestion/fair --rows low --paths '10 Mbit/s, 20 ms, 1 BDP' --seeds 1
+grep -q '^miss  low  .* of what it has alone 0\.' "$room/stdout" || fail "fair is held to be low: $(cat "$room/stdout")"
+wants 0 '' simulate --report-card congestion/fixed --paths '10 Mbit/s, 10 ms' --seeds 1
+grep -q '^1 of 1 rows met' "$room/stdout" || fail "a control that needs a rate is tried without one: $(cat "$room/stdout")"
+wants 2 'there is no row' simulate --report-card congestion/fair --rows one-flo
+wants 2 'no case has all of' simulate --report-card congestion/fair --rows start --paths '11 Mbit/s'
+wants 2 'no number from 1' simulate --report-card congestion/fair --jobs 0
+wants 2 'takes no scenario' simulate --report-card congestion/fair "$room/mixed.ini"
+wants 3 "did you mean 'fair'" simulate --report-card congestion/fairy
 # A control that keeps a given rate, and was given none.
 wants 1 'keeps a given rate and none was given' simulate --set flow.f.rate=0 "$room/fixed.ini"
 
