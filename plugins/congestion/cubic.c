@@ -24,7 +24,7 @@
  *
  * A weight w counts the window in segments of w packets, so N lanes of weight 1/N grow and shrink together as one flow.
  */
-#include <sluice/congestion.h>
+#include "cubic_curve.h"
 
 #include <math.h>
 
@@ -60,12 +60,6 @@ static const sluice_option cubic_options[] = {
 };
 
 typedef enum cubic_phase { SLOW_START, CONSERVATIVE, AVOIDANCE } cubic_phase;
-
-/* Windows are in segments of `segment` bytes, times in seconds. */
-typedef struct cubic_curve {
-    double w_max, k, w_est, prior; /* prior: the window when the loss came */
-    sluice_time began;             /* 0: with the next growth */
-} cubic_curve;
 
 typedef struct cubic_hystart {
     sluice_duration last, now, baseline; /* least round trips: of the last round, this one, the trial's first; 0: none */
@@ -157,8 +151,7 @@ static void avoidance_begin(cubic_state *cubic)
 {
     cubic->phase = AVOIDANCE;
     cubic->threshold = cubic->window;
-    /* No loss was met: the curve begins at its flat middle (RFC 9438, 4.10). */
-    cubic->curve = (cubic_curve){.w_max = cubic->window, .prior = cubic->window};
+    cubic_curve_flat(&cubic->curve, cubic->window);
 }
 
 static void hystart_round(cubic_state *cubic)
@@ -203,49 +196,6 @@ static void hystart_sample(cubic_state *cubic, const sluice_sample *sample)
 
 /* ---- growth ---- */
 
-static double curve_at(const cubic_state *cubic, double t)
-{
-    double off = t - cubic->curve.k;
-
-    return cubic->config.c * off * off * off + cubic->curve.w_max;
-}
-
-static void curve_begin(cubic_state *cubic, sluice_time now)
-{
-    cubic_curve *curve = &cubic->curve;
-
-    curve->began = now;
-    if (curve->w_max < cubic->window)
-        curve->w_max = cubic->window;
-    curve->k = cbrt((curve->w_max - cubic->window) / cubic->config.c);
-    curve->w_est = cubic->window;
-}
-
-/* The window that Reno would have with this beta: alpha makes both lose as often (4.3). */
-static double reno_alpha(const cubic_state *cubic)
-{
-    double beta = cubic->config.beta;
-
-    return cubic->curve.w_est < cubic->curve.prior ? 3 * (1 - beta) / (1 + beta) : 1;
-}
-
-static void avoidance_grow(cubic_state *cubic, sluice_time now, double acked)
-{
-    double t, target;
-
-    if (!cubic->curve.began)
-        curve_begin(cubic, now);
-    t = seconds(now - cubic->curve.began);
-    cubic->curve.w_est += reno_alpha(cubic) * acked / cubic->window;
-    if (curve_at(cubic, t) < cubic->curve.w_est) {
-        cubic->window = fmax(cubic->window, cubic->curve.w_est);
-        return;
-    }
-    /* What the curve asks for in a round trip, at most half as much again, in steps by what comes in. */
-    target = fmax(cubic->window, fmin(curve_at(cubic, t + cubic->srtt), 1.5 * cubic->window));
-    cubic->window += (target - cubic->window) * fmin(1, acked / cubic->window);
-}
-
 /* Growth is earned by a window that is used (RFC 9438, 5.8); time in which it is not does not move the curve. */
 static bool window_used(const cubic_state *cubic, const sluice_sample *sample)
 {
@@ -257,6 +207,7 @@ static bool window_used(const cubic_state *cubic, const sluice_sample *sample)
 static void grow(cubic_state *cubic, const sluice_sample *sample)
 {
     double acked = (double)sample->acked_bytes / segment(cubic);
+    cubic_shape shape = {cubic->config.c, cubic->config.beta};
 
     if (!window_used(cubic, sample)) {
         cubic->curve.began = 0;
@@ -267,7 +218,7 @@ static void grow(cubic_state *cubic, const sluice_sample *sample)
     else if (cubic->phase == CONSERVATIVE)
         cubic->window += acked / CONSERVATIVE_DIVISOR;
     else
-        avoidance_grow(cubic, sample->now, acked);
+        cubic->window = cubic_curve_grow(&cubic->curve, &shape, sample->now, cubic->srtt, cubic->window, acked);
     if (cubic->phase == SLOW_START && cubic->window >= cubic->threshold) {
         cubic->window = cubic->threshold;
         cubic->phase = AVOIDANCE;
@@ -283,18 +234,15 @@ static sluice_duration recovery_time(const cubic_state *cubic)
 
 static void decrease(cubic_state *cubic, sluice_time now, double beta)
 {
-    cubic_curve *curve = &cubic->curve;
+    cubic_shape shape = {cubic->config.c, cubic->config.beta};
 
     cubic->undo_window = cubic->window;
     cubic->undo_threshold = cubic->threshold;
-    cubic->undo_curve = *curve;
+    cubic->undo_curve = cubic->curve;
     cubic->undo_phase = cubic->phase;
     cubic->event_lost = cubic->event_spurious = 0;
-    /* Fast convergence (4.7). */
-    curve->w_max = cubic->window < curve->w_max ? cubic->window * (1 + cubic->config.beta) / 2 : cubic->window;
-    curve->prior = cubic->window;
-    curve->began = 0;
-    cubic->window = cubic->threshold = fmax(least(cubic), beta * cubic->window);
+    cubic->window = cubic_curve_decrease(&cubic->curve, &shape, cubic->window, beta);
+    cubic->window = cubic->threshold = fmax(least(cubic), cubic->window);
     cubic->phase = AVOIDANCE;
     cubic->recovery_until = now + recovery_time(cubic);
 }

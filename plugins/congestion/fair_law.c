@@ -53,6 +53,8 @@
  * All flows of a bottleneck see that dip at the same moment, so from then on they do it together, and a flow that
  * came late to a standing queue learns the true base.
  *
+ * Others.  Beside flows that fill the queue (CUBIC, Reno, BBR) the law would leave nothing; contention.h is what is done then.
+ *
  * CE marks lower the window by half the marked part, as DCTCP (RFC 8257).
  *
  * Three policies use the law: fair as it is, high with twice the weight, low with a target so small that the queue of
@@ -80,7 +82,7 @@
 #define RECEIVER_RAISE_BPS 4e6
 #define RECEIVER_RAISE_PART 0.01
 #define RTT_UNKNOWN 0.1   /* s, until the first measurement */
-#define LOSS_MOST 0.5     /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
+#define LOSS_MOST 0.25    /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
 #define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
 #define VELOCITY_MOST 1024
 #define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
@@ -106,11 +108,16 @@ static double plateau(const fair_law *fair)
 }
 
 /* T(x) of the head of this file. */
-static double queue_target(const fair_law *fair)
+static double queue_target_at(const fair_law *fair, double rate)
 {
-    double share = fmax(fair->rate, 1e4) / fmax(fair->limits.weight, 1e-3);
+    double share = fmax(rate, 1e4) / fmax(fair->limits.weight, 1e-3);
 
     return seconds(fair->config.target_queue) * sqrt(sqrt(1e8 / share));
+}
+
+static double queue_target(const fair_law *fair)
+{
+    return queue_target_at(fair, fair->rate);
 }
 
 static double rtt_of(const fair_law *fair)
@@ -135,7 +142,7 @@ static double pacing_of(const fair_law *fair, double window)
         pacing = target > 0 && most <= 0 ? target : 2 * window * 8 / rtt_of(fair);
     } else {
         pacing = PACING_GAIN * window * 8 / rtt_of(fair);
-        if (most > 0)
+        if (most > 0 && !fair->contention.on)
             pacing = fmin(pacing, most * (1 + fair->config.headroom) / (1 - fair->loss));
         if (fair->ceiling > 0)
             pacing = fmin(pacing, fair->ceiling);
@@ -393,6 +400,57 @@ static double overshare(fair_law *fair, double queue)
     return fmax(1.0 / DAMPING_MOST, fmin(DAMPING_MOST, fmax(fair->smooth_rate, 1e4) / fmax(even, 1e4)));
 }
 
+static contention_round round_of(const fair_law *fair, sluice_time now, double queue, bool limited)
+{
+    const fair_law_epoch *epoch = &fair->epoch;
+    double most = plateau(fair);
+
+    return (contention_round){.now = now,
+                              .window = fair->window,
+                              .packet = fair->packet_bytes,
+                              .best_packet_time = fair->packet_bytes * 8 / fmax(most, 1e4),
+                              .best_target = queue_target_at(fair, most),
+                              .holds = fair->rate / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss),
+                              .segment = fair->packet_bytes * fmax(fair->limits.weight, 1e-3),
+                              .rtt = rtt_of(fair),
+                              .target = queue_target(fair),
+                              .queue = queue,
+                              .acked = epoch->acked,
+                              .lost = fmax(0, epoch->lost - epoch->drops),
+                              .marked = epoch->marked,
+                              .used = epoch->used && !limited};
+}
+
+/* The queue is others' if it stays though this flow gives way. */
+static bool contend_begin(fair_law *fair, sluice_time now, double queue, bool limited)
+{
+    contention_round round = round_of(fair, now, queue, limited);
+
+    if (fair->manner.yields || !contention_begins(&fair->contention, &round))
+        return false;
+    fair->phase = FAIR_LAW_CONTEND;
+    fair->window = round.window;
+    fair->trial = 0;
+    if (!fair->receiver.rules)
+        fair->ceiling = 0;
+    return true;
+}
+
+static void contend_epoch(fair_law *fair, sluice_time now, double queue, bool limited)
+{
+    contention_round round = round_of(fair, now, queue, limited);
+
+    if (contention_dips(&fair->contention, &round, &fair->yield_window)) {
+        fair->phase = FAIR_LAW_YIELD;
+        fair->yield_until = 0;
+        fair->long_least = HUGE_VAL;
+        return;
+    }
+    fair->window = contention_window(&fair->contention, &round);
+    if (!fair->contention.on)
+        fair->phase = FAIR_LAW_STEADY;
+}
+
 static void steady_epoch(fair_law *fair, double queue, bool limited)
 {
     double target = queue_target(fair), off = target - queue, rtt = fair->min_rtt + queue, step;
@@ -414,7 +472,7 @@ static void steady_epoch(fair_law *fair, double queue, bool limited)
         fair->crowd = 0;
     if (fair->epoch.marked > 0)
         step = fmin(step, -0.5 * fair->epoch.marked / fmax(fair->epoch.acked, 1));
-    fair->window *= 1 + step;
+    fair->window = fmax(fair->window * (1 + step), contention_floor(&fair->contention));
     idle_note(fair, queue < target / 2);
 }
 
@@ -424,7 +482,7 @@ static void steady_epoch(fair_law *fair, double queue, bool limited)
 static void trial_end(fair_law *fair, double loss, double noise)
 {
     fair->loss = fmin(loss, LOSS_MOST);
-    if (fair->trial_loss - loss > 0.01 + noise) {
+    if (fair->trial_loss - loss > 0.01 + noise || loss > LOSS_MOST + noise) {
         fair->ceiling = 0.98 * fair->trial_rate / (1 - fair->loss);
         fair->receiver.rules = false;
         fair->hold = HOLD_EPOCHS;
@@ -508,14 +566,40 @@ static void yield_begin(fair_law *fair)
     fair->empty_queue = HUGE_VAL;
 }
 
+/* A dip of contention.h is over. */
+static void dip_end(fair_law *fair, sluice_time now)
+{
+    bool seen = fair->slots > 0;
+
+    contention_dipped(&fair->contention, now, seen ? fair->slots_sum / fair->slots + fair->base_above : fair->long_least);
+    if (fair->contention.on) {
+        fair->phase = FAIR_LAW_CONTEND;
+        fair->skip = 1;
+        return;
+    }
+    /* The queue was its own: what stays is the path, be it longer than it was. */
+    delay_memory_begin(&fair->memory, now);
+    fair->window = fmin(fair->window, fair->yield_window * (1 + queue_target(fair) / fmax(fair->min_rtt, 1e-4)));
+}
+
 static void yield_sample(fair_law *fair, const sluice_sample *sample)
 {
-    if (!fair->yield_until && (double)sample->in_flight_bytes <= fair->yield_window + 2 * fair->packet_bytes)
-        fair->yield_until = sample->now + sample->srtt_ns;
+    if (!fair->yield_until && (double)sample->in_flight_bytes <= fair->yield_window + 2 * fair->packet_bytes) {
+        fair->yield_until = sample->now + (fair->contention.on ? 2 : 1) * sample->srtt_ns;
+        fair->yield_shows = sample->now + sample->srtt_ns;
+    }
+    /* What comes in before was sent before. */
+    if (fair->contention.on && fair->yield_shows && sample->now >= fair->yield_shows) {
+        fair->yield_shows = 0;
+        fair->slots = fair->slots_sum = 0;
+        fair->long_least = HUGE_VAL;
+    }
     if (!fair->yield_until || sample->now < fair->yield_until)
         return;
     fair->phase = FAIR_LAW_STEADY;
     fair->skip = 2;
+    if (fair->contention.on)
+        dip_end(fair, sample->now);
     epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
 }
 
@@ -561,6 +645,7 @@ static void epoch_note(fair_law *fair, const sluice_sample *sample)
     epoch->lost += (double)sample->lost_packets;
     epoch->marked += (double)sample->ce_packets;
     epoch->limited += sample->app_limited ? (double)sample->acked_packets : 0;
+    epoch->drops += (double)sample->receiver_drop_packets;
     fair->judgement.drops += (double)sample->receiver_drop_packets;
     fair->receiver.drops += (double)sample->receiver_drop_packets;
     epoch->in_flight = fmax(epoch->in_flight, (double)sample->prior_in_flight_bytes);
@@ -579,6 +664,7 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
     double length = seconds(sample->now - epoch->began), sent = epoch->sent * 8 / length;
     double average = (double)(sample->delivered_bytes - epoch->delivered) * 8 / length;
     double queue = fair->slots > 0 ? fair->slots_sum / fair->slots : fair->slot_least;
+    double long_queue = queue + fair->base_above;
     /* The sender did not use what it had: source, credit, or its own CPU. */
     bool limited = epoch->limited > 0.5 * epoch->acked || (!epoch->used && sent < 0.9 * epoch->pacing_least);
 
@@ -596,7 +682,9 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
         fair->smooth_rate += (average - fair->smooth_rate) / (fair->smooth_rate > 0 ? 8 : 1);
         if (fair->phase == FAIR_LAW_STARTUP) {
             startup_epoch(fair, sample, limited);
-        } else {
+        } else if (fair->phase == FAIR_LAW_CONTEND) {
+            contend_epoch(fair, sample->now, long_queue, limited);
+        } else if (!contend_begin(fair, sample->now, long_queue, limited)) {
             judge(fair, epoch);
             steady_epoch(fair, queue, limited);
         }
@@ -638,6 +726,9 @@ void fair_law_sample(void *state, const sluice_sample *sample, sluice_control *c
     if (sample->acked_packets) {
         double queue = queue_of(fair, sample);
 
+        if (sample->queue_valid && !fair->manner.yields)
+            fair->base_above = delay_memory_above(&fair->memory, sample) - seconds(sample->queue_min_ns);
+        fair->long_least = fmin(fair->long_least, queue + fair->base_above);
         empty_note(fair, sample, queue);
         if (fair->phase == FAIR_LAW_STARTUP)
             startup_sample(fair, sample);
@@ -669,7 +760,7 @@ void fair_law_limits(void *state, sluice_time now, const sluice_limits *limits, 
 
 void fair_law_view(const void *state, sluice_congestion_view *out)
 {
-    static const char *const names[] = {"startup", "steady", "yield"};
+    static const char *const names[] = {"startup", "steady", "yield", "contend"};
     const fair_law *fair = state;
 
     out->phase = fair->phase == FAIR_LAW_STEADY && fair->ceiling > 0 ? "ceiling" : names[fair->phase];

@@ -8,6 +8,7 @@
 #ifndef CONGESTION_FAIR_LAW_H
 #define CONGESTION_FAIR_LAW_H
 
+#include "contention.h"
 #include "delay_memory.h"
 
 #include <sluice/congestion.h>
@@ -50,13 +51,13 @@ typedef struct fair_law_manner {
     bool yields;   /* a queue that is not its own drives it away */
 } fair_law_manner;
 
-typedef enum fair_law_phase { FAIR_LAW_STARTUP, FAIR_LAW_STEADY, FAIR_LAW_YIELD } fair_law_phase;
+typedef enum fair_law_phase { FAIR_LAW_STARTUP, FAIR_LAW_STEADY, FAIR_LAW_YIELD, FAIR_LAW_CONTEND } fair_law_phase;
 
 /* What came in since `began`: a round trip, or config.epoch if that is longer. */
 typedef struct fair_law_epoch {
     sluice_time began;
     uint64_t round, delivered;           /* when it began */
-    double acked, lost, marked, limited; /* packets; limited: with app_limited */
+    double acked, lost, drops, marked, limited; /* packets; limited: with app_limited */
     double sent, in_flight;              /* bytes; the most in flight that a packet met */
     double pacing_least;                 /* bit/s, the least answered in it */
     bool rated, used;                    /* a rate was measured; the window was filled */
@@ -114,8 +115,11 @@ typedef struct fair_law {
     /* Yielding. */
     double crowd; /* far too long a queue that the last epoch met; 0: none */
     double empty_queue, yield_window;
-    sluice_time empty_at, yield_until;
+    sluice_time empty_at, yield_until, yield_shows; /* yield_shows: what comes in then was sent in it */
     delay_memory memory;
+
+    contention contention;
+    double long_least, base_above; /* s; the least queue of a dip; how far the least of 10 s lies above the memory's */
 } fair_law;
 
 int fair_law_init(fair_law *fair, const fair_law_config *config, const fair_law_manner *manner,
