@@ -10,7 +10,8 @@
 #define CROWD_RTTS 24
 #define CROWD_TIME_MOST 8 /* s */
 #define CROWD_GIVES 0.5   /* of what the path holds of the flow: less would leave nothing to come back with */
-#define BEST_TIME 30      /* s, in which a better rate is forgotten */
+#define CROWD_SHOWN_RTTS 4
+#define BEST_TIME 60      /* s, in which a better rate is forgotten */
 #define USUAL_TIME 10     /* s, over which the window is averaged */
 
 /* Entering again, when it was left a moment ago. */
@@ -126,6 +127,7 @@ static bool crowd_begins(contention *c, const contention_round *round, bool agai
     c->crowd_at = round->now;
     c->crowd_bound = bound;
     c->crowd_window = fmin(round->window, fmax(round->holds, c->memory.window));
+    c->crowd_holds = round->holds;
     return true;
 }
 
@@ -141,6 +143,9 @@ bool contention_begins(contention *c, contention_round *round)
         c->crowd_at = 0;
         return false;
     }
+    /* If the path has become narrower, the first round trips show what it holds now. */
+    if (since(round, c->crowd_at) < CROWD_SHOWN_RTTS * round->rtt)
+        c->crowd_holds = fmin(c->crowd_holds, round->holds);
     if (since(round, c->crowd_at) < fmin(CROWD_TIME_MOST, time))
         return false;
     begin(c, round);
@@ -149,7 +154,7 @@ bool contention_begins(contention *c, contention_round *round)
 
 double contention_floor(const contention *c)
 {
-    return c->crowd_at ? CROWD_GIVES * c->crowd_window : 0;
+    return c->crowd_at ? CROWD_GIVES * c->crowd_holds : 0;
 }
 
 /* ---- events: a loss of the queue's ---- */

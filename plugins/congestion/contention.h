@@ -69,7 +69,7 @@ typedef struct contention {
 
     /* Off: a queue that should not be there. */
     sluice_time crowd_at; /* 0: none */
-    double crowd_bound, crowd_window;
+    double crowd_bound, crowd_window, crowd_holds; /* s; bytes: to go on with, that the path held at first */
 
     /* On. */
     cubic_curve curve;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How policies and published controls share a path, short enough for every check: the rows of doc/rate-control.md that
- * are about two flows, at rates that cost little.  `card` has the whole table.
+ * are about two flows, at rates that cost little.  The whole table is `sluice simulate
+ * --report-card`.
  *
  *     test_policies [ROW]      all rows; exit 1 if one is missed
  */
@@ -20,6 +21,7 @@ typedef struct policy_row {
     double part_least, part_most; /* of the first flow, of what all get together */
     double share;                 /* of all, at least */
     double bin_most, bin_at;      /* the first flow's mean of the second from then on, part of the path at most */
+    double queue_most;            /* ms, mean; 0: any */
 } policy_row;
 
 static const policy_row rows[] = {
@@ -106,6 +108,47 @@ static const policy_row rows[] = {
                  .from = 35,
                  .flows = {{.plugin = &PLUGIN(low)}, {.plugin = &PLUGIN(cubic), .start = 5, .stop = 25}}},
      .share = 0.85},
+    {.name = "fair beside cubic, 100 Mbit/s, 50 ms",
+     .contest = {.rate_mbit = 100,
+                 .rtt_ms = 50,
+                 .seconds = 100,
+                 .from = 40,
+                 .flows = {{.plugin = &PLUGIN(fair)}, {.plugin = &PLUGIN(cubic), .start = 10}}},
+     .part_least = 0.25,
+     .part_most = 0.75,
+     .share = 0.95},
+    {.name = "fair that comes late beside cubic, queue 2 BDP",
+     .contest = {.rate_mbit = 50,
+                 .rtt_ms = 100,
+                 .queue_bdp = 2,
+                 .seconds = 110,
+                 .from = 50,
+                 .flows = {{.plugin = &PLUGIN(fair), .start = 10}, {.plugin = &PLUGIN(cubic)}}},
+     .part_least = 0.15,
+     .part_most = 0.75,
+     .share = 0.95},
+    {.name = "fair keeps a short queue again when cubic has gone",
+     .contest = {.rate_mbit = 100,
+                 .rtt_ms = 50,
+                 .queue_bdp = 2,
+                 .seconds = 110,
+                 .from = 70,
+                 .flows = {{.plugin = &PLUGIN(fair)}, {.plugin = &PLUGIN(cubic), .start = 5, .stop = 40}}},
+     .share = 0.95,
+     .queue_most = 10},
+    {.name = "two of fair meet when cubic has gone",
+     .contest = {.rate_mbit = 100,
+                 .rtt_ms = 50,
+                 .queue_bdp = 2,
+                 .seconds = 130,
+                 .from = 90,
+                 .flows = {{.plugin = &PLUGIN(fair)},
+                           {.plugin = &PLUGIN(fair), .start = 3},
+                           {.plugin = &PLUGIN(cubic), .start = 5, .stop = 40}}},
+     .part_least = 0.35,
+     .part_most = 0.65,
+     .share = 0.95,
+     .queue_most = 10},
     {.name = "ledbat alone",
      .contest = {.rate_mbit = 50, .rtt_ms = 50, .queue_bdp = 2, .seconds = 80, .from = 20, .flows = {{.plugin = &PLUGIN(ledbat)}}},
      .share = 0.85},
@@ -163,7 +206,7 @@ static bool judge(const policy_row *row)
     if (row->bin_at > 0)
         second = second_from(&got, row->bin_at, row->contest.rate_mbit);
     ok = part >= row->part_least && (row->part_most <= 0 || part <= row->part_most) && got.share >= row->share &&
-         (row->bin_at <= 0 || second <= row->bin_most);
+         (row->bin_at <= 0 || second <= row->bin_most) && (row->queue_most <= 0 || got.queue_ms <= row->queue_most);
     printf("%s %-50s part %.3f (%.2f to %.2f)  share %.3f (%.2f)  queue %.2f ms  second %.3f (%.2f)\n",
            ok ? "ok  " : "FAIL", row->name, part, row->part_least, row->part_most, got.share, row->share, got.queue_ms,
            second, row->bin_most);
