@@ -6,6 +6,7 @@
 /* Entering.  Newcomers of the own kind overshoot for a second or two, on a long path for some ten round trips. */
 #define CROWD_TARGETS 2
 #define CROWD_PACKETS 6
+#define CROWD_TARGET_MOST 0.013 /* s, of 1 Mbit/s: a flow that others have left nothing wants any queue, and takes as long for a packet */
 #define CROWD_TIME 3 /* s */
 #define CROWD_RTTS 24
 #define CROWD_TIME_MOST 8 /* s */
@@ -120,8 +121,9 @@ static void end(contention *c, sluice_time now, double window)
 
 static bool crowd_begins(contention *c, const contention_round *round, bool again)
 {
-    double bound = (again ? AGAIN_TARGETS : CROWD_TARGETS) * c->memory.target + CROWD_PACKETS * c->memory.packet_time;
+    double bound = (again ? AGAIN_TARGETS : CROWD_TARGETS) * fmin(c->memory.target, CROWD_TARGET_MOST);
 
+    bound += fmin(CROWD_PACKETS * c->memory.packet_time, CROWD_TARGET_MOST);
     if (round->queue <= bound)
         return false;
     c->crowd_at = round->now;
