@@ -51,7 +51,7 @@
 #define LOSS_MOST 0.04
 #define LOSS_LACKING 0.2 /* more for what is lacking */
 #define BOOST_POWER 1.5
-#define BOOST_MOST 2 /* beside flows that give way, to meet them sooner */
+#define BOOST_MOST 4 /* beside flows that give way, to meet them sooner */
 #define BOOST_UNYIELDING 10
 
 static const cubic_shape shape = {.c = 0.4, .beta = 0.7};
@@ -279,12 +279,12 @@ double contention_window(contention *c, const contention_round *round)
 
 bool contention_dips(contention *c, const contention_round *round, double *window)
 {
-    double waited = since(round, c->dipped_at), queue = fmin(round->queue, 0.9 * round->rtt);
+    double waited = since(round, c->dipped_at), queue = fmin(round->recent_queue, 0.9 * round->rtt);
     bool due = c->event_at > c->dipped_at && since(round, c->event_at) >= DIP_AFTER;
 
     if ((!due || waited < DIP_INTERVAL) && waited < DIP_INTERVAL_MOST)
         return false;
-    if (round->queue < fmax(round->target, DIP_QUEUE * c->top))
+    if (queue < round->target || round->queue < DIP_QUEUE * c->top)
         return false;
     *window = round->window * (1 - queue / round->rtt);
     c->dip = (contention_dip){.queue = round->queue, .expected = queue, .window = round->window};

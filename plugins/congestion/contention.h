@@ -38,7 +38,9 @@ typedef struct contention_round {
     double window;             /* bytes */
     double holds;              /* bytes: what the path holds of the flow, with the queue that is wanted */
     double packet, segment;    /* bytes; in segments the curve counts: a packet, times the weight */
-    double rtt, queue;         /* s; the queue that stands, above the least delay of minutes */
+    double rtt;                /* s */
+    double queue;              /* s, that stands, above the least delay of ten minutes */
+    double recent_queue;       /* s, above that of ten seconds: on a path that has become longer the dips show what is queue */
     double target;             /* s, the queue that is wanted */
     double best_target;        /* s, the same at the best rate of late */
     double best_packet_time;   /* s, that a packet takes at that rate */

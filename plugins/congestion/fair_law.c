@@ -414,7 +414,8 @@ static contention_round round_of(const fair_law *fair, sluice_time now, double q
                               .segment = fair->packet_bytes * fmax(fair->limits.weight, 1e-3),
                               .rtt = rtt_of(fair),
                               .target = queue_target(fair),
-                              .queue = queue,
+                              .queue = queue + fair->base_above,
+                              .recent_queue = queue,
                               .acked = epoch->acked,
                               .lost = fmax(0, epoch->lost - epoch->drops),
                               .marked = epoch->marked,
@@ -664,7 +665,6 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
     double length = seconds(sample->now - epoch->began), sent = epoch->sent * 8 / length;
     double average = (double)(sample->delivered_bytes - epoch->delivered) * 8 / length;
     double queue = fair->slots > 0 ? fair->slots_sum / fair->slots : fair->slot_least;
-    double long_queue = queue + fair->base_above;
     /* The sender did not use what it had: source, credit, or its own CPU. */
     bool limited = epoch->limited > 0.5 * epoch->acked || (!epoch->used && sent < 0.9 * epoch->pacing_least);
 
@@ -683,8 +683,8 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
         if (fair->phase == FAIR_LAW_STARTUP) {
             startup_epoch(fair, sample, limited);
         } else if (fair->phase == FAIR_LAW_CONTEND) {
-            contend_epoch(fair, sample->now, long_queue, limited);
-        } else if (!contend_begin(fair, sample->now, long_queue, limited)) {
+            contend_epoch(fair, sample->now, queue, limited);
+        } else if (!contend_begin(fair, sample->now, queue, limited)) {
             judge(fair, epoch);
             steady_epoch(fair, queue, limited);
         }

@@ -23,6 +23,7 @@ static void setup(fixture *f)
                              .segment = PACKET,
                              .rtt = RTT,
                              .queue = TARGET,
+                             .recent_queue = TARGET,
                              .target = TARGET,
                              .best_target = TARGET,
                              .best_packet_time = 0.00012,
@@ -33,14 +34,14 @@ static void setup(fixture *f)
 static bool off(fixture *f, double queue)
 {
     f->round.now += (sluice_time)(RTT * 1e9);
-    f->round.queue = queue;
+    f->round.queue = f->round.recent_queue = queue;
     return contention_begins(&f->contention, &f->round);
 }
 
 static void on(fixture *f, double queue, double lost)
 {
     f->round.now += (sluice_time)(RTT * 1e9);
-    f->round.queue = queue;
+    f->round.queue = f->round.recent_queue = queue;
     f->round.lost = lost;
     f->round.window = contention_window(&f->contention, &f->round);
 }
@@ -161,7 +162,7 @@ static void dip(fixture *f, double part)
     CU_ASSERT_FALSE(dips(f, 40, &window));
     on(f, 0.05, 5); /* the event that all see */
     f->round.lost = 0;
-    f->round.queue = 0.04;
+    f->round.queue = f->round.recent_queue = 0.04;
     f->round.rtt = 0.1;
     CU_ASSERT_TRUE_FATAL(dips(f, 60, &window));
     CU_ASSERT_DOUBLE_EQUAL(window, 0.6 * f->round.window, 1);
