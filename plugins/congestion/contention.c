@@ -130,6 +130,7 @@ static bool crowd_begins(contention *c, const contention_round *round, bool agai
     c->crowd_bound = bound;
     c->crowd_window = fmin(round->window, fmax(round->holds, c->memory.window));
     c->crowd_holds = round->holds;
+    c->memory.calm = round->calm;
     return true;
 }
 

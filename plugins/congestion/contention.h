@@ -46,6 +46,7 @@ typedef struct contention_round {
     double best_packet_time;   /* s, that a packet takes at that rate */
     double acked, lost;        /* packets; lost without the receiver's drops */
     double marked;             /* packets, congestion experienced */
+    double calm;               /* random loss, as the control knows it */
     bool used;                 /* the window was what held the sender back */
 } contention_round;
 

@@ -419,6 +419,7 @@ static contention_round round_of(const fair_law *fair, sluice_time now, double q
                               .acked = epoch->acked,
                               .lost = fmax(0, epoch->lost - epoch->drops),
                               .marked = epoch->marked,
+                              .calm = fair->loss,
                               .used = epoch->used && !limited};
 }
 

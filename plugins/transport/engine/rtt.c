@@ -4,6 +4,7 @@
 #define INITIAL_RTT (200 * SLUICE_MS)
 #define SLOT (1 * SLUICE_SECOND)
 #define STRETCH (2 * SLUICE_SECOND)
+#define EMPTY_MARGIN ((int64_t)SLUICE_MS)
 #define SKEW_MOST 300e-6 /* crystals are within 100 ppm each; more is a queue that grows */
 
 void engine_least_add(engine_least *least, sluice_time now, sluice_duration slot, int64_t value)
@@ -130,8 +131,34 @@ static double hull_slope(const engine_rtt *rtt)
     }
 }
 
+/* Only packets that met no queue tell of the clocks: a queue that stands for as long as is looked at would pass for a clock that
+ * gains, and a control that keeps to what is left would let it grow on and on.  One way and least way back together have no
+ * clock's gain in them, so what they exceed the least of the session by is queue.  Where a lower one is found, what has been taken
+ * for empty was not.  On a path that has become longer the skew stays what it was. */
+static bool path_empty(engine_rtt *rtt, int64_t delay)
+{
+    int64_t around = delay + rtt->least_return.least;
+
+    if (!rtt->least_return.epoch)
+        return true;
+    if (!rtt->around_known || around < rtt->around_least - EMPTY_MARGIN) {
+        rtt->around_known = true;
+        rtt->around_least = around;
+        rtt->point_count = 0;
+        rtt->stretch = STRETCH;
+        rtt->skew = 0;
+        rtt->least_oneway.epoch = 0;
+        return true;
+    }
+    if (around < rtt->around_least)
+        rtt->around_least = around;
+    return around <= rtt->around_least + EMPTY_MARGIN;
+}
+
 static void skew_note(engine_rtt *rtt, sluice_time sent, int64_t delay)
 {
+    if (!path_empty(rtt, delay))
+        return;
     uint32_t last = rtt->point_count ? rtt->point_count - 1 : 0;
     if (rtt->point_count > 0 && sent < rtt->skew_origin + rtt->stretch * rtt->point_count) {
         if (delay < rtt->points[last].delay && sent > rtt->points[last].time) {

@@ -40,6 +40,8 @@ typedef struct engine_rtt {
     sluice_duration stretch; /* length of a stretch; doubles when the table is full */
     sluice_time skew_origin;
     double skew; /* receiver's clock gains that many seconds per second */
+    bool around_known;
+    int64_t around_least; /* least of one way and least way back together: what tells an empty path */
 } engine_rtt;
 
 void engine_least_add(engine_least *least, sluice_time now, sluice_duration slot, int64_t value);
