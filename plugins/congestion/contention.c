@@ -10,6 +10,8 @@
 #define CROWD_TIME 3 /* s */
 #define CROWD_RTTS 24
 #define CROWD_TIME_MOST 8 /* s */
+#define CROWD_GAP 1 /* s, or */
+#define CROWD_GAP_RTTS 8 /* without a round: the queue was not watched */
 #define CROWD_GIVES 0.5   /* of what the path holds of the flow: less would leave nothing to come back with */
 #define CROWD_SHOWN_RTTS 4
 #define BEST_TIME 60      /* s, in which a better rate is forgotten */
@@ -140,6 +142,10 @@ bool contention_begins(contention *c, contention_round *round)
     double time = again ? fmax(AGAIN_TIME, AGAIN_RTTS * round->rtt) : fmax(CROWD_TIME, CROWD_RTTS * round->rtt);
 
     remember(&c->memory, round);
+    /* Silence, or a source that had nothing, is no giving way. */
+    if (c->crowd_at && since(round, c->crowd_seen) > fmax(CROWD_GAP, CROWD_GAP_RTTS * round->rtt))
+        c->crowd_at = 0;
+    c->crowd_seen = round->now;
     if (!c->crowd_at && !crowd_begins(c, round, again))
         return false;
     if (round->queue <= c->crowd_bound) {

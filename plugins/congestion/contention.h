@@ -23,7 +23,8 @@
  * Loss is the queue's when the queue is long and more is lost than when it is short: random loss is not answered here either.
  * Events that come several times sooner than the flow can grow back to where it lost before are of flows that do not give way,
  * such as BBR.  To answer all of these would leave nothing, so a flow whose part of the queue is below a half ignores such as
- * come too soon, and grows faster, the less it has; but never at more than 14 % of loss.
+ * come too soon, and grows faster, the less it has; but never at more than 14 % of loss.  Beside flows that do give way it grows up
+ * to four times as fast, to meet them sooner.
  */
 #ifndef CONGESTION_CONTENTION_H
 #define CONGESTION_CONTENTION_H
@@ -71,7 +72,7 @@ typedef struct contention {
     contention_memory memory;
 
     /* Off: a queue that should not be there. */
-    sluice_time crowd_at; /* 0: none */
+    sluice_time crowd_at, crowd_seen; /* crowd_at 0: none */
     double crowd_bound, crowd_window, crowd_holds; /* s; bytes: to go on with, that the path held at first */
 
     /* On. */

@@ -86,6 +86,17 @@ static void a_newcomers_queue_is_not(void)
     CU_ASSERT_EQUAL(begins_after(&f, 1.8 * TARGET), 0);
 }
 
+static void silence_is_no_giving_way(void)
+{
+    fixture f;
+
+    setup(&f);
+    CU_ASSERT_FALSE(off(&f, 0.03));
+    f.round.now += 10 * SLUICE_SECOND;
+    CU_ASSERT_FALSE(off(&f, 0.03));
+    CU_ASSERT_TRUE(begins_after(&f, 0.03) * RTT >= 2.9);
+}
+
 static void begin(fixture *f)
 {
     setup(f);
@@ -237,6 +248,7 @@ int main(void)
     static const CU_TestInfo tests[] = {
         {"a queue that stays is somebody else's", a_queue_that_stays_is_somebody_elses},
         {"a newcomer's queue is not", a_newcomers_queue_is_not},
+        {"silence is no giving way", silence_is_no_giving_way},
         {"loss beside a long queue is answered", loss_beside_a_long_queue_is_answered},
         {"random loss is not", random_loss_is_not},
         {"a queue that falls tells of another's loss", a_queue_that_falls_tells_of_anothers_loss},
