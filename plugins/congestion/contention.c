@@ -211,7 +211,7 @@ static bool event_comes(contention *c, const contention_round *round)
     queued = round->queue > LONG * c->top;
     if (!queued)
         calm_note(c, round);
-    if (!fell && !round->marked && !(queued && loses(c, round)))
+    if (!fell && round->marked <= 0 && !(queued && loses(c, round)))
         return false;
     if (c->event_at && since(round, c->event_at) < EVENT_RTTS * round->rtt)
         return false;
