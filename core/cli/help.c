@@ -204,7 +204,7 @@ static const struct {
 } groups[] = {
     {"What is copied", " file-list pair-list null exclude include exclude-newer-than exclude-older-than "
      "symlinks "},
-    {"How files are written", " overwrite resume preserve sync mkdir "},
+    {"How files are written", " overwrite resume preserve sync drop-behind mkdir "},
     {"Streams", " name source sink deadline gather "},
     {"Verification", " checksum "},
     {"Admission",

@@ -40,6 +40,7 @@ typedef struct sluice_transfer_settings {
     char *filters;
     char *exclude_newer_than, *exclude_older_than; /* as sluice_settings_moment reads them; NULL: none */
     int checksum, sync;
+    bool drop_behind;
     bool mkdir;
     char *ticket_file; /* NULL: the default place */
     char *ssh, *remote_command;
@@ -89,6 +90,7 @@ typedef struct sluice_serve_settings {
     uint64_t memory; /* bytes for each session */
     sluice_duration gather; /* of streams that it gives; 0: none */
     uint64_t datagram_size; /* as of a transfer */
+    bool drop_behind;
 } sluice_serve_settings;
 
 /* A [ticket NAME] section. */

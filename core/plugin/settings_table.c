@@ -69,6 +69,9 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_ENUM(T, sync, .def = "none", .choices = "none|file|end",
                        .help = "When data must be on disk: file waits before each final name, end once before "
                                "success is told, none never waits."),
+    SLUICE_OPTION_BOOL(T, drop_behind, .def = "no",
+                       .help = "Files that were read and written do not stay in the page cache, on both sides, so that what other "
+                               "programs use stays there. Writing then waits for the disk."),
     SLUICE_OPTION_BOOL(T, mkdir, .def = "no", .help = "Make parents of the destination that are missing."),
     SLUICE_OPTION_PATH(T, ticket_file,
                        .help = "Ticket for the server. By default the one in the state directory of sluice."),
@@ -167,6 +170,9 @@ static const sluice_option serve_options[] = {
                            .help = "A peer that is silent for so long is given up."),
     SLUICE_OPTION_SIZE(S, memory, .def = "64Mi", .min = "4Mi", .max = "64Gi",
                        .help = "Limit of each session's memory for data that waits."),
+    SLUICE_OPTION_BOOL(S, drop_behind, .def = "no",
+                       .help = "Files that were read and written do not stay in the page cache here, also where a client does not "
+                               "ask for it."),
     SLUICE_OPTION_DURATION(S, gather, .def = "0", .max = "10s",
                            .help = "Of streams that are given: less than a packet waits at most so long for more. 0: even a "
                                    "single byte leaves at once."),

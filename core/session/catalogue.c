@@ -19,7 +19,8 @@ enum {
     FIELD_GID = 18,
     FIELD_USER = 20,
     FIELD_GROUP = 22,
-    FIELD_ATTRIBUTES = 24 /* empty: known to have none */
+    FIELD_ATTRIBUTES = 24, /* empty: known to have none */
+    FIELD_SPARSE = 26      /* there where it is */
 };
 
 bool sluice_catalogue_name_valid(const char *name)
@@ -125,6 +126,8 @@ void sluice_catalogue_put_entry(sluice_wire_writer *writer, const sluice_entry *
         sluice_wire_put_field(&body, FIELD_GROUP, entry->group, strlen(entry->group));
     if (entry->attributes)
         sluice_wire_put_field(&body, FIELD_ATTRIBUTES, entry->attributes, entry->attribute_bytes);
+    if (entry->sparse)
+        sluice_wire_put_field_number(&body, FIELD_SPARSE, 1);
     record_put(writer, SLUICE_CATALOGUE_ENTRY, &body);
 }
 
@@ -232,6 +235,9 @@ static int field_take(struct strings *strings, uint64_t tag, sluice_wire_reader 
         break;
     case FIELD_ATTRIBUTES:
         attributes_take(strings, field, out, &status);
+        break;
+    case FIELD_SPARSE:
+        out->sparse = sluice_wire_get_number(field) != 0;
         break;
     default:
         return tag & 1 ? SLUICE_EUNSUPPORTED : SLUICE_OK;

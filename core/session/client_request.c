@@ -104,6 +104,7 @@ int sluice_client_fill_request(sluice_transfer *transfer, sluice_error *error)
     request->overwrite = (sluice_overwrite)options->overwrite;
     request->resume = (sluice_resume)options->resume;
     request->sync = (sluice_sync)options->sync;
+    request->drop_behind = options->drop_behind;
     request->checksum = (sluice_checksum)options->checksum;
     request->target_bps = options->rate;
     request->minimum_bps = options->min_rate;
@@ -125,10 +126,12 @@ int sluice_client_make_store(sluice_transfer *transfer, sluice_error *error)
 {
     const sluice_operands *operands = &transfer->operands;
     sluice_store *store = &transfer->store;
-    int status = operands->push ? sluice_store_source(transfer->library, operands->plugin, NULL, &transfer->request,
-                                                      SLUICE_CLIENT_POOL_THREADS, store, error)
-                                : sluice_store_sink(transfer->library, operands->plugin, NULL, operands->destination,
-                                                    &transfer->request, SLUICE_CLIENT_POOL_THREADS, store, error);
+    const sluice_request *request = &transfer->request;
+    int status = operands->push
+                     ? sluice_store_source(transfer->library, operands->plugin, NULL, request,
+                                           SLUICE_CLIENT_POOL_THREADS, request->drop_behind, store, error)
+                     : sluice_store_sink(transfer->library, operands->plugin, NULL, operands->destination, request,
+                                         SLUICE_CLIENT_POOL_THREADS, request->drop_behind, store, error);
     if (status == SLUICE_OK)
         transfer->once = sluice_store_once(store);
     /* What is said of the destination's name holds for one file or tree, and these are any number. */

@@ -141,15 +141,16 @@ static void make_store(sluice_task *task)
     const sluice_request *request = guest->request;
     const char *root = guest->permit->root;
     uint32_t threads = sluice_pool_threads(server->pool);
+    bool drop_behind = request->drop_behind || server->serve->drop_behind;
     if (request->probe)
         guest->made_status = sluice_probed_make(&guest->probed, server->library, root, request, threads, &guest->store,
                                                 &guest->made_error);
     else if (request->push)
         guest->made_status = sluice_store_sink(server->library, "file", root, request->destination, request, threads,
-                                               &guest->store, &guest->made_error);
+                                               drop_behind, &guest->store, &guest->made_error);
     else
-        guest->made_status = sluice_store_source(server->library, "file", root, request, threads, &guest->store,
-                                                 &guest->made_error);
+        guest->made_status = sluice_store_source(server->library, "file", root, request, threads, drop_behind,
+                                                 &guest->store, &guest->made_error);
 }
 
 static void store_made(sluice_task *task)

@@ -52,7 +52,7 @@ static int make_source(sluice *library, const sluice_request *request, uint32_t 
     sluice_request own = *request;
     own.argument = argument;
     own.operand_count = own.rule_count = 0;
-    return sluice_store_source(library, "zero", NULL, &own, threads, out, error);
+    return sluice_store_source(library, "zero", NULL, &own, threads, false, out, error);
 }
 
 int sluice_probed_make(sluice_probed *probed, sluice *library, const char *root, const sluice_request *request,
@@ -60,7 +60,7 @@ int sluice_probed_make(sluice_probed *probed, sluice *library, const char *root,
 {
     if (probed->disk)
         sluice_survey_disk(&probed->facts, root ? root : ".", NULL);
-    return request->push ? sluice_store_sink(library, "null", NULL, "", request, threads, out, error)
+    return request->push ? sluice_store_sink(library, "null", NULL, "", request, threads, false, out, error)
                          : make_source(library, request, threads, out, error);
 }
 

@@ -29,7 +29,8 @@ enum {
     FIELD_PROBE = 31,
     FIELD_OPEN = 33,
     FIELD_NEWEST = 37,
-    FIELD_OLDEST = 39
+    FIELD_OLDEST = 39,
+    FIELD_DROP_BEHIND = 40
 };
 enum { FLAG_SINGLE = 1, FLAG_EXPLICIT_NAMES = 2, FLAG_MAKE_PARENTS = 4 };
 
@@ -222,6 +223,8 @@ static void head_put(const sluice_request *request, bool more, sluice_wire_write
         sluice_wire_put_field_u64(body, FIELD_OLDEST, (uint64_t)request->oldest_ns);
     if (request->open)
         sluice_wire_put_field_number(body, FIELD_OPEN, 1);
+    if (request->drop_behind)
+        sluice_wire_put_field_number(body, FIELD_DROP_BEHIND, 1);
 }
 
 /* Servers that know no ranges refuse them: the field is only there where it says something. */
@@ -350,6 +353,7 @@ static int field_read(sluice_request *request, uint64_t tag, sluice_wire_reader 
         REQUEST_NUMBER(FIELD_MORE, 1, *more = number)
         REQUEST_NUMBER(FIELD_PROBE, 1, request->probe = number)
         REQUEST_NUMBER(FIELD_OPEN, 1, request->open = number)
+        REQUEST_NUMBER(FIELD_DROP_BEHIND, 1, request->drop_behind = number)
 #undef REQUEST_NUMBER
     case FIELD_FLAGS:
         status = number_read(body, SLUICE_WIRE_NUMBER_MAX, &number);

@@ -39,6 +39,7 @@ typedef struct sluice_request {
     sluice_overwrite overwrite;
     sluice_resume resume;
     sluice_sync sync;
+    bool drop_behind;              /* on both sides */
     sluice_checksum checksum;
     sluice_symlinks tree_symlinks, named_symlinks;
     sluice_rate target_bps, minimum_bps; /* for the sending side; 0: none */

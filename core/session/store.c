@@ -21,7 +21,7 @@ static int source_fits(const sluice_source_ops *ops, const char *plugin, const s
 }
 
 int sluice_store_source(sluice *library, const char *plugin, const char *root, const sluice_request *request,
-                        uint32_t threads, sluice_store *out, sluice_error *error)
+                        uint32_t threads, bool drop_behind, sluice_store *out, sluice_error *error)
 {
     sluice_instance *instance;
     sluice_source_spec spec = {
@@ -38,6 +38,7 @@ int sluice_store_source(sluice *library, const char *plugin, const char *root, c
         .threads = threads,
         .preserve = request->preserve,
         .open = request->open,
+        .drop_behind = drop_behind,
     };
     int status = sluice_instance_new(library, SLUICE_SOURCE, plugin, &instance, error);
     if (status != SLUICE_OK)
@@ -59,7 +60,8 @@ int sluice_store_source(sluice *library, const char *plugin, const char *root, c
 }
 
 int sluice_store_sink(sluice *library, const char *plugin, const char *root, const char *destination,
-                      const sluice_request *request, uint32_t threads, sluice_store *out, sluice_error *error)
+                      const sluice_request *request, uint32_t threads, bool drop_behind, sluice_store *out,
+                      sluice_error *error)
 {
     sluice_instance *instance;
     sluice_sink_spec spec = {
@@ -74,6 +76,7 @@ int sluice_store_sink(sluice *library, const char *plugin, const char *root, con
         .resume = request->resume,
         .sync = request->sync,
         .threads = threads,
+        .drop_behind = drop_behind,
     };
     int status = sluice_instance_new(library, SLUICE_SINK, plugin, &instance, error);
     if (status != SLUICE_OK)

@@ -17,11 +17,12 @@ typedef struct sluice_store {
 } sluice_store;
 
 /* plugin: "file", ...; root NULL: paths are the local user's own.  The request's rules filter the source and must
- * outlive it.  The plugin's own errors and sentences. */
+ * outlive it.  drop_behind: the request's, or the server's own. The plugin's own errors and sentences. */
 int sluice_store_source(sluice *library, const char *plugin, const char *root, const sluice_request *request,
-                        uint32_t threads, sluice_store *out, sluice_error *error);
+                        uint32_t threads, bool drop_behind, sluice_store *out, sluice_error *error);
 int sluice_store_sink(sluice *library, const char *plugin, const char *root, const char *destination,
-                      const sluice_request *request, uint32_t threads, sluice_store *out, sluice_error *error);
+                      const sluice_request *request, uint32_t threads, bool drop_behind, sluice_store *out,
+                      sluice_error *error);
 
 /* True: another one, made of the same request, could not begin where this one began (SLUICE_SOURCE_ONCE). */
 bool sluice_store_once(const sluice_store *store);

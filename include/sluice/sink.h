@@ -6,14 +6,15 @@
  * may block: the core calls it on pool threads, one call at a time per open object (several where PARALLEL_WRITES
  * is declared), other objects in parallel where PARALLEL is declared.  Entries come from a peer: a sink trusts
  * nothing in them.  An entry "." (see source.h) is prepared before all others; a directory and what lies in it may
- * come in any order, parents that are missing are made.  ABI history: 1.0 first; 1.1 interrupt, ONCE.
+ * come in any order, parents that are missing are made.  ABI history: 1.0 first; 1.1 interrupt, ONCE; 1.2
+ * drop_behind.
  */
 #ifndef SLUICE_SINK_H
 #define SLUICE_SINK_H
 
 #include <sluice/source.h>
 
-#define SLUICE_SINK_ABI SLUICE_ABI(1, 1)
+#define SLUICE_SINK_ABI SLUICE_ABI(1, 2)
 
 enum {
     SLUICE_SINK_SEEKABLE = 1,        /* write takes any offset; else only in order, without gaps */
@@ -51,6 +52,7 @@ typedef struct sluice_sink_spec {
     sluice_resume resume;
     sluice_sync sync;
     uint32_t threads;        /* how many calls may come at once */
+    bool drop_behind;        /* since 1.2, --drop-behind: what was written is not to stay in the page cache */
 } sluice_sink_spec;
 
 typedef enum sluice_sink_verdict {

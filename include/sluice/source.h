@@ -5,7 +5,7 @@
  * A source lists entries, opens those that hold bytes, and reads them at offsets.  It may block: the core calls it
  * on pool threads, one call at a time per open object, other objects in parallel where PARALLEL is declared; `next`
  * never runs in parallel with itself.  ABI history: 1.0 first; 1.1 interrupt, ONCE, reads of a stream that are short; 1.2
- * add, RANGES, settled, IN_TURN.
+ * add, RANGES, settled, IN_TURN; 1.3 sparse, drop_behind.
  */
 #ifndef SLUICE_SOURCE_H
 #define SLUICE_SOURCE_H
@@ -13,7 +13,7 @@
 #include <sluice/plugin.h>
 #include <sys/uio.h>
 
-#define SLUICE_SOURCE_ABI SLUICE_ABI(1, 2)
+#define SLUICE_SOURCE_ABI SLUICE_ABI(1, 3)
 
 typedef enum sluice_entry_type {
     SLUICE_ENTRY_FILE,      /* bytes; size may be SLUICE_UNKNOWN (a stream) */
@@ -52,6 +52,7 @@ typedef struct sluice_entry {
      * bytes.  NULL: unknown, or not asked for; not NULL with 0 bytes: it has none. */
     const void *attributes;
     size_t attribute_bytes;
+    bool sparse; /* since 1.3: it has holes, or is kept compressed: it takes less room than its size says */
 } sluice_entry;
 
 enum {
@@ -92,6 +93,7 @@ typedef struct sluice_source_spec {
     uint32_t threads;  /* how many calls may come at once */
     unsigned preserve; /* SLUICE_PRESERVE_*: XATTR and ACL say which attributes entries are to carry */
     bool open;         /* since 1.2: operands may come later, by add; so there may be none yet */
+    bool drop_behind;  /* since 1.3, --drop-behind: what was read is not to stay in the page cache */
 } sluice_source_spec;
 
 typedef struct sluice_source_ops {

@@ -39,9 +39,9 @@ until_true() { # COMMAND...
 
 # Somewhere in this directory lies a partial file of this name with so many MiB on disk.
 partial() { # DIRECTORY NAME MIB
-    local blocks
-    blocks=$(find "$1" -name "*$2*sluice-part*" -printf '%b\n' 2>/dev/null | head -n 1)
-    [ -n "$blocks" ] && [ "$blocks" -ge $(($3 * 2048)) ]
+    local bytes
+    bytes=$(find "$1" -name "*$2*sluice-part*" -printf '%s\n' 2>/dev/null | head -n 1)
+    [ -n "$bytes" ] && [ "$bytes" -ge $(($3 * 1048576)) ]
 }
 
 mkdir "$room/root" "$room/source" "$room/back"

@@ -28,6 +28,7 @@ static const uint8_t acl[] = {2, 0,    0,   0,   1,   0,   6,  0, 255, 255, 255,
                               6, 0,    255, 255, 255, 255, 32, 0, 0,   0,   255, 255, 255, 255};
 
 static store_fixture fixture;
+static const max_align_t settings[16]; /* zeroes */
 static char room[64];
 static const sluice_sink_ops *ops;
 
@@ -42,7 +43,7 @@ static void begin(unsigned preserve)
                              .preserve = preserve,
                              .threads = 1,
                              .overwrite = SLUICE_OVERWRITE_ALWAYS};
-    CU_ASSERT_EQUAL_FATAL(ops->init(fixture.state, NULL, &fixture.host, &spec), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(ops->init(fixture.state, settings, &fixture.host, &spec), SLUICE_OK);
 }
 
 static void end(void)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #define MTIME_NS (1500000000 * SECOND + 123456789)
 
 static store_fixture fixture;
+static max_align_t settings[16]; /* zeroes, unless a test wants room to be reserved */
 static char room[64];
 static const sluice_sink_ops *ops;
 
@@ -26,6 +29,8 @@ static void begin(void)
     store_room_enter(room);
     CU_ASSERT_FATAL(store_fixture_init(&fixture, "sink_file"));
     ops = fixture.plugin->ops;
+    CU_ASSERT_FATAL(fixture.plugin->config_size <= sizeof settings);
+    memset(settings, 0, sizeof settings);
 }
 
 static void end(void)
@@ -48,7 +53,7 @@ static sluice_sink_spec spec_of(const char *root, const char *destination)
 
 static int start(const sluice_sink_spec *spec)
 {
-    return ops->init(fixture.state, NULL, &fixture.host, spec);
+    return ops->init(fixture.state, settings, &fixture.host, spec);
 }
 
 /* A sink into the directory "out", which is made. */
@@ -391,7 +396,7 @@ static void second_writer(void)
     begin();
     CU_ASSERT_FATAL(store_fixture_init(&other, "sink_file"));
     sluice_sink_spec spec = start_in_out();
-    CU_ASSERT_EQUAL_FATAL(ops->init(other.state, NULL, &other.host, &spec), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(ops->init(other.state, settings, &other.host, &spec), SLUICE_OK);
     sluice_entry entry = file_of("f", 5);
     sluice_sink_verdict verdict;
     CU_ASSERT_EQUAL_FATAL(prepare_only(&entry, &verdict), SLUICE_OK);
@@ -586,6 +591,108 @@ static void holes(void)
     CU_ASSERT(status.st_blocks * 512 <= 1 << 20);
     ops->fini(fixture.state);
     end();
+}
+
+/* Whether room can be reserved where we are. */
+static bool reserving(void)
+{
+    int fd = open("probe", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    struct statfs system;
+    CU_ASSERT_FATAL(fd >= 0);
+    bool able = fstatfs(fd, &system) == 0 && system.f_type != TMPFS_MAGIC && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
+    (void)close(fd);
+    (void)unlink("probe");
+    if (!able)
+        printf("no room can be reserved in %s: not tried\n", room);
+    return able;
+}
+
+static bool begin_reserving(void)
+{
+    begin();
+    CU_ASSERT_STRING_EQUAL_FATAL(fixture.plugin->options[0].name, "preallocate");
+    *(bool *)((char *)settings + fixture.plugin->options[0].offset) = true;
+    (void)start_in_out();
+    return reserving();
+}
+
+static void end_reserving(void)
+{
+    ops->fini(fixture.state);
+    end();
+}
+
+static int64_t taken(const char *path, off_t *size)
+{
+    struct stat status;
+    CU_ASSERT_EQUAL_FATAL(stat(path, &status), 0);
+    *size = status.st_size;
+    return status.st_blocks * 512;
+}
+
+#define LARGE (8 << 20)
+
+/* What is reserved does not count as there, and no more of it stays than the file needs. */
+static void reserved(void)
+{
+    off_t size;
+    sluice_sink_verdict verdict;
+    sluice_entry entry = file_of("f", LARGE);
+    bool able = begin_reserving();
+    CU_ASSERT_EQUAL_FATAL(prepare_only(&entry, &verdict), SLUICE_OK);
+    CU_ASSERT(!able || taken("out/.f.sluice-part", &size) >= LARGE);
+    CU_ASSERT(taken("out/.f.sluice-part", &size) >= 0 && size == 0);
+    CU_ASSERT_EQUAL(write_text("bytes", 0), SLUICE_OK);
+    ops->abandon(fixture.state, opened, true);
+    CU_ASSERT(taken("out/.f.sluice-part", &size) <= 1 << 20);
+    CU_ASSERT_EQUAL(size, 5);
+    CU_ASSERT_EQUAL_FATAL(prepare_only(&entry, &verdict), SLUICE_OK);
+    CU_ASSERT_EQUAL(lying, 5);
+    CU_ASSERT(!able || taken("out/.f.sluice-part", &size) >= LARGE);
+    CU_ASSERT_EQUAL(ops->commit(fixture.state, opened, 5, NULL), SLUICE_OK); /* it is shorter than was thought */
+    CU_ASSERT(taken("out/f", &size) <= 1 << 20);
+    CU_ASSERT_EQUAL(size, 5);
+    end_reserving();
+}
+
+/* Holes stay holes, whether they were known of beforehand or not. */
+static void reserved_holes(void)
+{
+    off_t size;
+    sluice_sink_verdict verdict;
+    sluice_entry entry = file_of("told", LARGE);
+    (void)begin_reserving();
+    entry.sparse = true;
+    CU_ASSERT_EQUAL_FATAL(prepare_only(&entry, &verdict), SLUICE_OK);
+    CU_ASSERT(taken("out/.told.sluice-part", &size) <= 1 << 20);
+    ops->abandon(fixture.state, opened, false);
+    entry = file_of("untold", LARGE);
+    CU_ASSERT_EQUAL_FATAL(prepare_only(&entry, &verdict), SLUICE_OK);
+    CU_ASSERT_EQUAL(write_text("early", 0), SLUICE_OK);
+    CU_ASSERT_EQUAL(ops->hole(fixture.state, opened, 4096, LARGE - 4096), SLUICE_OK);
+    CU_ASSERT_EQUAL(write_text("late", LARGE - 4096), SLUICE_OK);
+    CU_ASSERT_EQUAL(ops->hole(fixture.state, opened, LARGE - 4096 + 4, LARGE), SLUICE_OK);
+    CU_ASSERT_EQUAL(ops->commit(fixture.state, opened, LARGE, NULL), SLUICE_OK);
+    CU_ASSERT(taken("out/untold", &size) <= 1 << 20);
+    CU_ASSERT_EQUAL(size, LARGE);
+    end_reserving();
+}
+
+/* A file that cannot fit is refused before its first byte, and leaves nothing. */
+static void reserved_full(void)
+{
+    struct statfs system;
+    sluice_sink_verdict verdict;
+    bool able = begin_reserving();
+    CU_ASSERT_EQUAL_FATAL(statfs("out", &system), 0);
+    uint64_t room_bytes = (uint64_t)system.f_bfree * (uint64_t)system.f_bsize;
+    sluice_entry entry = file_of("f", room_bytes + (UINT64_C(1) << 30));
+    if (able || (system.f_type == TMPFS_MAGIC && system.f_blocks != 0)) {
+        CU_ASSERT_EQUAL(prepare_only(&entry, &verdict), SLUICE_ENOSPACE);
+        CU_ASSERT_PTR_NOT_NULL(strstr(fixture.sentence, "bytes more cannot be written: no space left"));
+        CU_ASSERT_NOT_EQUAL(access("out/.f.sluice-part", F_OK), 0);
+    }
+    end_reserving();
 }
 
 static void longest_names(void)
@@ -867,6 +974,9 @@ int main(void)
         {"something at the name at commit", something_at_the_name_at_commit},
         {"a device is not replaced", device_is_not_replaced},
         {"holes", holes},
+        {"room is reserved before bytes come", reserved},
+        {"holes stay holes where room was reserved", reserved_holes},
+        {"what cannot fit is refused at once", reserved_full},
         {"longest names", longest_names},
         {"modes", modes},
         {"directories in the end", directories_in_the_end},

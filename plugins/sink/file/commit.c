@@ -23,7 +23,8 @@ static int complete(sluice_file_sink *sink, const sluice_file_object *object, ui
 {
     struct stat status;
     if (fstat(object->fd, &status) != 0 ||
-        ((uint64_t)status.st_size != size && ftruncate(object->fd, (off_t)size) != 0))
+        (((uint64_t)status.st_size != size || (object->reserved && (uint64_t)status.st_blocks * 512 > size)) &&
+         ftruncate(object->fd, (off_t)size) != 0))
         return sluice_file_destination_fail(sink, object->path, errno, "cannot be cut to its size");
     /* Network file systems report failed writes when a descriptor is closed: ask before the name is given. */
     int twin = fcntl(object->fd, F_DUPFD_CLOEXEC, 0);
@@ -147,5 +148,6 @@ void sluice_file_object_abandon(sluice_file_sink *sink, sluice_file_object *obje
     struct stat status;
     if (!object->comparing && (!keep || (fstat(object->fd, &status) == 0 && status.st_size == 0)))
         discard(sink, object);
+    sluice_file_reserve_return(object);
     object_close(sink, object);
 }

@@ -102,7 +102,7 @@ static sluice_file_object *object_new(const preparation *visit)
         return NULL;
     }
     object->fd = -1;
-    object->comparing = false;
+    object->comparing = object->reserved = false;
     object->parent_device = parent.st_dev;
     object->parent_inode = parent.st_ino;
     memcpy(object->path, visit->path, bytes);
@@ -161,6 +161,10 @@ static int prepare_file(preparation *visit, sluice_sink_verdict *verdict, void *
         object->comparing = false;
         status = sluice_file_partial_open(visit->sink, visit->parent, visit->path, visit->leaf, visit->entry,
                                           &object->fd, &lying);
+        if (status == SLUICE_OK && (status = sluice_file_reserve(visit->sink, object, visit->entry)) != SLUICE_OK) {
+            sluice_file_object_abandon(visit->sink, object, true);
+            return status;
+        }
     }
     if (status != SLUICE_OK) {
         object_free(visit, object);

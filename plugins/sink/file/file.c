@@ -4,11 +4,22 @@
 
 #include <unistd.h>
 
+typedef struct file_config {
+    bool preallocate;
+} file_config;
+
+static const sluice_option options[] = {
+    SLUICE_OPTION_BOOL(file_config, preallocate, .def = "yes",
+                       .help = "Room for a file is reserved before its bytes come, where the file system can do that, so that a disk "
+                               "that is full says so at once.  Of files with holes it is not, so that these stay holes."),
+};
+
 static void fini(void *state)
 {
     sluice_file_sink *sink = state;
     if (sink->host == NULL)
         return;
+    sluice_file_behind_flush(sink);
     sluice_file_notes_fini(sink, &sink->directories);
     sluice_file_notes_fini(sink, &sink->links);
     if (sink->base >= 0)
@@ -22,7 +33,6 @@ static void fini(void *state)
 static int init(void *state, const void *config, const sluice_host *host, const sluice_sink_spec *spec)
 {
     sluice_file_sink *sink = state;
-    (void)config;
     if (pthread_mutex_init(&sink->lock, NULL) != 0)
         return host->fail(host, SLUICE_ENOMEM, "out of memory");
     sink->host = host;
@@ -32,6 +42,8 @@ static int init(void *state, const void *config, const sluice_host *host, const 
     sink->overwrite = spec->overwrite;
     sink->resume = spec->resume;
     sink->sync = spec->sync;
+    sink->drop_behind = spec->drop_behind;
+    sink->preallocate = ((const file_config *)config)->preallocate;
     sink->umask = sluice_file_attributes_umask();
     sink->self = geteuid();
     int status = sluice_file_destination_open(sink, spec);
@@ -77,6 +89,7 @@ static void abandon(void *state, void *object, bool keep)
 static int finish(void *state, void (*failed)(void *user, const char *name, int status, const char *sentence),
                   void *user)
 {
+    sluice_file_behind_flush(state);
     return sluice_file_finish(state, failed, user);
 }
 
@@ -94,6 +107,7 @@ static const sluice_sink_ops ops = {
     .finish = finish,
 };
 
-SLUICE_PLUGIN_DEFINE(sink, file, SLUICE_SINK, SLUICE_SINK_ABI, .name = "file", .version = "1.0",
-                     .summary = "files, directories and symbolic links of this machine",
+SLUICE_PLUGIN_DEFINE(sink, file, SLUICE_SINK, SLUICE_SINK_ABI, .name = "file", .version = "1.1",
+                     .summary = "files, directories and symbolic links of this machine", .options = options,
+                     .option_count = SLUICE_COUNT(options), .config_size = sizeof(file_config),
                      .state_size = sizeof(sluice_file_sink), .ops = &ops, .ops_size = sizeof ops);

@@ -5,7 +5,10 @@
  *     destination.c  where names lie, and the way to their directories
  *     entry.c        what prepare decides
  *     partial.c      the partial file beside the final one
- *     object.c       bytes in and out, commit, abandon
+ *     reserve.c      room for a file before its bytes come
+ *     object.c       bytes in and out
+ *     behind.c       bytes out of the page cache
+ *     commit.c       commit, abandon
  *     attributes.c   modes, owners, times
  *     extended.c     extended attributes and ACLs
  *     notes.c        what finish has to do, in bounded memory
@@ -74,6 +77,16 @@ typedef struct sluice_file_owner { /* a name that was looked up */
     uint32_t id; /* UINT32_MAX: unknown here */
 } sluice_file_owner;
 
+#define SLUICE_FILE_PIECES 32 /* of 1 MiB at most, as the core writes */
+typedef struct sluice_file_piece { /* of what was written and is still in the page cache */
+    int fd;
+    uint64_t from, to;
+} sluice_file_piece;
+typedef struct sluice_file_behind { /* a ring, oldest first */
+    sluice_file_piece pieces[SLUICE_FILE_PIECES];
+    unsigned first, count;
+} sluice_file_behind;
+
 typedef struct sluice_file_sink {
     const sluice_host *host;
     int base;      /* directory that names lie below */
@@ -84,16 +97,19 @@ typedef struct sluice_file_sink {
     sluice_overwrite overwrite;
     sluice_resume resume;
     sluice_sync sync;
+    bool preallocate, drop_behind;
     mode_t umask;
     uint32_t self;        /* our user id */
     pthread_mutex_t lock; /* of all that follows, and nameless */
     sluice_file_owner users[SLUICE_OWNERS], groups[SLUICE_OWNERS];
     sluice_file_notes directories, links;
+    sluice_file_behind behind;
 } sluice_file_sink;
 
 typedef struct sluice_file_object {
     int fd;
     bool comparing;      /* a complete file, opened for reading only */
+    bool reserved;       /* it may have room beyond its size */
     dev_t parent_device; /* which directory it was opened in */
     ino_t parent_inode;
     sluice_file_attributes attributes;
@@ -141,6 +157,23 @@ int sluice_file_partial_open(sluice_file_sink *sink, int parent, const char *pat
 
 /* True if the name still means what fd is. */
 bool sluice_file_partial_is(int parent, const char *name, int fd);
+
+/* ---- reserve.c ---- */
+
+/* Room for all of entry, where the file system can do that and the user wants it: ENOSPACE, ELIMIT. */
+int sluice_file_reserve(const sluice_file_sink *sink, sluice_file_object *object, const sluice_entry *entry);
+
+/* Gives back what lies beyond the file's size. */
+void sluice_file_reserve_return(sluice_file_object *object);
+
+/* ---- behind.c ---- */
+
+/* With --drop-behind: these bytes, just written or read back, leave the page cache when they are on disk.  May wait for the
+ * disk. */
+void sluice_file_behind_put(sluice_file_sink *sink, const sluice_file_object *object, uint64_t from, uint64_t bytes);
+
+/* Waits for all of them; no other call may be under way. */
+void sluice_file_behind_flush(sluice_file_sink *sink);
 
 /* ---- object.c: as of sluice_sink_ops ---- */
 

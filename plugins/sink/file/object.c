@@ -40,11 +40,14 @@ int64_t sluice_file_object_write(sluice_file_sink *sink, sluice_file_object *obj
     }
     int errnum = errno;
     pthread_rwlock_unlock(&object->growth);
-    return result == 0 ? total : sluice_file_destination_fail(sink, object->path, errnum, "cannot be written");
+    if (result != 0)
+        return sluice_file_destination_fail(sink, object->path, errnum, "cannot be written");
+    sluice_file_behind_put(sink, object, offset, (uint64_t)total);
+    return total;
 }
 
-int64_t sluice_file_object_read(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
-                                const struct iovec *buffers, int count)
+static int64_t read_buffers(const sluice_file_sink *sink, const sluice_file_object *object, uint64_t offset,
+                            const struct iovec *buffers, int count)
 {
     int64_t total = 0;
     for (int i = 0; i < count; i++) {
@@ -65,6 +68,15 @@ int64_t sluice_file_object_read(sluice_file_sink *sink, sluice_file_object *obje
     return total;
 }
 
+int64_t sluice_file_object_read(sluice_file_sink *sink, sluice_file_object *object, uint64_t offset,
+                                const struct iovec *buffers, int count)
+{
+    int64_t total = read_buffers(sink, object, offset, buffers, count);
+    if (total > 0)
+        sluice_file_behind_put(sink, object, offset, (uint64_t)total);
+    return total;
+}
+
 /* For file systems that cannot punch. */
 static int write_zeroes(int fd, uint64_t from, uint64_t to)
 {
@@ -78,14 +90,17 @@ static int write_zeroes(int fd, uint64_t from, uint64_t to)
     return 0;
 }
 
-/* The lock is held for writing: a write beside us could otherwise be cut off by ftruncate. */
-static int make_hole(int fd, uint64_t from, uint64_t to)
+/* The lock is held for writing: a write beside us could otherwise be cut off by ftruncate.  Beyond the file's size nothing
+ * can be punched, so where room was reserved there the file is made longer first. */
+static int make_hole(int fd, bool reserved, uint64_t from, uint64_t to)
 {
     struct stat status;
     if (fstat(fd, &status) != 0)
         return -1;
     uint64_t size = (uint64_t)status.st_size;
-    uint64_t end = to < size ? to : size;
+    if (to > size && ftruncate(fd, (off_t)to) != 0)
+        return -1;
+    uint64_t end = to < size || reserved ? to : size;
     if (from < end) {
         int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
         if (fallocate(fd, mode, (off_t)from, (off_t)(end - from)) != 0) {
@@ -95,7 +110,7 @@ static int make_hole(int fd, uint64_t from, uint64_t to)
                 return -1;
         }
     }
-    return to > size ? ftruncate(fd, (off_t)to) : 0;
+    return 0;
 }
 
 int sluice_file_object_hole(sluice_file_sink *sink, sluice_file_object *object, uint64_t from, uint64_t to)
@@ -103,7 +118,7 @@ int sluice_file_object_hole(sluice_file_sink *sink, sluice_file_object *object, 
     if (from >= to)
         return SLUICE_OK;
     pthread_rwlock_wrlock(&object->growth);
-    int result = make_hole(object->fd, from, to);
+    int result = make_hole(object->fd, object->reserved, from, to);
     int errnum = errno;
     pthread_rwlock_unlock(&object->growth);
     return result == 0 ? SLUICE_OK : sluice_file_destination_fail(sink, object->path, errnum, "a hole cannot be made");

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define READ_AHEAD_BYTES (1u << 20) /* below this the kernel's own guess is as good */
+#define FOLIO_BYTES (2u << 20) /* the kernel keeps pages in groups of up to this size, which begin at a multiple of it */
 #define WHEN_BYTES 48
 
 typedef struct file_object {
@@ -65,6 +66,7 @@ static int init(void *state, const void *config, const sluice_host *host, const 
     source->tree_symlinks = spec->tree_symlinks;
     source->named_symlinks = spec->named_symlinks;
     source->preserve = spec->preserve;
+    source->drop_behind = spec->drop_behind;
     source->wanted = spec->wanted;
     source->wanted_user = spec->wanted_user;
     const char *base = source->rooted ? spec->root : ".";
@@ -141,16 +143,19 @@ static int open_object(void *state, const char *name, uint32_t operand, void **o
     return SLUICE_OK;
 }
 
-/* Goes on after short reads: only the end of the object makes the answer shorter than the buffers. */
-static int64_t read_object(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count,
-                           sluice_completion *completion)
+/* A group of pages goes only as a whole, so what was dropped for a part of it before is named again. */
+static void drop_behind(const file_object *file, uint64_t from, uint64_t bytes)
 {
-    const sluice_file_source *source = state;
-    const file_object *file = object;
-    uint64_t left = offset < file->to - file->from ? file->to - file->from - offset : 0;
+    uint64_t begin = from - from % FOLIO_BYTES;
+    (void)posix_fadvise(file->fd, (off_t)begin, (off_t)(from + bytes - begin), POSIX_FADV_DONTNEED);
+}
+
+/* Goes on after short reads: only the end of the object makes the answer shorter than the buffers. */
+static int64_t read_buffers(const sluice_file_source *source, const file_object *file, uint64_t offset,
+                            const struct iovec *buffers, int count)
+{
+    uint64_t left = offset < file->to ? file->to - offset : 0;
     int64_t total = 0;
-    (void)completion;
-    offset += file->from;
     for (int i = 0; i < count; i++) {
         size_t done = 0, wanted = buffers[i].iov_len < left ? buffers[i].iov_len : (size_t)left;
         left -= wanted;
@@ -169,6 +174,20 @@ static int64_t read_object(void *state, void *object, uint64_t offset, const str
             total += bytes;
         }
     }
+    return total;
+}
+
+static int64_t read_object(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count,
+                           sluice_completion *completion)
+{
+    const sluice_file_source *source = state;
+    const file_object *file = object;
+    (void)completion;
+    if (offset > file->to - file->from)
+        return 0;
+    int64_t total = read_buffers(source, file, file->from + offset, buffers, count);
+    if (source->drop_behind && total > 0)
+        drop_behind(file, file->from + offset, (uint64_t)total);
     return total;
 }
 
@@ -272,6 +291,8 @@ static void close_object(void *state, void *object)
 {
     const sluice_file_source *source = state;
     file_object *file = object;
+    if (source->drop_behind) /* with what was read ahead and not used */
+        (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
     (void)close(file->fd);
     (void)source->host->resize(source->host, file, 0);
 }

@@ -68,6 +68,7 @@ typedef struct sluice_file_source {
     const sluice_host *host;
     int base;    /* directory that paths are seen from */
     bool rooted; /* base is a root that nothing may leave */
+    bool drop_behind;  /* what was read does not stay in the page cache */
     bool skip_special; /* what is no file, directory or link is left out, and no failure */
     sluice_symlinks tree_symlinks, named_symlinks;
     unsigned preserve;

@@ -261,6 +261,7 @@ static void fill(sluice_file_source *source, sluice_entry *out)
         out->type = SLUICE_ENTRY_SYMLINK;
     else
         out->size = (uint64_t)status->st_size;
+    out->sparse = (uint64_t)status->st_blocks * 512 < out->size;
     out->target = out->type == SLUICE_ENTRY_SYMLINK ? walk->target : NULL;
     out->mode = status->st_mode & 07777;
     out->mtime_ns = nanoseconds(&status->st_mtim);
