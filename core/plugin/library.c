@@ -50,7 +50,7 @@ int sluice_plugin_path(sluice *instance, const char *list, sluice_error *error)
 int sluice_plugin_list(sluice *instance, void (*each)(void *user, const sluice_plugin_info *info), void *user,
                        sluice_error *error)
 {
-    return sluice_registry_list(instance->registry, each, user, error);
+    return sluice_registry_list(instance->registry, SLUICE_KINDS, each, user, error);
 }
 
 /* ---- log ---- */

@@ -256,6 +256,7 @@ typedef struct found_file {
 } found_file;
 
 typedef struct found_files {
+    sluice_kind kind; /* looked for; SLUICE_KINDS: all */
     found_file *files;
     size_t count, order;
     bool failed;
@@ -280,7 +281,9 @@ static void collect_linked(void *user, const char *file)
 {
     sluice_kind kind;
     char name[64];
-    if (sluice_directory_split(file, LINKED_SUFFIX, &kind, name, sizeof(name)))
+    const found_files *found = user;
+    if (sluice_directory_split(file, LINKED_SUFFIX, &kind, name, sizeof(name)) &&
+        (found->kind == SLUICE_KINDS || found->kind == kind))
         collect(user, kind, name, LINKED);
 }
 
@@ -318,14 +321,14 @@ static void tell(const found_file *file, const found_file *previous,
     module_free(module);
 }
 
-int sluice_registry_list(sluice_registry *registry, void (*each)(void *user, const sluice_plugin_info *info),
-                         void *user, sluice_error *error)
+int sluice_registry_list(sluice_registry *registry, sluice_kind kind,
+                         void (*each)(void *user, const sluice_plugin_info *info), void *user, sluice_error *error)
 {
-    found_files found = {0};
+    found_files found = {.kind = kind};
     const char *directory;
     int status = SLUICE_OK;
     for (; (directory = directory_at(registry, found.order)) != NULL && status == SLUICE_OK; found.order++)
-        status = sluice_directory_scan(directory, SLUICE_KINDS, collect, &found, error);
+        status = sluice_directory_scan(directory, kind, collect, &found, error);
     sluice_loader_each_linked(collect_linked, &found);
     if (status == SLUICE_OK && found.failed)
         status = sluice_fail(error, SLUICE_ENOMEM, "out of memory");

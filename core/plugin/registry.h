@@ -42,8 +42,9 @@ int sluice_registry_load(sluice_registry *registry, sluice_kind kind, const char
                          sluice_error *error);
 void sluice_registry_release(sluice_registry *registry, sluice_module *module);
 
-int sluice_registry_list(sluice_registry *registry, void (*each)(void *user, const sluice_plugin_info *info),
-                         void *user, sluice_error *error);
+/* As sluice_plugin_list says, of one kind; SLUICE_KINDS: of all.  Each of them is loaded for that. */
+int sluice_registry_list(sluice_registry *registry, sluice_kind kind,
+                         void (*each)(void *user, const sluice_plugin_info *info), void *user, sluice_error *error);
 
 /* SLUICE_KINDS if the word is none. */
 sluice_kind sluice_kind_find(const char *word, size_t length);

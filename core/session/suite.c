@@ -1,24 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/suite.h"
 #include "plugin/instance.h"
+#include "plugin/library.h"
 #include "plugin/settings.h"
+#include <inttypes.h>
 #include <sluice/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PLUGINS 16 /* crypto plugins looked at */
 
-typedef struct names {
+typedef struct gathering {
+    sluice *library;
+    const char *allowed;
     char name[PLUGINS][SLUICE_SUITE_PLUGIN];
     size_t count;
-} names;
+    sluice_suite suite;
+    sluice_error why; /* the last one was left out */
+} gathering;
+
+static void leave_out(gathering *g, const char *plugin, const char *cipher)
+{
+    sluice_log_say(sluice_library_log(g->library), SLUICE_LOG_DEBUG, "crypto plugin %s is left out%s%s: %s", plugin,
+                   cipher ? " for " : "", cipher ? cipher : "", g->why.text);
+}
 
 static void note_plugin(void *user, const sluice_plugin_info *info)
 {
-    names *found = user;
-    if (info->kind != SLUICE_CRYPTO || !info->usable || found->count == PLUGINS)
+    gathering *g = user;
+    if (g->count == PLUGINS)
         return;
-    snprintf(found->name[found->count++], SLUICE_SUITE_PLUGIN, "%s", info->name);
+    if (!info->usable) {
+        sluice_fail(&g->why, SLUICE_EPLUGIN, "%s", info->sentence);
+        leave_out(g, info->name, NULL);
+        return;
+    }
+    snprintf(g->name[g->count++], SLUICE_SUITE_PLUGIN, "%s", info->name);
 }
 
 static bool listed(const char *list, const char *cipher)
@@ -47,24 +64,34 @@ static void offer(sluice_suite *suite, const char *plugin, const sluice_cipher *
     snprintf(suite->plugins[at], sizeof suite->plugins[at], "%s", plugin);
 }
 
-static int gather_plugin(sluice *library, const char *plugin, const char *allowed, sluice_suite *suite,
-                         sluice_error *error)
+static void gather_cipher(gathering *g, sluice_instance *instance, const sluice_cipher *cipher)
+{
+    const char *plugin = instance->plugin->name;
+    uint64_t speed;
+    int status = sluice_cipher_measure(instance->plugin, instance->config, instance->host, cipher, &speed);
+    if (status != SLUICE_OK) {
+        sluice_instance_error(instance, status, &g->why);
+        leave_out(g, plugin, cipher->name);
+        return;
+    }
+    sluice_log_say(sluice_library_log(g->library), SLUICE_LOG_DEBUG,
+                   "crypto plugin %s: %s, %" PRIu64 " packets of 1408 bytes a second", plugin, cipher->name, speed);
+    offer(&g->suite, plugin, cipher, speed);
+}
+
+static int gather_plugin(gathering *g, const char *plugin, sluice_error *error)
 {
     sluice_instance *instance;
-    int status = sluice_instance_new(library, SLUICE_CRYPTO, plugin, &instance, error);
+    int status = sluice_instance_new(g->library, SLUICE_CRYPTO, plugin, &instance, error);
     if (status != SLUICE_OK)
         return status;
     const sluice_crypto_ops *ops = instance->ops;
     for (size_t i = 0; i < ops->cipher_count; i++) {
         const sluice_cipher *cipher =
             (const sluice_cipher *)(const void *)((const char *)ops->ciphers + i * ops->cipher_size);
-        uint64_t speed;
-        if (!listed(allowed, cipher->name) || strlen(cipher->name) >= SLUICE_CIPHER_NAME ||
-            (ops->usable && !ops->usable(cipher)))
-            continue;
-        status = sluice_cipher_measure(instance->plugin, instance->config, instance->host, cipher, &speed);
-        if (status == SLUICE_OK)
-            offer(suite, plugin, cipher, speed);
+        if (listed(g->allowed, cipher->name) && strlen(cipher->name) < SLUICE_CIPHER_NAME &&
+            (!ops->usable || ops->usable(cipher)))
+            gather_cipher(g, instance, cipher);
     }
     sluice_instance_free(instance);
     return SLUICE_OK;
@@ -73,22 +100,21 @@ static int gather_plugin(sluice *library, const char *plugin, const char *allowe
 int sluice_suite_gather(sluice *library, const char *crypto, const char *allowed, sluice_suite *out,
                         sluice_error *error)
 {
-    names found = {.count = 0};
-    sluice_suite suite = {.count = 0};
+    gathering g = {.library = library, .allowed = allowed};
     int status = SLUICE_OK;
     bool named = crypto && strcmp(crypto, "auto") != 0;
     if (named)
-        snprintf(found.name[found.count++], SLUICE_SUITE_PLUGIN, "%s", crypto);
+        snprintf(g.name[g.count++], SLUICE_SUITE_PLUGIN, "%s", crypto);
     else
-        status = sluice_plugin_list(library, note_plugin, &found, error);
-    for (size_t i = 0; i < found.count && status == SLUICE_OK; i++)
-        status = gather_plugin(library, found.name[i], allowed, &suite, error);
+        status = sluice_registry_list(library->registry, SLUICE_CRYPTO, note_plugin, &g, error);
+    for (size_t i = 0; i < g.count && status == SLUICE_OK; i++)
+        status = gather_plugin(&g, g.name[i], error);
     if (status != SLUICE_OK)
         return status;
-    if (suite.count == 0)
-        return sluice_fail(error, SLUICE_ECIPHER, "no crypto plugin here (%s) has a cipher of: %s",
-                           named ? crypto : "all were asked", allowed);
-    *out = suite;
+    if (g.suite.count == 0)
+        return sluice_fail(error, SLUICE_ECIPHER, "no crypto plugin here (%s) has a cipher of: %s%s%s",
+                           named ? crypto : "all were asked", allowed, g.why.text[0] ? "; " : "", g.why.text);
+    *out = g.suite;
     return SLUICE_OK;
 }
 

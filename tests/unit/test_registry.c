@@ -127,7 +127,7 @@ static void list_is_sorted_and_whole(void)
 {
     sluice_registry *registry = open_registry();
     sluice_text names = {0};
-    CU_ASSERT_EQUAL(sluice_registry_list(registry, note, &names, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_registry_list(registry, SLUICE_KINDS, note, &names, NULL), SLUICE_OK);
     /* Plugins that are installed may follow: each kind's in its place. */
     CU_ASSERT_PTR_NOT_NULL(strstr(sluice_text_string(&names), "congestion/abi:0 "));
     const char *good = strstr(sluice_text_string(&names), "congestion/good:1 ");
@@ -135,6 +135,10 @@ static void list_is_sorted_and_whole(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(good);
     CU_ASSERT_PTR_NOT_NULL_FATAL(failing);
     CU_ASSERT(good < failing);
+    sluice_text_fini(&names);
+    CU_ASSERT_EQUAL(sluice_registry_list(registry, SLUICE_SOURCE, note, &names, NULL), SLUICE_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sluice_text_string(&names), "source/failing:1 "));
+    CU_ASSERT_PTR_NULL(strstr(sluice_text_string(&names), "congestion/"));
     sluice_text_fini(&names);
     sluice_registry_free(registry);
 }
