@@ -219,13 +219,14 @@ static void put_plugin(void *user, const sluice_plugin_info *info)
     put_keys(info->descriptor->options, info->descriptor->option_count);
 }
 
-static int put_plugins(sluice *library, const char *operands)
+/* optional: nothing is said of a plugin that was not built. */
+static int put_plugins(sluice *library, const char *operands, bool optional)
 {
     wanted plugin = {.found = false};
     if (sscanf(operands, "%31s %63s", plugin.kind, plugin.name) != 2)
         return SLUICE_EUSAGE;
     int status = sluice_plugin_list(library, put_plugin, &plugin, NULL);
-    return status == SLUICE_OK && !plugin.found ? SLUICE_EPLUGIN : status;
+    return status == SLUICE_OK && !plugin.found && !optional ? SLUICE_EPLUGIN : status;
 }
 
 /* ---- the frame ---- */
@@ -249,7 +250,9 @@ static int fill(sluice *library)
         else if (strncmp(line, "@keys ", 6) == 0)
             status = put_section(line + 6);
         else if (strncmp(line, "@plugin ", 8) == 0)
-            status = put_plugins(library, line + 8);
+            status = put_plugins(library, line + 8, false);
+        else if (strncmp(line, "@optional-plugin ", 17) == 0)
+            status = put_plugins(library, line + 17, true);
         else
             status = SLUICE_EUSAGE;
         if (status != SLUICE_OK) {

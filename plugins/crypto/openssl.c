@@ -2,33 +2,15 @@
 /*
  * openssl - AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305 by OpenSSL's libcrypto.
  *
- * Each slot keeps a context with its cipher and key set; a packet costs a new IV and no look-up.  Limits: RFC 9001
- * section 6.6 (2^23 packets sealed with AES-GCM; 2^52 forgeries against it, 2^36 against ChaCha20-Poly1305).
+ * Each slot keeps a context with its cipher and key set; a packet costs a new IV and no look-up.
  */
-#include <limits.h>
+#include "sealing.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <sluice/crypto.h>
 #include <string.h>
 
-#define TAG_BYTES 16
-
-static const sluice_cipher ciphers[] = {
-    {.name = "aes-128-gcm",
-     .key_bytes = 16,
-     .seal_bytes = TAG_BYTES,
-     .seal_limit = UINT64_C(1) << 23,
-     .forgery_limit = UINT64_C(1) << 52},
-    {.name = "aes-256-gcm",
-     .key_bytes = 32,
-     .seal_bytes = TAG_BYTES,
-     .seal_limit = UINT64_C(1) << 23,
-     .forgery_limit = UINT64_C(1) << 52},
-    {.name = "chacha20-poly1305",
-     .key_bytes = 32,
-     .seal_bytes = TAG_BYTES,
-     .forgery_limit = UINT64_C(1) << 36},
-};
+#define TAG_BYTES SLUICE_SEALING_TAG_BYTES
 
 typedef struct slot {
     EVP_CIPHER_CTX *sealer, *opener; /* the same key, for the two ways; NULL: no key in this slot */
@@ -105,20 +87,12 @@ static int key_set(void *state, unsigned number, const uint8_t *key, const uint8
     return SLUICE_OK;
 }
 
-/* RFC 9001 section 5.3. */
-static void nonce_make(const slot *s, uint64_t number, uint8_t nonce[SLUICE_CRYPTO_IV_BYTES])
-{
-    memcpy(nonce, s->iv, SLUICE_CRYPTO_IV_BYTES);
-    for (unsigned i = 0; i < 8; i++)
-        nonce[SLUICE_CRYPTO_IV_BYTES - 1 - i] ^= (uint8_t)(number >> (8 * i));
-}
-
 static bool seal_one(const slot *s, sluice_packet *packet)
 {
     uint8_t nonce[SLUICE_CRYPTO_IV_BYTES];
     uint8_t *body = packet->data + packet->header_bytes;
     int body_bytes = (int)(packet->size - packet->header_bytes), moved = 0, rest = 0;
-    nonce_make(s, packet->number, nonce);
+    sluice_sealing_nonce(s->iv, packet->number, nonce);
     if (EVP_CipherInit_ex2(s->sealer, NULL, NULL, nonce, -1, NULL) != 1
         || EVP_CipherUpdate(s->sealer, NULL, &moved, packet->data, (int)packet->header_bytes) != 1
         || EVP_CipherUpdate(s->sealer, body, &moved, body, body_bytes) != 1 || moved != body_bytes
@@ -132,16 +106,11 @@ static bool seal_one(const slot *s, sluice_packet *packet)
 /* Checked before the first packet is touched: all or none. */
 static int seal_check(const crypto *c, const sluice_packet *packets, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const sluice_packet *packet = &packets[i];
-        if (!c->slots[packet->phase % SLUICE_CRYPTO_SLOTS].sealer)
-            return c->host->fail(c->host, SLUICE_EINVAL, "there is no key for phase %u", (unsigned)packet->phase);
-        if (packet->header_bytes > packet->size || packet->size > INT_MAX - TAG_BYTES
-            || packet->size + TAG_BYTES > packet->capacity)
-            return c->host->fail(c->host, SLUICE_EINVAL, "a packet of %u bytes has no room for its seal",
-                                 (unsigned)packet->size);
-    }
-    return SLUICE_OK;
+    int status = SLUICE_OK;
+    for (size_t i = 0; i < count && status == SLUICE_OK; i++)
+        status = sluice_sealing_check(c->host, &packets[i],
+                                      c->slots[packets[i].phase % SLUICE_CRYPTO_SLOTS].sealer != NULL);
+    return status;
 }
 
 static int seal(void *state, sluice_packet *packets, size_t count)
@@ -157,12 +126,11 @@ static int seal(void *state, sluice_packet *packets, size_t count)
 static bool open_one(const slot *s, sluice_packet *packet)
 {
     uint8_t nonce[SLUICE_CRYPTO_IV_BYTES];
-    if (!s->opener || packet->size > INT_MAX || packet->size < TAG_BYTES
-        || packet->size - TAG_BYTES < packet->header_bytes)
+    if (!s->opener || !sluice_sealing_whole(packet))
         return false;
     uint8_t *body = packet->data + packet->header_bytes;
     int body_bytes = (int)(packet->size - TAG_BYTES - packet->header_bytes), moved = 0, rest = 0;
-    nonce_make(s, packet->number, nonce);
+    sluice_sealing_nonce(s->iv, packet->number, nonce);
     if (EVP_CipherInit_ex2(s->opener, NULL, NULL, nonce, -1, NULL) != 1
         || EVP_CIPHER_CTX_ctrl(s->opener, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, body + body_bytes) != 1
         || EVP_CipherUpdate(s->opener, NULL, &moved, packet->data, (int)packet->header_bytes) != 1
@@ -183,8 +151,8 @@ static void open_packets(void *state, sluice_packet *packets, size_t count)
 }
 
 static const sluice_crypto_ops ops = {
-    .ciphers = ciphers,
-    .cipher_count = SLUICE_COUNT(ciphers),
+    .ciphers = sluice_sealing_ciphers,
+    .cipher_count = SLUICE_SEALING_CIPHERS,
     .cipher_size = sizeof(sluice_cipher),
     .init = init,
     .fini = fini,

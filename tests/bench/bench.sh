@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # rivals and beside take an hour
+cases=${CASES:-crypto setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # rivals and beside take an hour
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -63,6 +63,16 @@ report() {
 }
 
 random_file() { [ -s "$2" ] || head -c "$1" /dev/urandom >"$2"; }
+
+# crypto: what sealing and opening a packet of 1408 bytes costs by each crypto plugin (crypto.c), and how they compare in that run.
+case_crypto() {
+    SLUICE_PLUGIN_PATH=$TOP_BUILDDIR/plugins/.libs "$TOP_BUILDDIR/tests/bench/crypto" 1408 ${SECONDS_EACH:-1} >"$room/crypto.json" &&
+        cat "$room/crypto.json" && awk -F'[,:]' '
+        { gsub(/["{}]/, ""); for (i = 1; i < NF; i += 2) row[$i] = $(i + 1)
+          seal[row["cipher"], row["plugin"]] = row["seal_ns"]; open[row["cipher"], row["plugin"]] = row["open_ns"]; seen[row["cipher"]] }
+        END { for (c in seen) if (seal[c, "ipsecmb"] > 0) printf "{\"case\":\"crypto: openssl / ipsecmb\",\"cipher\":\"%s\",\"seal\":%.2f,\"open\":%.2f}\n",
+              c, seal[c, "openssl"] / seal[c, "ipsecmb"], open[c, "openssl"] / open[c, "ipsecmb"] }' "$room/crypto.json"
+}
 
 case_setup() {
     random_file 1000 "$room/one"
