@@ -182,7 +182,7 @@ static double value_of(const sluice_card_trial *trial, const sluice_card_check *
     case SLUICE_CARD_QUEUE:
         return out->link.queue_ms;
     case SLUICE_CARD_MINIMUM:
-        return first->rate_bps / (SLUICE_CARD_MINIMUM_PART * path->rate * 1e6);
+        return first->sent_bps / (SLUICE_CARD_MINIMUM_PART * path->rate * 1e6);
     case SLUICE_CARD_RATIO:
         return part_of(fmin(a, b), fmax(a, b));
     case SLUICE_CARD_PART:

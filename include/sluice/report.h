@@ -61,7 +61,7 @@ typedef enum sluice_event_type {
     X(uint64_t, lanes, "lanes", u, "lanes", "UDP flows of the session.")                                              \
     X(const char *, limited_by, "limited_by", text, "", "What limits: target network loss source sink ... or null.")  \
     X(uint64_t, data_packets, "data_packets", u, "packets", "Data packets sent, repeats included.")                   \
-    X(uint64_t, resent_packets, "resent_packets", u, "packets", "Data packets that repeat something.")                \
+    X(uint64_t, resent_packets, "resent_packets", u, "packets", "Data packets more than half of whose data was sent before.")                \
     X(uint64_t, rate_bps, "rate_bps", u, "bit/s", "IP bits sent in the last interval, now.")                          \
     X(uint64_t, target_bps, "target_bps", u, "bit/s", "Target rate in force; 0: none.")                               \
     X(uint64_t, minimum_bps, "minimum_bps", u, "bit/s", "Minimum rate in force.")                                     \

@@ -52,7 +52,7 @@ typedef struct sluice_transport_statistics {
     uint32_t size;
     uint64_t packets_sent, wire_bytes_sent;         /* IP bytes, all packets */
     uint64_t data_packets_sent, data_bytes_sent;    /* packets with object data; payload bytes, repeats included */
-    uint64_t resent_packets, resent_bytes;          /* data packets that repeat something; payload repeated */
+    uint64_t resent_packets, resent_bytes;          /* data packets more than half of which was sent before; payload repeated */
     uint64_t lost_packets, spurious_packets;        /* declared lost; of those, acknowledged later */
     uint64_t acked_bytes;                           /* payload acknowledged, each byte once */
     uint64_t in_flight_bytes;                       /* IP bytes */

@@ -51,7 +51,8 @@
  * Empty queue.  The delay is known only above the least seen.  A flow that has not seen a lower queue for 5 s (or 50
  * round trips) lowers its window for one round trip, at most by half, as BBR's ProbeRTT (draft-ietf-ccwg-bbr).
  * All flows of a bottleneck see that dip at the same moment, so from then on they do it together, and a flow that
- * came late to a standing queue learns the true base.
+ * came late to a standing queue learns the true base.  Where each of ten flows dips by itself the queue never empties: so the
+ * base is the least of ten minutes for as long as what lies above it is no longer than a queue of the own kind.
  *
  * Others.  Beside flows that fill the queue (CUBIC, Reno, BBR) the law would leave nothing; contention.h is what is done then.
  *
@@ -84,13 +85,19 @@
 #define RTT_UNKNOWN 0.1   /* s, until the first measurement */
 #define LOSS_MOST 0.25    /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
 #define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
+/* The queue that flows of one's own kind keep lies below two targets of the best rate; it lies beyond for two seconds more
+ * than it does not before the base is doubted. */
+#define DOUBT_TARGETS 2
+#define DOUBT_MOST 2.0 /* s */
 #define VELOCITY_MOST 1024
 #define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
 #define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
 #define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
-#define YIELD_STEP -0.5 /* of a flow that yields, before a queue that is not its own */
+#define YIELD_STEP -0.7 /* of a flow that yields, before a queue that is not its own */
 #define TRIAL_EPOCHS 2 /* until what is sent at the trial's rate comes to be reported */
-#define HOLD_EPOCHS 16 /* under a ceiling that was hit */
+/* Under a ceiling that was hit.  On short paths 16 rounds are less than it takes to tell what is lost at the next try. */
+#define HOLD_EPOCHS 16
+#define HOLD_TIME 0.5 /* s */
 #define RAISE_EPOCHS 4 /* between raises of a ceiling that was not */
 
 static double seconds(sluice_duration duration)
@@ -385,7 +392,7 @@ static double crowd_step(fair_law *fair, double queue, double part)
     fair->crowd = others ? fmin(queue, fair->crowd) : queue;
     if (others)
         return YIELD_STEP;
-    fair->skip = fair->manner.yields ? 2 : 1;
+    fair->skip = 1;
     return 0.7 * part;
 }
 
@@ -480,6 +487,11 @@ static void steady_epoch(fair_law *fair, double queue, bool limited)
 
 /* ---- loss ---- */
 
+static unsigned hold_epochs(const fair_law *fair)
+{
+    return (unsigned)fmax(HOLD_EPOCHS, HOLD_TIME / fmax(rtt_of(fair), seconds(fair->config.epoch)));
+}
+
 /* The trial is over: what it sent lay below what the path had delivered, so its loss is no queue's. */
 static void trial_end(fair_law *fair, double loss, double noise)
 {
@@ -487,7 +499,7 @@ static void trial_end(fair_law *fair, double loss, double noise)
     if (fair->trial_loss - loss > 0.01 + noise || loss > LOSS_MOST + noise) {
         fair->ceiling = 0.98 * fair->trial_rate / (1 - fair->loss);
         fair->receiver.rules = false;
-        fair->hold = HOLD_EPOCHS;
+        fair->hold = hold_epochs(fair);
     } else {
         fair->ceiling = 0;
     }
@@ -498,7 +510,7 @@ static void excess_met(fair_law *fair, double loss)
 {
     if (fair->ceiling > 0 && !fair->hit) {
         fair->ceiling *= 1 - (loss - fair->loss);
-        fair->hold = HOLD_EPOCHS;
+        fair->hold = hold_epochs(fair);
         fair->hit = true;
         return;
     }
@@ -704,10 +716,35 @@ static void silence(fair_law *fair, const sluice_sample *sample)
     epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
 }
 
+static void doubt_note(fair_law *fair, sluice_time now, double above)
+{
+    double target = fair->contention.memory.target > 0 ? fair->contention.memory.target : queue_target(fair);
+    double passed = fair->doubt_at ? seconds(now - fair->doubt_at) : 0;
+
+    fair->doubt_at = now;
+    fair->doubt += above < DOUBT_TARGETS * target ? -passed : passed;
+    fair->doubt = fmax(0, fmin(DOUBT_MOST, fair->doubt));
+    if (fair->doubt <= 0)
+        fair->doubts = false;
+    else if (fair->doubt >= DOUBT_MOST)
+        fair->doubts = true;
+}
+
+/* The least of ten seconds may be a queue that many small flows keep, none of whose dips empties it.  While what lies above the
+ * least of ten minutes is about what they would keep, that is the base.  Else the queue is others', or the path is longer now. */
+static double queue_above(fair_law *fair, const sluice_sample *sample)
+{
+    double recent = seconds(sample->queue_min_ns), above = delay_memory_above(&fair->memory, sample);
+
+    doubt_note(fair, sample->now, above);
+    fair->base_above = fair->doubts ? above - recent : 0;
+    return above - fair->base_above;
+}
+
 static double queue_of(fair_law *fair, const sluice_sample *sample)
 {
     if (sample->queue_valid)
-        return fair->manner.yields ? delay_memory_above(&fair->memory, sample) : seconds(sample->queue_min_ns);
+        return fair->manner.yields ? delay_memory_above(&fair->memory, sample) : queue_above(fair, sample);
     return sample->srtt_ns > sample->min_rtt_ns ? seconds(sample->srtt_ns - sample->min_rtt_ns) : 0;
 }
 
@@ -727,8 +764,6 @@ void fair_law_sample(void *state, const sluice_sample *sample, sluice_control *c
     if (sample->acked_packets) {
         double queue = queue_of(fair, sample);
 
-        if (sample->queue_valid && !fair->manner.yields)
-            fair->base_above = delay_memory_above(&fair->memory, sample) - seconds(sample->queue_min_ns);
         fair->long_least = fmin(fair->long_least, queue + fair->base_above);
         empty_note(fair, sample, queue);
         if (fair->phase == FAIR_LAW_STARTUP)

@@ -117,9 +117,12 @@ typedef struct fair_law {
     double empty_queue, yield_window;
     sluice_time empty_at, yield_until, yield_shows; /* yield_shows: what comes in then was sent in it */
     delay_memory memory;
+    sluice_time doubt_at;
+    double doubt; /* s: by how much longer the queue above the memory's least was too long than it was not */
+    bool doubts;  /* ... so that the base is the least of ten seconds */
 
     contention contention;
-    double long_least, base_above; /* s; the least queue of a dip; how far the least of 10 s lies above the memory's */
+    double long_least, base_above; /* s; the least queue of a dip; how far the base in use lies above the memory's */
 } fair_law;
 
 int fair_law_init(fair_law *fair, const fair_law_config *config, const fair_law_manner *manner,

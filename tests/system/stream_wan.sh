@@ -16,12 +16,13 @@ fi
 cat >"$room/go" <<END
 #!/bin/bash
 i=0
-while [ ! -s "$room/ticket" ] && [ \$i -lt 100 ]; do sleep 0.1; i=\$((i + 1)); done
+while ! grep -qs "^port" "$room/served" && [ \$i -lt 200 ]; do sleep 0.05; i=\$((i + 1)); done
 exec "$ferry" go 10.99.0.2:33001 "$room/ticket" "\$@" timeout 20 >"$room/out" 2>&1
 END
 chmod +x "$room/go"
 
 across() { # LOSS KIND STREAMS DIRECTIONS
+    rm -f "$room/served" # else the words of the server before it would do for the one that is about to start
     "$wanem" --rate 100m --rtt 40ms --loss "$1" --reorder 1% --duplicate 0.5% --seed 7 --timeout "${WAN_TIMEOUT:-60}" \
         --linger 0.2 --quiet run "exec $ferry serve 10.99.0.2:33001 $room/ticket >$room/served 2>&1" \
         "$room/go $2 $bytes $3" || fail "$2 with $1 loss: $(grep -v moved "$room/out" | tail -n 3)"

@@ -97,18 +97,20 @@ void engine_build_count(transport_engine *engine, const engine_sent *sent, uint6
     if (!(sent->flags & ENGINE_SENT_DATA))
         return;
     counts->data_packets_sent += sign;
-    bool again = false, data = false;
+    /* A block that is sent again seldom fills a packet alike: its rest travels with new data, and that packet is not counted. */
+    uint64_t again = 0, first = 0;
+    bool data = false;
     const engine_record *record = &sent->record;
     for (; record; record = engine_flight_next_record(&engine->flight, record)) {
         if (record->kind != ENGINE_RECORD_DATA)
             continue;
         counts->data_bytes_sent += sign * record->bytes;
-        counts->resent_bytes += record->resent ? sign * record->bytes : 0;
-        again = again || record->resent;
+        *(record->resent ? &again : &first) += record->bytes;
         data = data || record->id != SLUICE_OBJECT_CONTROL;
     }
-    counts->resent_packets += again ? sign : 0;
-    engine->recovery.repeat_open = engine->recovery.repeat_open || again;
+    counts->resent_bytes += sign * again;
+    counts->resent_packets += again > first ? sign : 0;
+    engine->recovery.repeat_open = engine->recovery.repeat_open || again > 0;
     if (data && counts->first_data_sent == 0)
         counts->first_data_sent = engine->now;
 }
