@@ -7,14 +7,14 @@
  * is declared), other objects in parallel where PARALLEL is declared.  Entries come from a peer: a sink trusts
  * nothing in them.  An entry "." (see source.h) is prepared before all others; a directory and what lies in it may
  * come in any order, parents that are missing are made.  ABI history: 1.0 first; 1.1 interrupt, ONCE; 1.2
- * drop_behind.
+ * drop_behind; 1.3 look, put.
  */
 #ifndef SLUICE_SINK_H
 #define SLUICE_SINK_H
 
 #include <sluice/source.h>
 
-#define SLUICE_SINK_ABI SLUICE_ABI(1, 2)
+#define SLUICE_SINK_ABI SLUICE_ABI(1, 3)
 
 enum {
     SLUICE_SINK_SEEKABLE = 1,        /* write takes any offset; else only in order, without gaps */
@@ -109,6 +109,16 @@ typedef struct sluice_sink_ops {
     /* Optional, since 1.1.  As of a source: prepare, write and commit that wait for something outside end now with
      * SLUICE_ECANCELLED.  abandon and fini still come. */
     void (*interrupt)(void *state);
+
+    /* Optional, since 1.3, both or neither, and only of a sink that is SEEKABLE, PARALLEL and ATOMIC: small files without
+     * keeping them open.  look: what prepare would say of a file, but nothing is opened, made or changed.  SKIP: as of
+     * prepare.  WRITE: nothing of it lies there, and nobody else writes it: put may follow, or prepare with `compared`, or
+     * nothing at all.  COMPARE: prepare has to decide, whatever it will say. */
+    int (*look)(void *state, const sluice_entry *entry, sluice_sink_verdict *verdict);
+
+    /* A whole file, of which all size bytes are here and verified: prepare with `compared`, write and commit in one.  size
+     * may be another one than the entry says.  SLUICE_EBUSY: as of prepare. */
+    int (*put)(void *state, const sluice_entry *entry, const void *bytes, uint64_t size, sluice_completion *completion);
 } sluice_sink_ops;
 
 #endif

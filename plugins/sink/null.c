@@ -76,6 +76,22 @@ static int finish(void *state, void (*failed)(void *user, const char *name, int 
     return SLUICE_OK;
 }
 
+static int look(void *state, const sluice_entry *entry, sluice_sink_verdict *verdict)
+{
+    (void)state, (void)entry;
+    *verdict = SLUICE_SINK_WRITE;
+    return SLUICE_OK;
+}
+
+static int put(void *state, const sluice_entry *entry, const void *bytes, uint64_t size, sluice_completion *completion)
+{
+    null_sink *sink = state;
+    (void)entry, (void)bytes, (void)completion;
+    atomic_fetch_add_explicit(&sink->bytes, size, memory_order_relaxed);
+    atomic_fetch_add_explicit(&sink->files, 1, memory_order_relaxed);
+    return SLUICE_OK;
+}
+
 static const sluice_sink_ops ops = {
     .capabilities = SLUICE_SINK_SEEKABLE | SLUICE_SINK_PARALLEL | SLUICE_SINK_PARALLEL_WRITES | SLUICE_SINK_ATOMIC,
     .init = init,
@@ -86,6 +102,8 @@ static const sluice_sink_ops ops = {
     .commit = commit,
     .abandon = abandon,
     .finish = finish,
+    .look = look,
+    .put = put,
 };
 
 SLUICE_PLUGIN_DEFINE(sink, null, SLUICE_SINK, SLUICE_SINK_ABI, .name = "null", .version = "1.0",

@@ -22,8 +22,8 @@ static const struct {
     const char *verify; /* true if the objects "one" and "two" are there and "gone" is not; run where the sink ran */
 } sinks[] = {
     {"sink_file", "out/",
-     "test $(wc -c < out/one) -eq 200000 && cmp out/one out/two && test $(ls -A out | wc -l) -eq 5 && "
-     "test -d out/directory && test ! -s out/empty && test $(wc -c < out/hole) -eq 200000"},
+     "test $(wc -c < out/one) -eq 200000 && cmp out/one out/two && test $(ls -A out | wc -l) -eq 6 && "
+     "test -d out/directory && test $(wc -c < out/small) -eq 5000 && cmp -n 5000 out/small out/one && test ! -s out/empty && test $(wc -c < out/hole) -eq 200000"},
     {"sink_null", "", ":"},
 };
 
@@ -121,6 +121,27 @@ static void check_hole(store_fixture *fixture)
     CU_ASSERT_EQUAL(ops->commit(fixture->state, object, SIZE, NULL), SLUICE_OK);
 }
 
+/* Two calls for a small file, and nothing of it is open between them. */
+static void check_whole(store_fixture *fixture)
+{
+    const sluice_sink_ops *ops = fixture->plugin->ops;
+    const sluice_entry entry = {.type = SLUICE_ENTRY_FILE,
+                                .name = "small",
+                                .size = 4000, /* it has grown since */
+                                .mode = 0644,
+                                .mtime_ns = INT64_MIN,
+                                .atime_ns = INT64_MIN,
+                                .uid = UINT32_MAX,
+                                .gid = UINT32_MAX};
+    sluice_sink_verdict verdict = SLUICE_SINK_DONE;
+    CU_ASSERT_EQUAL(ops->look == NULL, ops->put == NULL);
+    if (ops->look == NULL)
+        return;
+    CU_ASSERT_EQUAL(ops->look(fixture->state, &entry, &verdict), SLUICE_OK);
+    CU_ASSERT_EQUAL(verdict, SLUICE_SINK_WRITE);
+    CU_ASSERT_EQUAL(ops->put(fixture->state, &entry, pattern, 5000, NULL), SLUICE_OK);
+}
+
 static void takes_and_commits(void)
 {
     store_fixture fixture;
@@ -155,6 +176,7 @@ static void takes_and_commits(void)
     write_all(&fixture, gone);
     ops->abandon(fixture.state, gone, false);
     check_hole(&fixture);
+    check_whole(&fixture);
     CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
     ops->fini(fixture.state);
     CU_ASSERT_EQUAL(fixture.live, 0);

@@ -23,6 +23,7 @@ static store_fixture fixture;
 static max_align_t settings[16]; /* zeroes, unless a test wants room to be reserved */
 static char room[64];
 static const sluice_sink_ops *ops;
+static bool at_once; /* small files are put whole wherever that may be */
 
 static void begin(void)
 {
@@ -119,12 +120,22 @@ static int write_text(const char *text, uint64_t offset)
     return SLUICE_OK;
 }
 
+static int look(const sluice_entry *entry, sluice_sink_verdict *verdict)
+{
+    *verdict = SLUICE_SINK_DONE;
+    return ops->look(fixture.state, entry, verdict);
+}
+
 /* A whole file; the first failure's status. */
 static int put(const char *name, const char *text)
 {
     sluice_entry entry = file_of(name, strlen(text));
     sluice_sink_verdict verdict = SLUICE_SINK_DONE;
-    int status = prepare_only(&entry, &verdict);
+    int status = at_once ? look(&entry, &verdict) : SLUICE_OK;
+    if (status == SLUICE_OK && verdict == SLUICE_SINK_WRITE)
+        return ops->put(fixture.state, &entry, text, strlen(text), NULL);
+    if (status == SLUICE_OK)
+        status = prepare_only(&entry, &verdict);
     if (status != SLUICE_OK)
         return status;
     CU_ASSERT_EQUAL_FATAL(verdict, SLUICE_SINK_WRITE);
@@ -384,6 +395,10 @@ static void partials_of_strangers(void)
         sluice_sink_verdict verdict;
         CU_ASSERT_EQUAL(prepare_only(&entry, &verdict), SLUICE_EEXIST);
         CU_ASSERT_PTR_NOT_NULL(strstr(fixture.sentence, ".f.sluice-part"));
+        CU_ASSERT_EQUAL(look(&entry, &verdict), SLUICE_OK);
+        CU_ASSERT_EQUAL(verdict, SLUICE_SINK_COMPARE);
+        CU_ASSERT_EQUAL(ops->put(fixture.state, &entry, "bytes", 5, NULL), SLUICE_EEXIST);
+        CU_ASSERT(!exists("out/f"));
         CU_ASSERT(store_file_is("target", "keep") && !exists("none") && !exists("out/none"));
         ops->fini(fixture.state);
         end();
@@ -404,6 +419,10 @@ static void second_writer(void)
     uint64_t have = 0;
     CU_ASSERT_EQUAL(ops->prepare(other.state, &entry, false, &verdict, &second, &have), SLUICE_EBUSY);
     CU_ASSERT_PTR_NOT_NULL(strstr(other.sentence, "f: another transfer"));
+    CU_ASSERT_EQUAL(ops->look(other.state, &entry, &verdict), SLUICE_OK);
+    CU_ASSERT_EQUAL(verdict, SLUICE_SINK_COMPARE);
+    CU_ASSERT_EQUAL(ops->put(other.state, &entry, "other", 5, NULL), SLUICE_EBUSY);
+    CU_ASSERT(!exists("out/f"));
     CU_ASSERT_EQUAL(write_text("bytes", 0), SLUICE_OK);
     CU_ASSERT_EQUAL(ops->commit(fixture.state, opened, 5, NULL), SLUICE_OK);
     entry.size = 6;
@@ -987,5 +1006,7 @@ int main(void)
         {"out of memory", out_of_memory},
         CU_TEST_INFO_NULL,
     };
-    return store_run_twice("sink file", tests);
+    int status = store_run_twice("sink file", tests);
+    at_once = true;
+    return status | store_run_twice("sink file, small files whole", tests);
 }

@@ -111,17 +111,24 @@ static int fail_attributes(const sluice_file_sink *sink, const sluice_file_objec
     return sink->host->fail(sink->host, status, "%s", text);
 }
 
+/* An object that is complete gets its name in parent. */
+static int leave(sluice_file_sink *sink, const sluice_file_object *object, int parent, const sluice_file_trouble *trouble)
+{
+    int status = give_name(sink, object, parent);
+    if (status == SLUICE_OK && sink->sync == SLUICE_SYNC_FILE)
+        status = sync_directory(sink, object, parent);
+    if (status == SLUICE_OK && trouble->errnum != 0)
+        status = fail_attributes(sink, object, trouble);
+    return status;
+}
+
 int sluice_file_object_commit(sluice_file_sink *sink, sluice_file_object *object, uint64_t size)
 {
     sluice_file_trouble trouble = {0};
     int status = complete(sink, object, size, &trouble);
     int parent = status == SLUICE_OK ? open_parent(sink, object) : status;
     if (parent >= 0) {
-        status = give_name(sink, object, parent);
-        if (status == SLUICE_OK && sink->sync == SLUICE_SYNC_FILE)
-            status = sync_directory(sink, object, parent);
-        if (status == SLUICE_OK && trouble.errnum != 0)
-            status = fail_attributes(sink, object, &trouble);
+        status = leave(sink, object, parent, &trouble);
         (void)close(parent);
     } else {
         status = parent;
@@ -130,24 +137,41 @@ int sluice_file_object_commit(sluice_file_sink *sink, sluice_file_object *object
     return status;
 }
 
+int sluice_file_object_commit_in(sluice_file_sink *sink, int parent, sluice_file_object *object, uint64_t size)
+{
+    sluice_file_trouble trouble = {0};
+    int status = complete(sink, object, size, &trouble);
+    if (status == SLUICE_OK)
+        status = leave(sink, object, parent, &trouble);
+    object_close(sink, object);
+    return status;
+}
+
 /* Takes the partial file away, if it still lies where it was made. */
-static void discard(sluice_file_sink *sink, const sluice_file_object *object)
+static void discard(const sluice_file_object *object, int parent)
 {
     char partial[SLUICE_LEAF_BYTES];
-    int parent = open_parent(sink, object);
-    if (parent < 0)
-        return;
     sluice_file_partial_name(object->leaf, partial);
     if (sluice_file_partial_is(parent, partial, object->fd))
         (void)unlinkat(parent, partial, 0);
-    (void)close(parent);
 }
 
 void sluice_file_object_abandon(sluice_file_sink *sink, sluice_file_object *object, bool keep)
 {
     struct stat status;
-    if (!object->comparing && (!keep || (fstat(object->fd, &status) == 0 && status.st_size == 0)))
-        discard(sink, object);
+    if (!object->comparing && (!keep || (fstat(object->fd, &status) == 0 && status.st_size == 0))) {
+        int parent = open_parent(sink, object);
+        if (parent >= 0) {
+            discard(object, parent);
+            (void)close(parent);
+        }
+    }
     sluice_file_reserve_return(object);
+    object_close(sink, object);
+}
+
+void sluice_file_object_abandon_in(sluice_file_sink *sink, int parent, sluice_file_object *object)
+{
+    discard(object, parent);
     object_close(sink, object);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One call of prepare. */
+/* One call of prepare, look or put. */
 typedef struct preparation {
     sluice_file_sink *sink;
     const sluice_entry *entry;
@@ -92,19 +92,19 @@ static sluice_sink_verdict judge(const preparation *visit)
 static sluice_file_object *object_new(const preparation *visit)
 {
     const sluice_host *host = visit->sink->host;
-    struct stat parent;
     size_t bytes = strlen(visit->path) + 1;
     const sluice_file_extended *extended = &visit->extended;
     sluice_file_object *object = host->resize(host, NULL, sizeof *object + bytes + extended->bytes);
-    if (object == NULL || fstat(visit->parent, &parent) != 0 || pthread_rwlock_init(&object->growth, NULL) != 0) {
+    if (object == NULL || pthread_rwlock_init(&object->growth, NULL) != 0) {
         if (object != NULL)
             (void)host->resize(host, object, 0);
         return NULL;
     }
     object->fd = -1;
+    object->fd = -1;
     object->comparing = object->reserved = false;
-    object->parent_device = parent.st_dev;
-    object->parent_inode = parent.st_ino;
+    object->parent_device = 0;
+    object->parent_inode = 0;
     memcpy(object->path, visit->path, bytes);
     object->extended = *extended;
     if (extended->list != NULL) {
@@ -121,6 +121,23 @@ static void object_free(const preparation *visit, sluice_file_object *object)
 {
     (void)pthread_rwlock_destroy(&object->growth);
     (void)visit->sink->host->resize(visit->sink->host, object, 0);
+}
+
+/* Which directory it was opened in: commit looks for it again. */
+static bool object_anchor(const preparation *visit, sluice_file_object *object)
+{
+    struct stat parent;
+    if (fstat(visit->parent, &parent) != 0)
+        return false;
+    object->parent_device = parent.st_dev;
+    object->parent_inode = parent.st_ino;
+    return true;
+}
+
+static int fail_memory(const preparation *visit)
+{
+    return visit->sink->host->fail(visit->sink->host, SLUICE_ENOMEM, "%s: out of memory",
+                                   sluice_beneath_shown(visit->path));
 }
 
 /* The complete file that is there, for its digest.  -1: it cannot be read, or is not the file that was looked at. */
@@ -144,9 +161,11 @@ static int prepare_file(preparation *visit, sluice_sink_verdict *verdict, void *
         return SLUICE_OK;
     }
     sluice_file_object *object = object_new(visit);
-    if (object == NULL)
-        return visit->sink->host->fail(visit->sink->host, SLUICE_ENOMEM, "%s: out of memory",
-                                       sluice_beneath_shown(visit->path));
+    if (object == NULL || !object_anchor(visit, object)) {
+        if (object != NULL)
+            object_free(visit, object);
+        return fail_memory(visit);
+    }
     int status = SLUICE_OK;
     uint64_t lying = 0;
     if (decided == SLUICE_SINK_COMPARE) {
@@ -255,6 +274,57 @@ static int prepare_link(preparation *visit, sluice_sink_verdict *verdict)
     return push(visit, &sink->links, &note);
 }
 
+/* ---- small files, which are put whole ---- */
+
+/* A partial file may be worth something, or belong to another writer: then prepare has to look into it. */
+static bool has_partial(const preparation *visit)
+{
+    char partial[SLUICE_LEAF_BYTES];
+    struct stat status;
+    sluice_file_partial_name(visit->leaf, partial);
+    return fstatat(visit->parent, partial, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+static int look_at(preparation *visit, sluice_sink_verdict *verdict)
+{
+    int status = look(visit);
+    if (status == SLUICE_OK)
+        status = check_replaceable(visit);
+    if (status != SLUICE_OK)
+        return status;
+    *verdict = judge(visit);
+    if (*verdict == SLUICE_SINK_WRITE && has_partial(visit))
+        *verdict = SLUICE_SINK_COMPARE;
+    return SLUICE_OK;
+}
+
+static int put_at(preparation *visit, const void *bytes, uint64_t size)
+{
+    sluice_file_sink *sink = visit->sink;
+    int status = look(visit);
+    if (status == SLUICE_OK)
+        status = check_replaceable(visit);
+    if (status != SLUICE_OK)
+        return status;
+    sluice_file_object *object = object_new(visit);
+    if (object == NULL)
+        return fail_memory(visit);
+    uint64_t have = 0;
+    status = sluice_file_partial_make(sink, visit->parent, visit->path, visit->leaf, &object->fd);
+    if (status == SLUICE_EAGAIN)
+        status = sluice_file_partial_open(sink, visit->parent, visit->path, visit->leaf, visit->entry, &object->fd, &have);
+    if (status != SLUICE_OK) {
+        object_free(visit, object);
+        return status;
+    }
+    struct iovec buffer = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = (size_t)size};
+    int64_t written = size > 0 ? sluice_file_object_write(sink, object, 0, &buffer, 1) : 0;
+    if (written >= 0)
+        return sluice_file_object_commit_in(sink, visit->parent, object, size);
+    sluice_file_object_abandon_in(sink, visit->parent, object);
+    return (int)written;
+}
+
 /* ---- */
 
 static int prepare_at(preparation *visit, sluice_sink_verdict *verdict, void **object, uint64_t *have)
@@ -270,28 +340,67 @@ static int prepare_at(preparation *visit, sluice_sink_verdict *verdict, void **o
                                                       : prepare_file(visit, verdict, object, have);
 }
 
+/* Where the entry lies; make: directories that are missing are made.  *path is to be freed by visit_end whatever the
+ * result. */
+static int visit_begin(preparation *visit, bool make, char **path)
+{
+    sluice_file_sink *sink = visit->sink;
+    visit->parent = -1;
+    int status = sluice_file_destination_path(sink, visit->entry, path);
+    if (status == SLUICE_OK)
+        status = sluice_file_extended_take(sink, visit->entry, &visit->extended);
+    if (status != SLUICE_OK)
+        return status;
+    visit->path = *path;
+    visit->parent = sluice_file_destination_parent(sink, *path, make, &visit->leaf);
+    return visit->parent < 0 ? visit->parent : SLUICE_OK;
+}
+
+static void visit_end(const preparation *visit, char *path)
+{
+    if (visit->parent >= 0)
+        (void)close(visit->parent);
+    if (path != NULL)
+        (void)visit->sink->host->resize(visit->sink->host, path, 0);
+}
+
 int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool compared, sluice_sink_verdict *verdict,
                         void **object, uint64_t *have)
 {
-    char *path = NULL;
-    int status = sluice_file_destination_path(sink, entry, &path);
-    if (status != SLUICE_OK)
-        return status;
-    preparation visit = {.sink = sink, .entry = entry, .compared = compared, .path = path};
+    preparation visit = {.sink = sink, .entry = entry, .compared = compared};
     sluice_sink_verdict decided = SLUICE_SINK_DONE;
-    status = sluice_file_extended_take(sink, entry, &visit.extended);
-    if (status != SLUICE_OK) {
-        (void)sink->host->resize(sink->host, path, 0);
-        return status;
-    }
-    visit.parent = sluice_file_destination_parent(sink, path, true, &visit.leaf);
-    status = visit.parent;
-    if (visit.parent >= 0) {
+    char *path = NULL;
+    int status = visit_begin(&visit, true, &path);
+    if (status == SLUICE_OK)
         status = prepare_at(&visit, &decided, object, have);
-        (void)close(visit.parent);
-    }
-    (void)sink->host->resize(sink->host, path, 0);
+    visit_end(&visit, path);
     if (status == SLUICE_OK)
         *verdict = decided;
+    return status;
+}
+
+int sluice_file_look(sluice_file_sink *sink, const sluice_entry *entry, sluice_sink_verdict *verdict)
+{
+    preparation visit = {.sink = sink, .entry = entry};
+    char *path = NULL;
+    int status = visit_begin(&visit, false, &path);
+    if (status == SLUICE_OK)
+        status = look_at(&visit, verdict);
+    if (status != SLUICE_OK && visit.path != NULL && visit.parent < 0) {
+        *verdict = SLUICE_SINK_COMPARE; /* its directory is missing, or not to be had: prepare makes it, or says why */
+        status = SLUICE_OK;
+    }
+    visit_end(&visit, path);
+    return status;
+}
+
+int sluice_file_put(sluice_file_sink *sink, const sluice_entry *entry, const void *bytes, uint64_t size)
+{
+    preparation visit = {.sink = sink, .entry = entry, .compared = true};
+    char *path = NULL;
+    int status = visit_begin(&visit, true, &path);
+    if (status == SLUICE_OK)
+        status = put_at(&visit, bytes, size);
+    visit_end(&visit, path);
     return status;
 }

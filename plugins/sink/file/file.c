@@ -93,6 +93,17 @@ static int finish(void *state, void (*failed)(void *user, const char *name, int 
     return sluice_file_finish(state, failed, user);
 }
 
+static int look(void *state, const sluice_entry *entry, sluice_sink_verdict *verdict)
+{
+    return sluice_file_look(state, entry, verdict);
+}
+
+static int put(void *state, const sluice_entry *entry, const void *bytes, uint64_t size, sluice_completion *completion)
+{
+    (void)completion;
+    return sluice_file_put(state, entry, bytes, size);
+}
+
 static const sluice_sink_ops ops = {
     .capabilities = SLUICE_SINK_SEEKABLE | SLUICE_SINK_PARALLEL | SLUICE_SINK_PARALLEL_WRITES | SLUICE_SINK_READABLE |
                     SLUICE_SINK_ATOMIC,
@@ -105,6 +116,8 @@ static const sluice_sink_ops ops = {
     .commit = commit,
     .abandon = abandon,
     .finish = finish,
+    .look = look,
+    .put = put,
 };
 
 SLUICE_PLUGIN_DEFINE(sink, file, SLUICE_SINK, SLUICE_SINK_ABI, .name = "file", .version = "1.1",

@@ -3,7 +3,7 @@
  * file.h - the file sink's state, shared by its rooms:
  *
  *     destination.c  where names lie, and the way to their directories
- *     entry.c        what prepare decides
+ *     entry.c        what prepare decides; small files, which are put whole
  *     partial.c      the partial file beside the final one
  *     reserve.c      room for a file before its bytes come
  *     object.c       bytes in and out
@@ -143,6 +143,8 @@ int sluice_file_destination_explain(const sluice_file_sink *sink, const char *pa
 
 int sluice_file_prepare(sluice_file_sink *sink, const sluice_entry *entry, bool compared, sluice_sink_verdict *verdict,
                         void **object, uint64_t *have);
+int sluice_file_look(sluice_file_sink *sink, const sluice_entry *entry, sluice_sink_verdict *verdict);
+int sluice_file_put(sluice_file_sink *sink, const sluice_entry *entry, const void *bytes, uint64_t size);
 
 /* ---- partial.c ---- */
 
@@ -154,6 +156,10 @@ bool sluice_file_partial_is_name(const char *leaf, size_t bytes);
  * no regular file, not ours, or has other links is refused.  EBUSY: another writer holds it. */
 int sluice_file_partial_open(sluice_file_sink *sink, int parent, const char *path, const char *leaf,
                              const sluice_entry *entry, int *fd, uint64_t *have);
+
+/* The same for one that is written at once: what lies there of an earlier run is not looked at.  SLUICE_EAGAIN: there is
+ * something under the partial's name. */
+int sluice_file_partial_make(sluice_file_sink *sink, int parent, const char *path, const char *leaf, int *fd);
 
 /* True if the name still means what fd is. */
 bool sluice_file_partial_is(int parent, const char *name, int fd);
@@ -183,10 +189,14 @@ int64_t sluice_file_object_read(sluice_file_sink *sink, sluice_file_object *obje
                                 const struct iovec *buffers, int count);
 int sluice_file_object_hole(sluice_file_sink *sink, sluice_file_object *object, uint64_t from, uint64_t to);
 
-/* ---- commit.c: as of sluice_sink_ops; both free the object ---- */
+/* ---- commit.c: as of sluice_sink_ops; all but discard free the object ---- */
 
 int sluice_file_object_commit(sluice_file_sink *sink, sluice_file_object *object, uint64_t size);
+/* The same in parent, where the object was opened just now. */
+int sluice_file_object_commit_in(sluice_file_sink *sink, int parent, sluice_file_object *object, uint64_t size);
 void sluice_file_object_abandon(sluice_file_sink *sink, sluice_file_object *object, bool keep);
+/* In parent, where the object was opened just now. */
+void sluice_file_object_abandon_in(sluice_file_sink *sink, int parent, sluice_file_object *object);
 
 /* ---- attributes.c ---- */
 

@@ -19,6 +19,7 @@
 #define SUFFIX ".sluice-part"
 #define DIGEST_SUFFIX ".sluice-name" /* no leaf leads to a name that ends so but by its digest */
 #define RACES 16
+#define PARTIAL_FLAGS (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_NOATIME | O_CLOEXEC)
 
 /* Two rows of FNV-1a from different starts, each stirred at the end: 128 bits that tell names apart.  Where an
  * adversary made two meet, one of them would be told that the other holds the file. */
@@ -114,38 +115,50 @@ static int fail_busy(const sluice_file_sink *sink, const char *path)
                             sluice_beneath_shown(path));
 }
 
+static int make(int parent, const char *name)
+{
+    return openat(parent, name, PARTIAL_FLAGS | O_CREAT | O_EXCL, 0600);
+}
+
 /* Opens what is there or makes it: the descriptor, or a status.  SLUICE_EAGAIN: somebody was quicker. */
 static int open_or_make(sluice_file_sink *sink, int parent, const char *path, const char *name, bool *made)
 {
-    const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_NOATIME | O_CLOEXEC;
     struct stat status;
     int fd;
     *made = fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0;
     if (*made) {
-        fd = openat(parent, name, flags | O_CREAT | O_EXCL, 0600);
+        fd = make(parent, name);
         if (fd < 0 && errno == EEXIST)
             return SLUICE_EAGAIN;
     } else {
         const char *why = stranger(sink, &status);
         if (why != NULL)
             return refuse(sink, path, name, why);
-        fd = openat(parent, name, flags);
+        fd = openat(parent, name, PARTIAL_FLAGS);
         if (fd < 0 && errno == ENOENT)
             return SLUICE_EAGAIN;
     }
     return fd >= 0 ? fd : sluice_file_destination_fail(sink, path, errno, "cannot be written");
 }
 
+static int lock(const sluice_file_sink *sink, const char *path, int fd)
+{
+    const sluice_host *host = sink->host;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return SLUICE_OK;
+    if (errno == EWOULDBLOCK)
+        return fail_busy(sink, path);
+    host->log(host, SLUICE_LOG_WARNING, "%s: cannot be locked (%s); a second writer would not be noticed",
+              sluice_beneath_shown(path), strerror(errno));
+    return SLUICE_OK;
+}
+
 /* The lock counts only if the name still means this file afterwards: its writer may have committed it meanwhile. */
 static int lock_and_check(sluice_file_sink *sink, int parent, const char *path, const char *name, int fd, bool made)
 {
-    const sluice_host *host = sink->host;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK)
-            return fail_busy(sink, path);
-        host->log(host, SLUICE_LOG_WARNING, "%s: cannot be locked (%s); a second writer would not be noticed",
-                  sluice_beneath_shown(path), strerror(errno));
-    }
+    int locked = lock(sink, path, fd);
+    if (locked != SLUICE_OK)
+        return locked;
     if (!sluice_file_partial_is(parent, name, fd))
         return SLUICE_EAGAIN;
     struct stat status;
@@ -203,4 +216,23 @@ int sluice_file_partial_open(sluice_file_sink *sink, int parent, const char *pat
             return status;
     }
     return fail_busy(sink, path);
+}
+
+/* Whether the name still means this file after the lock was got is looked at when it gets its final name, which is
+ * soon. */
+int sluice_file_partial_make(sluice_file_sink *sink, int parent, const char *path, const char *leaf, int *fd)
+{
+    char name[SLUICE_LEAF_BYTES];
+    sluice_file_partial_name(leaf, name);
+    int made = make(parent, name);
+    if (made < 0 && errno == EEXIST)
+        return SLUICE_EAGAIN;
+    if (made < 0)
+        return sluice_file_destination_fail(sink, path, errno, "cannot be written");
+    int status = lock(sink, path, made);
+    if (status != SLUICE_OK)
+        (void)close(made);
+    else
+        *fd = made;
+    return status;
 }
