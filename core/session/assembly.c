@@ -38,8 +38,7 @@ static void again_tell(sluice_receiver *receiver, sluice_incoming *entry)
     sluice_mover_send(receiver->mover, SLUICE_MESSAGE_AGAIN);
 }
 
-/* The digest of the whole, made of the sender's chunk digests, must be what END said. */
-static bool file_digest_agrees(sluice_receiver *receiver, const sluice_incoming *entry)
+bool sluice_assembly_file_digest_agrees(const sluice_receiver *receiver, const sluice_incoming *entry)
 {
     sluice_digest digest;
     sluice_checksum algorithm = receiver->mover->request->checksum;
@@ -48,22 +47,33 @@ static bool file_digest_agrees(sluice_receiver *receiver, const sluice_incoming 
     return status == SLUICE_OK && sluice_digest_equal(&digest, &entry->digest);
 }
 
+void sluice_assembly_differs(sluice_receiver *receiver, sluice_incoming *entry)
+{
+    if (entry->attempt || receiver->ordered)
+        sluice_incoming_fail_named(receiver, entry, SLUICE_ECHANGED,
+                                   "changed while read: its bytes differ from their digests a second time");
+    else
+        again_tell(receiver, entry);
+}
+
 /* Looks whether everything is there and compared; then the file is committed, asked for again, or failed. */
 void sluice_assembly_conclude(sluice_receiver *receiver, sluice_incoming *entry)
 {
+    if (entry->parcel) {
+        sluice_parcels_conclude(receiver, entry);
+        return;
+    }
     if (entry->state != IN_WANTED || !entry->ended || entry->busy || !TAILQ_EMPTY(&entry->operations) ||
         entry->settled < sluice_incoming_chunks_of(entry->size))
         return;
-    if (entry->differing && (entry->attempt || receiver->ordered)) {
-        sluice_incoming_fail_named(receiver, entry, SLUICE_ECHANGED,
-                                   "changed while read: its bytes differ from their digests a second time");
-    } else if (entry->differing) {
-        again_tell(receiver, entry);
-    } else if (!file_digest_agrees(receiver, entry)) {
+    if (entry->differing) {
+        sluice_assembly_differs(receiver, entry);
+    } else if (!sluice_assembly_file_digest_agrees(receiver, entry)) {
         sluice_incoming_fail_named(receiver, entry, SLUICE_EDIGEST, "the digest of the whole file differs");
     } else {
         entry->busy = true;
         entry->writing.object = entry->object;
+        entry->writing.open = entry->object ? NULL : &entry->entry;
         entry->writing.name = entry->entry.name;
         entry->writing.commit = true;
         entry->writing.expecting = false;
@@ -167,6 +177,8 @@ static void chunk_complete(sluice_receiver *receiver, sluice_incoming *entry, ui
     bool none = receiver->mover->request->checksum == SLUICE_CHECKSUM_NONE;
     bool whole = chunk->block && !(chunk->flags & CHUNK_SPILLED) && !none;
     chunk->flags |= CHUNK_COMPLETE;
+    if (entry->parcel)
+        return;
     if (chunk->hole == length) {
         if (zero_digest(receiver, length, &chunk->mine))
             sluice_incoming_out_of_memory(receiver);
@@ -363,7 +375,7 @@ static bool commit_along(sluice_receiver *receiver, const sluice_incoming *entry
 {
     return entry->ended && sluice_incoming_chunks_of(entry->size) == 1 && TAILQ_EMPTY(&entry->operations) &&
            !entry->differing && entry->chunks[0].flags & CHUNK_COMPLETE && entry->chunks[0].flags & CHUNK_THEIRS &&
-           !(entry->chunks[0].flags & CHUNK_SETTLED) && file_digest_agrees(receiver, entry);
+           !(entry->chunks[0].flags & CHUNK_SETTLED) && sluice_assembly_file_digest_agrees(receiver, entry);
 }
 
 void sluice_assembly_writing_submit(sluice_receiver *receiver, sluice_incoming *entry)
@@ -379,6 +391,7 @@ void sluice_assembly_writing_submit(sluice_receiver *receiver, sluice_incoming *
     }
     writing->name = entry->entry.name;
     writing->object = entry->object;
+    writing->open = entry->object ? NULL : &entry->entry;
     writing->abandon = writing->committed = false;
     writing->commit = commit_along(receiver, entry);
     writing->expecting = writing->commit;
@@ -446,6 +459,7 @@ static sluice_block *block_grow(sluice_receiver *receiver, sluice_incoming_chunk
     old->runs = NULL;
     receiver->block_bytes += grown->room - old->room;
     receiver->filling_bytes += grown->room - old->room;
+    grown->listed = true;
     TAILQ_INSERT_AFTER(&receiver->filling, old, grown, link);
     TAILQ_REMOVE(&receiver->filling, old, link);
     sluice_block_free(old);
@@ -464,8 +478,8 @@ static sluice_block *block_of(sluice_receiver *receiver, sluice_incoming *entry,
     size_t room = size > from && size - from < SLUICE_CHUNK_BYTES ? (size_t)(size - from) : SLUICE_CHUNK_BYTES;
     if (room < need)
         room = SLUICE_CHUNK_BYTES;
-    /* Gaps take room on top of what the credit lets in: half of the budget more. */
-    if (receiver->readable && receiver->block_bytes + room > receiver->mover->setup.memory_bytes / 2 * 3)
+    /* Gaps take room on top of what the credit lets in: half of the budget more.  Parcels have theirs. */
+    if (receiver->readable && !entry->parcel && receiver->block_bytes + room > receiver->mover->setup.memory_bytes / 2 * 3)
         return NULL;
     sluice_block *block = sluice_block_new(index, from, room);
     if (!block)
@@ -473,8 +487,8 @@ static sluice_block *block_of(sluice_receiver *receiver, sluice_incoming *entry,
     block->entry = entry;
     chunk->block = block;
     receiver->block_bytes += room;
-    receiver->filling_bytes += room;
-    TAILQ_INSERT_TAIL(&receiver->filling, block, link);
+    if (!entry->parcel)
+        sluice_incoming_block_list(receiver, block);
     return block;
 }
 
@@ -502,6 +516,8 @@ static int piece_put(sluice_receiver *receiver, sluice_incoming *entry, uint64_t
     uint64_t index = offset / SLUICE_CHUNK_BYTES;
     uint32_t at = (uint32_t)(offset % SLUICE_CHUNK_BYTES);
     int status = sluice_incoming_chunks_make(receiver, entry, index + 1);
+    if (!status && entry->parcel && !entry->ended && offset + bytes > entry->entry.size)
+        status = sluice_parcels_unwrap(receiver, entry);
     if (status)
         return status;
     sluice_incoming_chunk *chunk = &entry->chunks[index];
@@ -515,7 +531,7 @@ static int piece_put(sluice_receiver *receiver, sluice_incoming *entry, uint64_t
             return status;
         memcpy(block->bytes + at, data, bytes);
         block->credit += bytes;
-        receiver->filling_credit += bytes;
+        receiver->filling_credit += block->listed ? bytes : 0;
     } else if (!receiver->readable) {
         return SLUICE_ENOMEM; /* it could not be read back for its digest */
     } else {

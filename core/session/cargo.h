@@ -41,7 +41,7 @@ typedef struct sluice_cargo_statistics {
     bool scan_complete;
     bool source_busy;                  /* sender: something is being read or listed, now */
     sluice_duration source_ns;         /* sender: spent in the source by the readings that are done, all together */
-    bool finishing;                    /* sender: everything was sent and answered; the figures are the last */
+    bool finishing;                    /* sender: everything was sent once; the figures are about the last */
     bool sink_busy;                    /* receiver: the sink is what data waits for, now */
 } sluice_cargo_statistics;
 

@@ -27,14 +27,25 @@ void sluice_incoming_credit_return(sluice_receiver *receiver, const sluice_incom
 
 /* ---- blocks ---- */
 
+void sluice_incoming_block_list(sluice_receiver *receiver, sluice_block *block)
+{
+    TAILQ_INSERT_TAIL(&receiver->filling, block, link);
+    block->listed = true;
+    receiver->filling_bytes += block->room;
+    receiver->filling_credit += block->credit;
+}
+
 void sluice_incoming_block_unlist(sluice_receiver *receiver, sluice_block *block)
 {
+    if (!block->listed)
+        return;
+    block->listed = false;
     TAILQ_REMOVE(&receiver->filling, block, link);
     receiver->filling_bytes -= block->room;
     receiver->filling_credit -= block->credit;
 }
 
-static void block_drop(sluice_receiver *receiver, const sluice_incoming *entry, sluice_block *block)
+void sluice_incoming_block_drop(sluice_receiver *receiver, const sluice_incoming *entry, sluice_block *block)
 {
     if (!block)
         return;
@@ -87,7 +98,7 @@ void sluice_incoming_operations_drop(sluice_receiver *receiver, sluice_incoming 
             sluice_incoming_credit_return(receiver, entry, operation->credit);
             sluice_block_free(operation->block);
         } else {
-            block_drop(receiver, entry, operation->block);
+            sluice_incoming_block_drop(receiver, entry, operation->block);
         }
         receiver->queued--;
         free(operation);
@@ -101,7 +112,7 @@ static void blocks_drop(sluice_receiver *receiver, sluice_incoming *entry)
         if (!block)
             continue;
         sluice_incoming_block_unlist(receiver, block);
-        block_drop(receiver, entry, block);
+        sluice_incoming_block_drop(receiver, entry, block);
         entry->chunks[i].block = NULL;
     }
     sluice_incoming_operations_drop(receiver, entry, &entry->operations);
@@ -109,6 +120,7 @@ static void blocks_drop(sluice_receiver *receiver, sluice_incoming *entry)
 
 void sluice_incoming_free(sluice_receiver *receiver, sluice_incoming *entry)
 {
+    sluice_parcels_forget(receiver, entry);
     blocks_drop(receiver, entry);
     sluice_roster_remove(&receiver->roster, &entry->node);
     receiver->table_bytes -= entry->chunk_count * sizeof(sluice_incoming_chunk);
@@ -125,6 +137,8 @@ void sluice_incoming_retire(sluice_receiver *receiver, sluice_incoming *entry)
 {
     if (entry->opened)
         receiver->open_count--;
+    if (entry->unwrapped)
+        receiver->unwrapped_count--;
     receiver->outstanding--;
     sluice_incoming_free(receiver, entry);
 }
@@ -211,6 +225,7 @@ void sluice_incoming_fail(sluice_receiver *receiver, sluice_incoming *entry, int
     entry->status = status;
     entry->sentence = strdup(sentence);
     receiver->mover->dirty = true;
+    sluice_parcels_forget(receiver, entry);
     blocks_drop(receiver, entry);
     sluice_incoming_failed_continue(receiver, entry);
 }
@@ -225,6 +240,7 @@ void sluice_incoming_fail_named(sluice_receiver *receiver, sluice_incoming *entr
 const char *sluice_incoming_put_problem(int status)
 {
     return status == SLUICE_ELIMIT   ? "too large for this receiver's tables"
+           : status == SLUICE_ECHANGED ? "has grown since it was listed, as too many others have; copy it again"
            : status == SLUICE_ENOMEM ? "out of memory while it was received; try a smaller --memory"
                                      : "the sender sent bytes that were not asked for";
 }

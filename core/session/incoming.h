@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * incoming.h - what receiver.c, incoming.c and assembly.c share: the entries on their way in.  Loop thread only.
+ * incoming.h - what receiver.c, incoming.c, assembly.c and parcels.c share: the entries on their way in.  Loop thread only.
  */
 #ifndef SLUICE_SESSION_INCOMING_H
 #define SLUICE_SESSION_INCOMING_H
 
+#include "session/parcel.h"
 #include "session/writer.h"
 
 #define RECEIVER_TABLES_MOST (256u << 20) /* bytes of all chunk tables: one file of 2.9 TiB, about */
 #define RECEIVER_CRUMB_MOST (64u << 10)   /* neighbours are joined up to this when no chunk's buffer can be had */
 #define RECEIVER_QUEUE_MOST 65536         /* operations that wait: tiny blocks must not multiply in memory */
+#define RECEIVER_UNWRAPPED_MOST 256       /* parcels that are none any more, and are opened besides the others */
 #define RECEIVER_NAMES_MOST (16u << 20)   /* bytes of entries that have no result yet */
 #define RECEIVER_PATIENCE_NS (6 * SLUICE_SECOND) /* with another writer of the same file */
 #define RECEIVER_HINDERED_NS SLUICE_SECOND       /* it looks several times in it whether he is still there */
@@ -55,6 +57,9 @@ typedef struct sluice_incoming {
     size_t memory_bytes;
     sluice_time busy_since; /* another writer has it; 0: not met */
     bool opened, busy, compared, answered_same, ended, carried;
+    bool parcel;             /* its bytes wait in memory until all are there; nothing of it is open */
+    bool in_puts, put_later; /* it is whole and waits for the pool; for another writer */
+    bool unwrapped;          /* it was a parcel */
     void *object;
     uint64_t have, size;
     unsigned attempt, stride;
@@ -82,6 +87,11 @@ struct sluice_receiver {
     TAILQ_HEAD(, sluice_incoming) later; /* another writer has them: prepared again soon */
     sluice_preparing preparing;
     bool preparing_busy;
+    TAILQ_HEAD(, sluice_incoming) puts, puts_later; /* parcels that are whole; later: another writer has them */
+    size_t put_count;                               /* in `puts` */
+    unsigned putting;                               /* jobs */
+    sluice_parcels *parcels_idle;
+    uint64_t parcel_bytes, unwrapped_count;
     TAILQ_HEAD(, sluice_block) filling; /* blocks of chunks that are not whole, oldest first */
     uint64_t filling_bytes, filling_credit;
     bool parts_wait;                    /* some of them have bytes for a sink in order */
@@ -119,7 +129,10 @@ static inline uint64_t sluice_incoming_chunks_of(uint64_t size)
 void sluice_incoming_out_of_memory(sluice_receiver *receiver);
 /* The credit of bytes that have left memory. */
 void sluice_incoming_credit_return(sluice_receiver *receiver, const sluice_incoming *entry, uint64_t bytes);
+void sluice_incoming_block_list(sluice_receiver *receiver, sluice_block *block);
 void sluice_incoming_block_unlist(sluice_receiver *receiver, sluice_block *block);
+/* Frees it, and its credit goes back; NULL is fine. */
+void sluice_incoming_block_drop(sluice_receiver *receiver, const sluice_incoming *entry, sluice_block *block);
 /* Room for count chunks in the entry's table: SLUICE_ELIMIT, SLUICE_ENOMEM. */
 int sluice_incoming_chunks_make(sluice_receiver *receiver, sluice_incoming *entry, uint64_t count);
 sluice_incoming *sluice_incoming_find(const sluice_receiver *receiver, uint64_t index);
@@ -143,7 +156,30 @@ void sluice_incoming_fail(sluice_receiver *receiver, sluice_incoming *entry, int
 void sluice_incoming_fail_named(sluice_receiver *receiver, sluice_incoming *entry, int status, const char *what);
 const char *sluice_incoming_put_problem(int status);
 
+/* ---- receiver.c ---- */
+
+/* Whether an entry that another writer has is to be tried again later. */
+bool sluice_receiver_patient(sluice_receiver *receiver, sluice_incoming *entry);
+
+/* ---- parcels.c ---- */
+
+bool sluice_parcels_room(const sluice_receiver *receiver, const sluice_incoming *entry);
+void sluice_parcels_take(sluice_receiver *receiver, sluice_incoming *entry); /* the entry is one from now on */
+void sluice_parcels_forget(sluice_receiver *receiver, sluice_incoming *entry); /* it is none any more, or never was */
+/* It goes on as any other file.  ECHANGED: too many do. */
+int sluice_parcels_unwrap(sluice_receiver *receiver, sluice_incoming *entry);
+/* Looks whether one is whole; then it waits for sluice_parcels_put. */
+void sluice_parcels_conclude(sluice_receiver *receiver, sluice_incoming *entry);
+void sluice_parcels_put(sluice_receiver *receiver);
+void sluice_parcels_tick(sluice_receiver *receiver);
+void sluice_parcels_free(sluice_receiver *receiver);
+
 /* ---- assembly.c ---- */
+
+/* The digest of the whole, made of the sender's chunk digests, must be what END said. */
+bool sluice_assembly_file_digest_agrees(const sluice_receiver *receiver, const sluice_incoming *entry);
+/* All is there, but some chunks are not what the sender says: they are asked for again, or the file fails. */
+void sluice_assembly_differs(sluice_receiver *receiver, sluice_incoming *entry);
 
 /* Looks whether everything is there and compared; then the file is committed, asked for again, or failed. */
 void sluice_assembly_conclude(sluice_receiver *receiver, sluice_incoming *entry);

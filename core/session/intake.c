@@ -153,6 +153,8 @@ static int chunk_offer(sluice_sender *sender, sluice_outgoing *entry, const slui
         sluice_outgoing_note_add(sender, entry, SLUICE_MESSAGE_HOLE, at, run->from);
         status = run->from < run->to ? run_offer(sender, entry, run->from, run->to) : SLUICE_OK;
         chunk->unacked += (uint32_t)(run->to - run->from);
+        entry->filling->owed += run->to - run->from;
+        sender->owed_bytes += run->to - run->from;
         entry->filling->high = run->to;
         at = run->to;
     }
@@ -290,6 +292,7 @@ static void end_tell(sluice_sender *sender, sluice_outgoing *entry)
 {
     sluice_checksum algorithm = sender->mover->request->checksum;
     entry->state = OUT_ENDED;
+    sluice_outgoing_told(sender, entry);
     sluice_outgoing_note_tell(sender, entry);
     sluice_outgoing_digests_tell(sender, entry);
     if (sluice_digest_file(algorithm, entry->size, entry->chunks ? &entry->chunks[0].digest : NULL,

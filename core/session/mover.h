@@ -165,6 +165,7 @@ void sluice_sender_completed(sluice_sender *sender, sluice_object_id id);
 void sluice_sender_stopped(sluice_sender *sender, sluice_object_id id);
 /* Lets go of all objects of the source: true when nothing is left to do; else work was submitted. */
 bool sluice_sender_swept(sluice_sender *sender);
+bool sluice_sender_answered(const sluice_sender *sender); /* FINISH was told, and every entry has its result */
 bool sluice_sender_busy(const sluice_sender *sender);
 
 /* ---- receiver.c ---- */

@@ -20,6 +20,7 @@ void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old)
     if (old->listed)
         TAILQ_REMOVE(&sender->buffers, old, link);
     sender->buffer_bytes -= old->room;
+    sender->owed_bytes -= old->owed;
     free(old);
 }
 
@@ -159,6 +160,12 @@ void sluice_outgoing_carrier_abort(sluice_sender *sender, sluice_outgoing *entry
     sender->mover->dirty = true;
 }
 
+void sluice_outgoing_told(sluice_sender *sender, sluice_outgoing *entry)
+{
+    sender->awaited -= entry->awaited;
+    entry->awaited = false;
+}
+
 void sluice_outgoing_retire(sluice_sender *sender, sluice_outgoing *entry)
 {
     if (entry->retired)
@@ -166,6 +173,7 @@ void sluice_outgoing_retire(sluice_sender *sender, sluice_outgoing *entry)
     const sluice_mover_store *store = &sender->mover->store;
     entry->retired = true;
     sender->outstanding--;
+    sluice_outgoing_told(sender, entry);
     if (store->source->settled)
         store->source->settled(store->state, entry->name, entry->operand);
     sluice_outgoing_ready_remove(sender, entry);
@@ -194,6 +202,7 @@ void sluice_outgoing_fail(sluice_sender *sender, sluice_outgoing *entry, int sta
     if (entry->state == OUT_FAILED || entry->retired)
         return;
     entry->state = OUT_FAILED;
+    sluice_outgoing_told(sender, entry);
     sluice_outgoing_ready_remove(sender, entry);
     sluice_outgoing_carrier_abort(sender, entry);
     sluice_outgoing_buffers_drop(sender, entry);

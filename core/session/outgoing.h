@@ -10,6 +10,7 @@
 #define SENDER_LIST_BATCH 64
 #define SENDER_CATALOGUE_MOST (256u << 10) /* unacknowledged bytes of the catalogue */
 #define SENDER_REREADS 4                   /* buffers that may be had above the budget to repeat what was lost */
+#define SENDER_FINISH_MOST (64u << 10)     /* bytes that may still wait for their first packet when FINISH is told */
 #define SENDER_DIGESTS 64                  /* told at once */
 #define SENDER_PRIORITY 3
 #define SENDER_SAMPLE 16 /* resume `sparse`: one chunk in so many */
@@ -25,6 +26,7 @@ struct sluice_buffer {
     uint64_t chunk;
     size_t room;
     uint64_t high, fetched; /* offsets: end of what was offered, end of what was fetched; the same: it may go */
+    uint64_t owed;          /* bytes that were offered and never fetched */
     bool listed;            /* in `buffers`: may be dropped and read again */
     uint8_t bytes[];
 };
@@ -47,6 +49,7 @@ struct sluice_outgoing {
     uint32_t operand;
     uint64_t listed_size, size;
     bool in_ready, busy, retired, opened, carrier_open, started;
+    bool awaited;   /* neither END nor FAILED was told of it, and it has no result: counted in the sender's `awaited` */
     bool given_up;  /* its user wants no more of it; the receiver may not know of it yet, so it is told when it asks */
     bool stopped;   /* the receiver wants no more of it; its RESULT follows */
     bool repeating; /* the reading under way repeats a chunk whose buffer was dropped */
@@ -74,9 +77,9 @@ struct sluice_sender {
     sluice_roster roster;
     TAILQ_HEAD(, sluice_outgoing) ready;
     TAILQ_HEAD(, sluice_buffer) buffers; /* of seekable files of several chunks, oldest first */
-    uint64_t buffer_bytes;
+    uint64_t buffer_bytes, owed_bytes; /* owed: of all buffers */
     unsigned readings, readings_most, rereading;
-    uint64_t next_index, outstanding;
+    uint64_t next_index, outstanding, awaited;
     sluice_outbox catalogue;
     sluice_listing listing;
     bool listing_busy, listing_end, totals_told;
@@ -134,6 +137,8 @@ sluice_outgoing *sluice_outgoing_of_work(sluice_work *work);
  * not acknowledged, may be asked for again. */
 void sluice_outgoing_release(sluice_sender *sender, sluice_outgoing *entry);
 void sluice_outgoing_carrier_abort(sluice_sender *sender, sluice_outgoing *entry);
+/* All was told of an entry that there is to tell, in its first attempt. */
+void sluice_outgoing_told(sluice_sender *sender, sluice_outgoing *entry);
 void sluice_outgoing_retire(sluice_sender *sender, sluice_outgoing *entry);
 void sluice_outgoing_file_told(sluice_sender *sender, const sluice_outgoing *entry, const char *state, int status,
                                const char *sentence);

@@ -126,13 +126,18 @@ static void check_submit(sluice_receiver *receiver, sluice_incoming *entry)
 
 /* The other writer may be a session whose end is not noticed yet, of a client that was killed and has come back: it is
  * worth some patience. */
-static bool prepare_later(sluice_receiver *receiver, sluice_incoming *entry)
+bool sluice_receiver_patient(sluice_receiver *receiver, sluice_incoming *entry)
 {
     sluice_time now = receiver->mover->now;
     if (!entry->busy_since)
         entry->busy_since = now ? now : 1;
     receiver->hindered_at = now ? now : 1;
-    if (now - entry->busy_since > RECEIVER_PATIENCE_NS && now > entry->busy_since)
+    return now - entry->busy_since <= RECEIVER_PATIENCE_NS || now <= entry->busy_since;
+}
+
+static bool prepare_later(sluice_receiver *receiver, sluice_incoming *entry)
+{
+    if (!sluice_receiver_patient(receiver, entry))
         return false;
     entry->state = IN_LATER;
     TAILQ_INSERT_TAIL(&receiver->later, entry, link);
@@ -167,6 +172,7 @@ void sluice_receiver_tick(sluice_receiver *receiver)
         entry->state = IN_QUEUED;
         TAILQ_INSERT_TAIL(&receiver->queue, entry, link);
     }
+    sluice_parcels_tick(receiver);
 }
 
 /* Each chunk is passed once in all, however often it is asked. */
@@ -201,7 +207,13 @@ static void prepared_take(sluice_receiver *receiver, const sluice_prepared *prep
 {
     sluice_incoming *entry = prepared->user;
     entry->busy = false;
-    if (!prepared->status && (prepared->verdict == SLUICE_SINK_WRITE || prepared->verdict == SLUICE_SINK_COMPARE))
+    if (prepared->parcel) {
+        entry->opened = false;
+        receiver->open_count--;
+    } else {
+        sluice_parcels_forget(receiver, entry);
+    }
+    if (!prepared->status && !prepared->parcel && (prepared->verdict == SLUICE_SINK_WRITE || prepared->verdict == SLUICE_SINK_COMPARE))
         entry->object = prepared->object;
     if (!sluice_mover_running(receiver->mover))
         return;
@@ -244,8 +256,16 @@ static void prepare_more(sluice_receiver *receiver)
         receiver->open_count += !entry->opened;
         entry->opened = entry->busy = true;
         entry->state = IN_PREPARING;
-        preparing->entries[preparing->count++] =
-            (sluice_prepared){.entry = &entry->entry, .user = entry, .compared = entry->compared};
+        sluice_prepared *prepared = &preparing->entries[preparing->count++];
+        prepared->entry = &entry->entry;
+        prepared->user = entry;
+        prepared->compared = entry->compared;
+        prepared->suits = sluice_parcels_room(receiver, entry);
+        prepared->parcel = false;
+        prepared->object = NULL;
+        prepared->have = 0;
+        if (prepared->suits)
+            sluice_parcels_take(receiver, entry);
     }
     if (preparing->count == 0)
         return;
@@ -415,6 +435,7 @@ void sluice_receiver_pump(sluice_receiver *receiver)
     if (!sluice_mover_running(receiver->mover))
         return;
     prepare_more(receiver);
+    sluice_parcels_put(receiver);
     if (receiver->finish_asked && receiver->totals_known && receiver->outstanding == 0) {
         receiver->finish_asked = false;
         sluice_mover_submit(receiver->mover, &receiver->finishing.work, sluice_finishing_run, finishing_done);
@@ -435,7 +456,9 @@ static int range_take(sluice_receiver *receiver, sluice_incoming *entry, bool ho
     uint64_t from = sluice_wire_get_number(body), to = sluice_wire_get_number(body);
     if (body->bad || from >= to || entry->attempt || entry->ended || receiver->ordered || (!hole && to > entry->have))
         return malformed(error, hole ? "HOLE" : "HAVE");
-    int status = sluice_incoming_chunks_make(receiver, entry, sluice_incoming_chunks_of(to));
+    int status = entry->parcel ? sluice_parcels_unwrap(receiver, entry) : SLUICE_OK;
+    if (!status)
+        status = sluice_incoming_chunks_make(receiver, entry, sluice_incoming_chunks_of(to));
     if (!status && hole && !sluice_assembly_operation_add(receiver, entry, SLUICE_OPERATION_HOLE, 0, from, to))
         return SLUICE_OK;
     for (uint64_t at = from; at < to && !status;) {
@@ -497,7 +520,9 @@ static int end_take(sluice_receiver *receiver, sluice_incoming *entry, sluice_wi
     const uint8_t *digest = sluice_wire_get_bytes(body, bytes);
     if (!digest || attempt != entry->attempt || entry->ended || (attempt && size != entry->size))
         return malformed(error, "END");
-    int status = sluice_incoming_chunks_make(receiver, entry, sluice_incoming_chunks_of(size));
+    int status = entry->parcel && size > entry->entry.size ? sluice_parcels_unwrap(receiver, entry) : SLUICE_OK;
+    if (!status)
+        status = sluice_incoming_chunks_make(receiver, entry, sluice_incoming_chunks_of(size));
     for (uint64_t i = sluice_incoming_chunks_of(size); i < entry->chunk_count && !status; i++)
         if (entry->chunks[i].got || entry->chunks[i].flags & CHUNK_THEIRS)
             return malformed(error, "END");
@@ -551,7 +576,7 @@ static int failed_take(sluice_receiver *receiver, sluice_incoming *entry, sluice
     if (body->bad)
         return malformed(error, "FAILED");
     /* It is given up too late: it is just getting its name. */
-    if (status == SLUICE_ECANCELLED && entry->busy && entry->writing.commit)
+    if (status == SLUICE_ECANCELLED && entry->busy && (entry->writing.commit || entry->parcel))
         return SLUICE_OK;
     sluice_incoming_fail(receiver, entry, status ? status : SLUICE_EFAILED, sentence);
     return SLUICE_OK;
@@ -603,6 +628,8 @@ int sluice_receiver_new(sluice_mover *mover, sluice_receiver **out)
     receiver->open_most = capabilities & SLUICE_SINK_PARALLEL ? mover->setup.open_most : 1;
     TAILQ_INIT(&receiver->queue);
     TAILQ_INIT(&receiver->later);
+    TAILQ_INIT(&receiver->puts);
+    TAILQ_INIT(&receiver->puts_later);
     TAILQ_INIT(&receiver->filling);
     TAILQ_INIT(&receiver->finishing.faults);
     *out = receiver;
@@ -616,6 +643,7 @@ void sluice_receiver_free(sluice_receiver *receiver)
     for (size_t i = 0; i < SLUICE_MOVER_WINDOW; i++)
         while (receiver->roster.buckets[i])
             sluice_incoming_free(receiver, (sluice_incoming *)receiver->roster.buckets[i]);
+    sluice_parcels_free(receiver);
     free(receiver);
 }
 

@@ -33,6 +33,8 @@ static int entry_add(sluice_sender *sender, const sluice_listed *listed)
     entry->node.index = sender->next_index++;
     sluice_roster_add(&sender->roster, &entry->node);
     sender->outstanding++;
+    entry->awaited = listed->type == SLUICE_ENTRY_FILE;
+    sender->awaited += entry->awaited;
     if (listed->type == SLUICE_ENTRY_FILE) {
         sender->mover->statistics.total_files++;
         if (listed->size != SLUICE_UNKNOWN)
@@ -177,10 +179,12 @@ static void list_more(sluice_sender *sender)
     sluice_mover_submit(sender->mover, &sender->listing.work, sluice_listing_run, listing_done);
 }
 
+/* FINISH does not wait for the results: the receiver does, and so a round trip is saved.  But it waits until nearly all
+ * bytes have left, so that the counters that go with it are worth something. */
 static void finish_maybe(sluice_sender *sender)
 {
     sluice_mover *mover = sender->mover;
-    if (mover->finish_sent || !sender->totals_told || sender->outstanding > 0)
+    if (mover->finish_sent || !sender->totals_told || sender->awaited > 0 || sender->owed_bytes > SENDER_FINISH_MOST)
         return;
     mover->finish_sent = true;
     sluice_mover_progress(mover);
@@ -518,7 +522,7 @@ int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_read
     if (type == SLUICE_MESSAGE_FAULT)
         return fault_take(sender, body, error);
     if (type == SLUICE_MESSAGE_FINISHED) {
-        if (!sender->mover->finish_sent)
+        if (!sender->mover->finish_sent || sender->outstanding > 0)
             return sluice_fail(error, SLUICE_EPROTOCOL, "the receiver finished before the sender did");
         sender->mover->complete = true;
         sluice_mover_end(sender->mover, SLUICE_OK, "");
@@ -554,7 +558,7 @@ int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_read
 /* ---- the transport's callbacks ---- */
 
 /* Bytes of one chunk into one buffer; 0: it is not in memory. */
-static size_t chunk_fetch(sluice_outgoing *entry, uint64_t offset, uint8_t *out, size_t count)
+static size_t chunk_fetch(sluice_sender *sender, sluice_outgoing *entry, uint64_t offset, uint8_t *out, size_t count)
 {
     uint64_t index = offset / SLUICE_CHUNK_BYTES, at = offset % SLUICE_CHUNK_BYTES;
     sluice_buffer *from = index < entry->chunk_count ? entry->chunks[index].buffer : NULL;
@@ -564,8 +568,13 @@ static size_t chunk_fetch(sluice_outgoing *entry, uint64_t offset, uint8_t *out,
     memcpy(out, from->bytes + at, bytes);
     if (from->high == UINT64_MAX)
         from->high = 0;
-    if (offset + bytes > from->fetched)
+    if (offset + bytes > from->fetched) {
+        uint64_t fresh = from->fetched < offset ? bytes : offset + bytes - from->fetched;
+        fresh = fresh < from->owed ? fresh : from->owed;
+        from->owed -= fresh;
+        sender->owed_bytes -= fresh;
         from->fetched = offset + bytes;
+    }
     return bytes;
 }
 
@@ -597,7 +606,7 @@ size_t sluice_sender_fetch(sluice_sender *sender, sluice_object_id id, uint64_t 
     for (int i = 0; i < count; i++) {
         uint8_t *out = buffers[i].iov_base;
         for (size_t done = 0; done < buffers[i].iov_len;) {
-            size_t got = chunk_fetch(entry, offset + filled, out + done, buffers[i].iov_len - done);
+            size_t got = chunk_fetch(sender, entry, offset + filled, out + done, buffers[i].iov_len - done);
             if (got == 0) {
                 if (filled == 0)
                     reread_ask(sender, entry, offset / SLUICE_CHUNK_BYTES);
@@ -655,6 +664,7 @@ void sluice_sender_stopped(sluice_sender *sender, sluice_object_id id)
     entry->stopped = true;
     if (entry->state == OUT_WANTED)
         entry->state = OUT_ENDED;
+    sluice_outgoing_told(sender, entry);
     sluice_outgoing_release(sender, entry);
 }
 
@@ -716,6 +726,11 @@ bool sluice_sender_swept(sluice_sender *sender)
                 sluice_outgoing_release(sender, entry);
         }
     return clean;
+}
+
+bool sluice_sender_answered(const sluice_sender *sender)
+{
+    return sender->mover->finish_sent && sender->outstanding == 0;
 }
 
 bool sluice_sender_busy(const sluice_sender *sender)

@@ -633,7 +633,7 @@ void sluice_mover_closed(void *mover, int status, const char *reason, sluice_tim
     sluice_mover *self = mover;
     char sentence[SLUICE_MESSAGE_SENTENCE_MAX + 1];
     self->now = now;
-    if ((status == SLUICE_OK && self->finish_sent && !self->setup.client) || probe_is_over(self, status)) {
+    if ((status == SLUICE_OK && !self->setup.client && self->sender && sluice_sender_answered(self->sender)) || probe_is_over(self, status)) {
         sluice_mover_end(self, SLUICE_OK, "");
     } else if (status == SLUICE_OK) {
         snprintf(sentence, sizeof(sentence), "the peer closed the session before all was done%s%.500s",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/writer.h"
 
+#include "session/parcel.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +209,18 @@ static int object_commit(sluice_mover *mover, sluice_writing *writing)
     return SLUICE_OK;
 }
 
+static int object_open(sluice_mover *mover, sluice_writing *writing)
+{
+    sluice_sink_verdict verdict = SLUICE_SINK_DONE;
+    uint64_t have; /* all of it is written anew */
+    int status = mover->store.sink->prepare(mover->store.state, writing->open, true, &verdict, &writing->object, &have);
+    if (status)
+        return failed(mover, status, &writing->error);
+    if (verdict != SLUICE_SINK_WRITE)
+        return sluice_fail(&writing->error, SLUICE_EEXIST, "%s: appeared while it was received", writing->name);
+    return SLUICE_OK;
+}
+
 void sluice_writing_run(sluice_work *work)
 {
     sluice_writing *writing = (sluice_writing *)work;
@@ -219,6 +233,8 @@ void sluice_writing_run(sluice_work *work)
         writing->object = NULL;
         return;
     }
+    if (writing->open)
+        writing->status = object_open(mover, writing);
     TAILQ_FOREACH(operation, &writing->operations, link) {
         if (!writing->status)
             writing->status = operation_do(mover, writing, operation);
@@ -238,8 +254,13 @@ void sluice_preparing_run(sluice_work *work)
     sluice_mover *mover = work->mover;
     for (size_t i = 0; i < preparing->count; i++) {
         sluice_prepared *at = &preparing->entries[i];
-        at->status = mover->store.sink->prepare(mover->store.state, at->entry, at->compared, &at->verdict,
-                                                &at->object, &at->have);
+        at->status = SLUICE_OK;
+        at->verdict = SLUICE_SINK_COMPARE;
+        if (at->suits)
+            at->status = sluice_parcel_look(mover, at->entry, &at->parcel, &at->verdict);
+        if (!at->status && at->verdict == SLUICE_SINK_COMPARE)
+            at->status = mover->store.sink->prepare(mover->store.state, at->entry, at->compared, &at->verdict,
+                                                    &at->object, &at->have);
         if (at->status)
             failed(mover, at->status, &at->error);
     }

@@ -20,7 +20,8 @@ typedef struct sluice_block_run {
 
 /* Some bytes of one chunk.  Those of `runs` have arrived, in order and apart from each other. */
 typedef struct sluice_block {
-    TAILQ_ENTRY(sluice_block) link; /* among the blocks that still fill, oldest first */
+    TAILQ_ENTRY(sluice_block) link; /* among the blocks that still fill, oldest first; where it is `listed` */
+    bool listed;
     void *entry;
     uint64_t chunk, from;           /* offset of the first byte in the file */
     size_t room;
@@ -64,6 +65,7 @@ typedef struct sluice_writing {
     sluice_work work;
     const char *name;
     void *object;
+    const sluice_entry *open;     /* the object is none yet: this is prepared first */
     struct sluice_operation_list operations;
     bool commit;                  /* after all of it, if the only digest made agrees with `expected` */
     bool expecting;
@@ -84,8 +86,9 @@ void sluice_writing_run(sluice_work *work);
 typedef struct sluice_prepared {
     const sluice_entry *entry;
     void *user;
-    bool compared;
-    sluice_sink_verdict verdict; /* outputs */
+    bool compared, suits;        /* suits: it may become a parcel */
+    bool parcel;                 /* outputs: it is one, nothing was opened */
+    sluice_sink_verdict verdict;
     void *object;
     uint64_t have;
     int status;

@@ -152,6 +152,90 @@ static void test_many_files(void)
     items_free(items, COUNT);
 }
 
+/* Small files are put whole, and nothing of them is open meanwhile; so many at once that some have to wait for room. */
+static void test_parcels(void)
+{
+    enum { COUNT = 300, LARGE = 3 };
+    static char names[COUNT][32];
+    item items[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof(names[i]), "t/%zu", i);
+        items[i] = file_item(names[i], i < COUNT - LARGE ? i * 977 % 20000 : 65536);
+    }
+    for (uint64_t seed = 1; seed <= 9; seed++) {
+        fixture *f = fixture_new(seed & 1, seed, items, COUNT);
+        f->parcels = true;
+        f->piece_most = 9000;
+        f->receive_bytes = seed % 3 ? 8 * MIB : MIB;
+        f->loss_percent = seed % 2 * 20;
+        f->request.checksum = seed % 5 ? SLUICE_CHECKSUM_XXH3_128 : SLUICE_CHECKSUM_NONE;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT_EQUAL(f->server.done, COUNT);
+        CU_ASSERT(fixture_identical(f));
+        CU_ASSERT_EQUAL(f->puts + f->opens, COUNT);
+        CU_ASSERT(f->opens == LARGE || (seed % 3 == 0 && f->opens > LARGE));
+        fixture_end(f);
+    }
+    items_free(items, COUNT);
+}
+
+/* The parcels that another writer had for a while are put when he is gone; those that are given up never. */
+static void test_parcels_busy(void)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        item items[] = {file_item("t/a", 5000), file_item("t/b", 0), file_item("t/c", 70000)};
+        fixture *f = fixture_new(seed & 1, seed, items, 3);
+        f->parcels = true;
+        f->busy_until = seed % 2 ? 3 * SLUICE_SECOND : 15 * SLUICE_SECOND;
+        fixture_run(f);
+        CU_ASSERT_EQUAL(f->client.status, seed % 2 ? SLUICE_OK : SLUICE_EFAILED);
+        CU_ASSERT_EQUAL(f->client.failed, seed % 2 ? 0 : 3);
+        CU_ASSERT_EQUAL(f->puts, seed % 2 ? 2 : 0);
+        CU_ASSERT(f->now < 12 * SLUICE_SECOND);
+        fixture_end(f);
+        items_free(items, 3);
+    }
+}
+
+/* What was listed as small and is not: it is opened as any other file, with all that came of it; and damaged as it may be. */
+static void test_parcels_grown(void)
+{
+    enum { COUNT = 3 };
+    static const uint64_t listed[COUNT] = {0, 700, 60000}, then[COUNT] = {100, 64000, 3 * MIB + 5};
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        item items[] = {file_item("t/a", then[0]), file_item("t/b", then[1]), file_item("t/c", then[2])};
+        fixture *f = fixture_new(seed & 1, seed, items, COUNT);
+        f->parcels = true;
+        f->piece_most = 5000;
+        f->loss_percent = seed % 2 * 20;
+        f->corruptions = seed % 4 ? 0 : 5;
+        if (seed % 3 == 0) {
+            items[2].hole_from = 100000;
+            items[2].hole_to = MIB + 200000;
+            memset(items[2].data + items[2].hole_from, 0, items[2].hole_to - items[2].hole_from);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            items[i].size = listed[i];
+            items[i].size_now = then[i];
+        }
+        fixture_start(f);
+        while (f->item_next < COUNT && fixture_step(f))
+            continue;
+        for (size_t i = 0; i < COUNT; i++)
+            items[i].size = then[i];
+        while (fixture_step(f))
+            continue;
+        if (!f->server.finished)
+            sluice_mover_closed(f->server.mover, SLUICE_OK, "", 0);
+        CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+        CU_ASSERT(fixture_identical(f));
+        CU_ASSERT_EQUAL(f->opens, COUNT);
+        fixture_end(f);
+        items_free(items, COUNT);
+    }
+}
+
 /* With little memory buffers are dropped and read again, chunks are spilled and read back. */
 static void test_tiny_memory(void)
 {
@@ -681,6 +765,9 @@ int main(void)
     static const CU_TestInfo tests[] = {{"tree", test_tree},
                                         {"a pause by either side", test_pause},
                                         {"many files", test_many_files},
+                                        {"small files", test_parcels},
+                                        {"small files that another writer has", test_parcels_busy},
+                                        {"small files that have grown", test_parcels_grown},
                                         {"tiny memory", test_tiny_memory},
                                         {"holes", test_holes},
                                         {"resume", test_resume},

@@ -152,6 +152,7 @@ static int sink_prepare(void *state, const sluice_entry *entry, bool compared, s
         return SLUICE_OK;
     }
     *verdict = SLUICE_SINK_WRITE;
+    f->opens++;
     *have = at->committed ? 0 : at->size;
     at->committed = false;
     at->open = true;
@@ -229,6 +230,39 @@ static void sink_abandon(void *state, void *object, bool keep)
     (void)state;
     ((stored *)object)->open = false;
     ((stored *)object)->kept = keep;
+}
+
+static int sink_look(void *state, const sluice_entry *entry, sluice_sink_verdict *verdict)
+{
+    fixture *f = state;
+    const stored *at = fixture_stored(f, entry->name);
+    bool same = at && at->committed && at->size == entry->size && at->mtime_ns == entry->mtime_ns;
+    CU_ASSERT_EQUAL(entry->type, SLUICE_ENTRY_FILE);
+    *verdict = same && !f->compare                    ? SLUICE_SINK_SKIP
+               : same || (at && !at->committed)       ? SLUICE_SINK_COMPARE
+                                                      : SLUICE_SINK_WRITE;
+    return SLUICE_OK;
+}
+
+static int sink_put(void *state, const sluice_entry *entry, const void *bytes, uint64_t size, sluice_completion *completion)
+{
+    fixture *f = state;
+    sluice_sink_verdict verdict;
+    void *object = NULL;
+    uint64_t have;
+    int status = sink_prepare(state, entry, true, &verdict, &object, &have);
+    if (status)
+        return status;
+    stored *at = object;
+    f->opens--;
+    f->puts++;
+    at->size = 0;
+    struct iovec buffer = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = (size_t)size};
+    int64_t written = size ? sink_write(state, object, 0, &buffer, 1, completion) : 0;
+    if (written >= 0)
+        return sink_commit(state, object, size, completion);
+    sink_abandon(state, object, false);
+    return (int)written;
 }
 
 static int sink_finish(void *state, void (*failed)(void *user, const char *name, int status, const char *sentence),
@@ -617,6 +651,7 @@ void fixture_init(fixture *f, bool push, uint64_t seed, item *items, size_t coun
     side_init(f, &f->server, &f->client);
     f->random = seed * 7919 + 1;
     f->push = push;
+    f->parcels = seed % 3 != 0;
     f->piece_most = 65536;
     f->items = items;
     f->item_count = f->item_known = count;
@@ -652,6 +687,8 @@ void fixture_start(fixture *f)
 {
     source_ops.capabilities = f->source_capabilities;
     sink_ops.capabilities = f->sink_capabilities;
+    sink_ops.look = f->parcels ? sink_look : NULL;
+    sink_ops.put = f->parcels ? sink_put : NULL;
     f->item_next = 0;
     mover_make(&f->client, true);
     mover_make(&f->server, false);
@@ -680,7 +717,8 @@ void fixture_run(fixture *f)
             sluice_mover_tick(f->client.mover, f->now);
             sluice_mover_tick(f->server.mover, f->now);
         }
-        if (f->client.finished && !f->server.finished && f->client.status == SLUICE_OK && f->server.task_count == 0)
+        if (f->client.finished && !f->server.finished && f->client.status == SLUICE_OK && f->server.task_count == 0 &&
+            sluice_mover_heard(f->client.mover))
             sluice_mover_closed(f->server.mover, SLUICE_OK, "", f->now);
         if (!fixture_step(f) && (f->now > f->busy_until + 20 * SLUICE_SECOND || !f->busy_until || f->client.finished))
             break;

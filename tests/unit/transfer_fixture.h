@@ -95,7 +95,9 @@ struct fixture {
     unsigned source_interrupts, sink_interrupts;
     bool compare;                /* the sink answers COMPARE where size and mtime agree */
     bool refuse;
-    sluice_time busy_until;      /* prepare answers EBUSY before */
+    sluice_time busy_until;      /* prepare and put answer EBUSY before; a look sees nothing of it */
+    bool parcels;                /* the sink can look and put: of two seeds in three */
+    uint64_t puts, opens;        /* of the sink; opens: files prepared to be written */
     const char *text;            /* of the last failure of source or sink */
     bool forged; /* in the catalogue "@@" becomes ".." and "%%" becomes "/x" on the way: no honest sender sends that */
     const sluice_mover_store *sink; /* in place of the sink in memory; NULL: that one */
