@@ -101,7 +101,6 @@ static sluice_file_object *object_new(const preparation *visit)
         return NULL;
     }
     object->fd = -1;
-    object->fd = -1;
     object->comparing = object->reserved = false;
     object->parent_device = 0;
     object->parent_inode = 0;
