@@ -32,7 +32,7 @@ void sluice_batch_fini(sluice_batch *batch)
     memset(batch, 0, sizeof(*batch));
 }
 
-void sluice_batch_lay(sluice_batch *batch, uint32_t datagram_bytes)
+size_t sluice_batch_lay(sluice_batch *batch, uint32_t datagram_bytes)
 {
     assert(datagram_bytes <= SLUICE_PACKET_MAX);
     size_t stride = datagram_bytes ? datagram_bytes : LOOSE_STRIDE;
@@ -41,4 +41,7 @@ void sluice_batch_lay(sluice_batch *batch, uint32_t datagram_bytes)
         batch->packets[i].data = batch->arena + i * stride;
         batch->packets[i].capacity = datagram_bytes ? datagram_bytes : SLUICE_PACKET_MAX;
     }
+    batch->packets[0].capacity = SLUICE_PACKET_MAX;
+    size_t most = datagram_bytes ? SLUICE_BATCH_BYTES / datagram_bytes : SLUICE_BATCH_PACKETS;
+    return most < SLUICE_BATCH_PACKETS ? most : SLUICE_BATCH_PACKETS;
 }

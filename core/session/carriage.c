@@ -124,8 +124,8 @@ static bool produce_batch(sluice_lane *lane, sluice_time now)
         fail_for_good(lane, SLUICE_ENOMEM, "out of memory for packets");
         return false;
     }
-    sluice_batch_lay(lane->batch, 0);
-    lane->batch_count = lane->ops->produce(lane->transport->state, now, lane->batch->packets, SLUICE_BATCH_PACKETS);
+    size_t most = sluice_batch_lay(lane->batch, lane->channel ? 0 : lane->datagram_bytes);
+    lane->batch_count = lane->ops->produce(lane->transport->state, now, lane->batch->packets, most);
     int status = lane->batch_count > 0 && !lane->broken && !lane->channel ? seal_batch(lane) : SLUICE_OK;
     if (status != SLUICE_OK)
         fail_for_good(lane, status, "the cipher failed");

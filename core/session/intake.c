@@ -174,8 +174,8 @@ static void chunk_settle(sluice_sender *sender, sluice_outgoing *entry, sluice_o
     if (chunk->unacked == 0) {
         sluice_outgoing_chunk_drop(sender, chunk);
     } else if (sluice_sender_seekable(sender) && !entry->reading.close_after) {
-        kept->listed = true;
-        TAILQ_INSERT_TAIL(&sender->buffers, kept, link);
+        kept->settled = true;
+        sluice_outgoing_buffer_list(sender, kept);
     }
 }
 
@@ -219,9 +219,8 @@ static void reread_take(sluice_sender *sender, sluice_outgoing *entry)
         sluice_outgoing_buffer_drop(sender, back);
     } else {
         back->high = UINT64_MAX; /* until it is fetched */
-        back->listed = true;
+        back->settled = true; /* and listed when it is */
         chunk->buffer = back;
-        TAILQ_INSERT_TAIL(&sender->buffers, back, link);
     }
     if (entry->carrier_open)
         sluice_sender_carrier(sender)->ready(sluice_sender_carrier_state(sender), sluice_outgoing_object(entry));

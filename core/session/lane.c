@@ -102,6 +102,8 @@ static void on_event(void *user, const sluice_transport_event *event)
     sluice_lane *lane = user;
     if (event->type == SLUICE_TRANSPORT_PATH && lane->endpoint)
         path_changed(lane, (uint32_t)event->value);
+    else if (event->type == SLUICE_TRANSPORT_DATAGRAM)
+        lane->datagram_bytes = (uint32_t)event->value;
     lane->calls->event(lane->user, event);
 }
 
@@ -269,6 +271,7 @@ static int sealed_init(sluice_lane *lane, const sluice_lane_setup *setup, sluice
         status = sluice_fail(error, SLUICE_EUNSUPPORTED, "transport %s does not travel in datagrams", setup->transport);
     if (status != SLUICE_OK)
         return status;
+    lane->datagram_bytes = transport->datagram_least;
     lane->peer_known = setup->peer != NULL;
     status = sluice_endpoint_new(&lane->endpoint, lane->datagram, transport->local_id, setup->peer,
                                  &sluice_lane_endpoint_calls, lane, error);

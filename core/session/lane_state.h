@@ -49,6 +49,7 @@ struct sluice_lane {
     bool broken;    /* the socket or the cipher failed for good; the transport was told to close */
     uint64_t dropped_packets;
 
+    uint32_t datagram_bytes; /* of full packets, as the transport says */
     sluice_batch *batch; /* of the channel's; held only while the socket does not take all of it */
     sluice_batch *spare; /* of a byte channel, which keeps none */
     size_t batch_count, batch_sent;

@@ -21,7 +21,31 @@ void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old)
         TAILQ_REMOVE(&sender->buffers, old, link);
     sender->buffer_bytes -= old->room;
     sender->owed_bytes -= old->owed;
-    free(old);
+    uint64_t kept = sender->spare_bytes + old->room;
+    if (old->room == SLUICE_CHUNK_BYTES && kept <= SENDER_SPARE_MOST &&
+        sender->buffer_bytes + kept <= sender->mover->setup.memory_bytes) {
+        sender->spare_bytes = kept;
+        TAILQ_INSERT_HEAD(&sender->spare, old, link); /* what was used last is warm */
+    } else {
+        free(old);
+    }
+}
+
+void sluice_outgoing_buffer_list(sluice_sender *sender, sluice_buffer *buffer)
+{
+    if (buffer->listed || !buffer->settled || buffer->fetched < buffer->high)
+        return;
+    buffer->listed = true;
+    TAILQ_INSERT_TAIL(&sender->buffers, buffer, link);
+}
+
+void sluice_outgoing_spare_free(sluice_sender *sender)
+{
+    for (sluice_buffer *old; (old = TAILQ_FIRST(&sender->spare));) {
+        TAILQ_REMOVE(&sender->spare, old, link);
+        free(old);
+    }
+    sender->spare_bytes = 0;
 }
 
 void sluice_outgoing_chunk_drop(sluice_sender *sender, sluice_outgoing_chunk *chunk)
@@ -34,18 +58,20 @@ void sluice_outgoing_chunk_drop(sluice_sender *sender, sluice_outgoing_chunk *ch
 bool sluice_outgoing_room_make(sluice_sender *sender, size_t need)
 {
     uint64_t budget = sender->mover->setup.memory_bytes;
-    sluice_buffer *at = TAILQ_FIRST(&sender->buffers), *next;
-    for (; at && sender->buffer_bytes + need > budget; at = next) {
-        next = TAILQ_NEXT(at, link);
-        if (at->fetched >= at->high)
-            sluice_outgoing_chunk_drop(sender, &at->entry->chunks[at->chunk]);
-    }
+    for (sluice_buffer *at; sender->buffer_bytes + need > budget && (at = TAILQ_FIRST(&sender->buffers));)
+        sluice_outgoing_chunk_drop(sender, &at->entry->chunks[at->chunk]);
     return sender->buffer_bytes + need <= budget;
 }
 
 sluice_buffer *sluice_outgoing_buffer_new(sluice_sender *sender, sluice_outgoing *entry, uint64_t chunk, size_t room)
 {
-    sluice_buffer *made = malloc(sizeof(*made) + room);
+    sluice_buffer *made = room == SLUICE_CHUNK_BYTES ? TAILQ_FIRST(&sender->spare) : NULL;
+    if (made) {
+        TAILQ_REMOVE(&sender->spare, made, link);
+        sender->spare_bytes -= made->room;
+    } else {
+        made = malloc(sizeof(*made) + room);
+    }
     if (!made) {
         sluice_outgoing_out_of_memory(sender);
         return NULL;

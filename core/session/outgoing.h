@@ -11,6 +11,7 @@
 #define SENDER_CATALOGUE_MOST (256u << 10) /* unacknowledged bytes of the catalogue */
 #define SENDER_REREADS 4                   /* buffers that may be had above the budget to repeat what was lost */
 #define SENDER_FINISH_MOST (64u << 10)     /* bytes that may still wait for their first packet when FINISH is told */
+#define SENDER_SPARE_MOST ((uint64_t)8 << 20) /* bytes of buffers that are kept for the next chunks */
 #define SENDER_DIGESTS 64                  /* told at once */
 #define SENDER_PRIORITY 3
 #define SENDER_SAMPLE 16 /* resume `sparse`: one chunk in so many */
@@ -27,7 +28,8 @@ struct sluice_buffer {
     size_t room;
     uint64_t high, fetched; /* offsets: end of what was offered, end of what was fetched; the same: it may go */
     uint64_t owed;          /* bytes that were offered and never fetched */
-    bool listed;            /* in `buffers`: may be dropped and read again */
+    bool settled;           /* filled, and can be read again */
+    bool listed;            /* in `buffers`: settled, and all of it was sent once */
     uint8_t bytes[];
 };
 
@@ -76,8 +78,9 @@ struct sluice_sender {
     sluice_mover *mover;
     sluice_roster roster;
     TAILQ_HEAD(, sluice_outgoing) ready;
-    TAILQ_HEAD(, sluice_buffer) buffers; /* of seekable files of several chunks, oldest first */
-    uint64_t buffer_bytes, owed_bytes; /* owed: of all buffers */
+    TAILQ_HEAD(, sluice_buffer) buffers; /* of seekable files of several chunks, sent once, oldest first */
+    TAILQ_HEAD(, sluice_buffer) spare;   /* of a chunk's size, not in use: from the system they would come as cold pages */
+    uint64_t buffer_bytes, spare_bytes, owed_bytes; /* owed: of all buffers */
     unsigned readings, readings_most, rereading;
     uint64_t next_index, outstanding, awaited;
     sluice_outbox catalogue;
@@ -121,6 +124,9 @@ static inline uint64_t sluice_outgoing_chunks_of(uint64_t size)
 void sluice_outgoing_out_of_memory(sluice_sender *sender);
 void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old);
 void sluice_outgoing_chunk_drop(sluice_sender *sender, sluice_outgoing_chunk *chunk);
+/* It was filled or fetched: once it is settled and all of it was sent, its memory may be had for others. */
+void sluice_outgoing_buffer_list(sluice_sender *sender, sluice_buffer *buffer);
+void sluice_outgoing_spare_free(sluice_sender *sender);
 /* Gives up the oldest buffers that were sent once, until `need` fits into the budget. */
 bool sluice_outgoing_room_make(sluice_sender *sender, size_t need);
 sluice_buffer *sluice_outgoing_buffer_new(sluice_sender *sender, sluice_outgoing *entry, uint64_t chunk, size_t room);

@@ -558,7 +558,8 @@ int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_read
 /* ---- the transport's callbacks ---- */
 
 /* Bytes of one chunk into one buffer; 0: it is not in memory. */
-static size_t chunk_fetch(sluice_sender *sender, sluice_outgoing *entry, uint64_t offset, uint8_t *out, size_t count)
+static size_t chunk_fetch(sluice_sender *sender, const sluice_outgoing *entry, uint64_t offset, uint8_t *out,
+                          size_t count)
 {
     uint64_t index = offset / SLUICE_CHUNK_BYTES, at = offset % SLUICE_CHUNK_BYTES;
     sluice_buffer *from = index < entry->chunk_count ? entry->chunks[index].buffer : NULL;
@@ -575,6 +576,7 @@ static size_t chunk_fetch(sluice_sender *sender, sluice_outgoing *entry, uint64_
         sender->owed_bytes -= fresh;
         from->fetched = offset + bytes;
     }
+    sluice_outgoing_buffer_list(sender, from);
     return bytes;
 }
 
@@ -682,6 +684,7 @@ int sluice_sender_new(sluice_mover *mover, sluice_sender **out)
         sender->readings_most = 1;
     TAILQ_INIT(&sender->ready);
     TAILQ_INIT(&sender->buffers);
+    TAILQ_INIT(&sender->spare);
     TAILQ_INIT(&sender->listing.entries);
     int status = sluice_sender_carrier(sender)->open(sluice_sender_carrier_state(sender), SLUICE_OBJECT_CATALOGUE,
                                                      SLUICE_OBJECT_ORDERED, 1);
@@ -710,6 +713,7 @@ void sluice_sender_free(sluice_sender *sender)
     free(sender->listing.dropped);
     free(sender->dropped);
     sluice_outbox_fini(&sender->catalogue);
+    sluice_outgoing_spare_free(sender);
     free(sender);
 }
 

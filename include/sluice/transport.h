@@ -178,7 +178,9 @@ typedef struct sluice_transport_ops {
 
     /* Required.  Writes at most count packets, ready to be sealed, and returns how many; 0: nothing may leave now.
      * Time-outs that are due are handled first.  Packets of one call have the same size but the last and the ones
-     * marked ALONE, so that one call of the kernel can take them. */
+     * marked ALONE, so that one call of the kernel can take them.  They may lie end to end in memory, each with room for
+     * as many bytes as the last event DATAGRAM said (before the first: setup's datagram_least); the first may have more,
+     * for a probe of the path, which is then the only packet of its call. */
     size_t (*produce)(void *state, sluice_time now, sluice_packet *packets, size_t count);
 
     /* Required.  When produce wants to be called next, though nothing comes in; SLUICE_NEVER.  May lie in the past:

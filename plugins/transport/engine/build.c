@@ -37,9 +37,12 @@ typedef struct builder {
 static bool begin(builder *b)
 {
     transport_engine *engine = b->engine;
-    sluice_duration remember = 4 * engine_rtt_pto(&engine->rtt);
-    sluice_time forget = engine->now > remember ? engine->now - remember : 0;
-    int status = engine_flight_room(&engine->flight, engine->host, forget);
+    int status = SLUICE_OK;
+    if (!engine_flight_roomy(&engine->flight)) {
+        sluice_duration remember = 4 * engine_rtt_pto(&engine->rtt);
+        sluice_time forget = engine->now > remember ? engine->now - remember : 0;
+        status = engine_flight_room(&engine->flight, engine->host, forget);
+    }
     if (status == SLUICE_ENOMEM)
         b->status = status;
     engine->ring_full = status == SLUICE_EAGAIN;
@@ -415,20 +418,22 @@ static bool put_data(builder *b, engine_out *object)
         object->state |= lost ? ENGINE_OUT_WAIT_LOST : ENGINE_OUT_WAIT_FRESH;
         return engine_outgoing_next(engine, object, &range, &lost) ? put_data(b, object) : false;
     }
+    uint64_t to = range.from;
     for (int i = 0; i < count && got > 0 && b->status == SLUICE_OK; i++) {
         const piece *p = &pieces[i];
         if (!b->open && !begin(b))
             break;
         size_t bytes = put_piece(b, object, p, got < p->bytes ? got : p->bytes, lost);
-        int status = engine_outgoing_took(engine, object, p->from, p->from + bytes, lost);
-        if (status != SLUICE_OK)
-            b->status = status;
+        to = p->from + bytes;
         if (bytes < p->bytes)
             break;
         got -= bytes;
         if (b->at == b->end || i + 1 < count)
             finish(b);
     }
+    int status = engine_outgoing_took(engine, object, range.from, to, lost);
+    if (status != SLUICE_OK)
+        b->status = status;
     return true;
 }
 

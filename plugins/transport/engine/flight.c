@@ -122,7 +122,7 @@ static void base_advance(engine_flight *flight, sluice_time forget)
 
 int engine_flight_room(engine_flight *flight, const sluice_host *host, sluice_time forget)
 {
-    if (flight->next - flight->base < flight->room / 2)
+    if (engine_flight_roomy(flight))
         return SLUICE_OK;
     base_advance(flight, forget);
     if (flight->next - flight->base < flight->room - 1)

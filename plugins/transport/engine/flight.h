@@ -71,6 +71,12 @@ typedef struct engine_flight {
 int engine_flight_init(engine_flight *flight, const sluice_host *host, uint64_t most_packets);
 void engine_flight_fini(engine_flight *flight, const sluice_host *host);
 
+/* Half of the ring is free: nothing need be done for one more packet. */
+static inline bool engine_flight_roomy(const engine_flight *flight)
+{
+    return flight->next - flight->base < flight->room / 2;
+}
+
 /* Makes room for one more packet; packets settled, or lost and sent before `forget`, leave the ring.
  * SLUICE_EAGAIN: the ring is full of packets in flight; SLUICE_ENOMEM. */
 int engine_flight_room(engine_flight *flight, const sluice_host *host, sluice_time forget);

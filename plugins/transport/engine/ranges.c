@@ -79,6 +79,18 @@ static position seek(const engine_ranges *set, uint64_t at)
     return found;
 }
 
+/* Nearly all of what is added, removed and looked for lies at one of the two ends. */
+static engine_range *first_of(engine_ranges *set)
+{
+    return chunk_total(set) ? &directory(set)[0].items[0] : NULL;
+}
+
+static engine_range *last_of(engine_ranges *set)
+{
+    uint32_t total = chunk_total(set);
+    return total ? &directory(set)[total - 1].items[directory(set)[total - 1].count - 1] : NULL;
+}
+
 static bool at_end(const engine_ranges *set, position p)
 {
     return p.chunk >= chunk_total(set);
@@ -247,6 +259,14 @@ int engine_ranges_add(engine_ranges *set, const sluice_host *host, uint64_t from
             *fresh = 0;
         return SLUICE_OK;
     }
+    engine_range *last = last_of(set);
+    if (last && from >= last->from && from <= last->to) {
+        set->covered += to > last->to ? to - last->to : 0;
+        last->to = to > last->to ? to : last->to;
+        if (fresh)
+            *fresh = set->covered - before;
+        return SLUICE_OK;
+    }
     position p = seek(set, from);
     engine_range *first = at_end(set, p) ? NULL : &directory(set)[p.chunk].items[p.item];
     if (!first || first->from > to) {
@@ -285,7 +305,14 @@ int engine_ranges_add(engine_ranges *set, const sluice_host *host, uint64_t from
 int engine_ranges_remove(engine_ranges *set, const sluice_host *host, uint64_t from, uint64_t to, uint64_t *gone)
 {
     uint64_t before = set->covered;
-    position p = from < to ? seek(set, from + 1) : (position){chunk_total(set), 0};
+    engine_range *head = first_of(set);
+    bool nothing = !head || from >= to || to <= head->from;
+    if (!nothing && from <= head->from && to < head->to) {
+        set->covered -= to - head->from;
+        head->from = to;
+        nothing = true;
+    }
+    position p = nothing ? (position){chunk_total(set), 0} : seek(set, from + 1);
     if (!at_end(set, p)) {
         engine_range *first = &directory(set)[p.chunk].items[p.item];
         if (first->from < from && first->to > to) {
@@ -320,10 +347,21 @@ int engine_ranges_remove(engine_ranges *set, const sluice_host *host, uint64_t f
 
 bool engine_ranges_find(const engine_ranges *set, uint64_t at, engine_range *out)
 {
-    position p = seek(set, at + 1);
-    if (at_end(set, p))
+    uint32_t total = chunk_total(set);
+    if (total == 0)
         return false;
-    *out = directory_of(set)[p.chunk].items[p.item];
+    const engine_ranges_chunk *chunks = directory_of(set);
+    const engine_range *first = &chunks[0].items[0], *last = &chunks[total - 1].items[chunks[total - 1].count - 1];
+    if (at < first->to) {
+        *out = *first;
+    } else if (at >= last->to) {
+        return false;
+    } else if (at >= last->from) {
+        *out = *last;
+    } else {
+        position p = seek(set, at + 1);
+        *out = chunks[p.chunk].items[p.item];
+    }
     return true;
 }
 

@@ -13,6 +13,7 @@
 #define ASKED_PER_ROUND 8
 #define PROBE_BYTES 1000u /* of what several packets carried, in one: so much fits beside headers and a report */
 #define OVERRUN_LEAST (100 * SLUICE_MS) /* an overflow of the peer's socket explains losses for so long at least */
+#define JOINED_MOST (1u << 30)          /* bytes of one record */
 #define REPEAT_SHARE 333 /* of the bytes sent, one in so many may be a repeat at the end */
 
 void engine_recovery_init(transport_engine *engine)
@@ -33,9 +34,33 @@ static bool is_fresh(const transport_engine *engine, uint64_t number)
 
 /* ---- what became of the records of a packet ---- */
 
+static int acked_tell(transport_engine *engine)
+{
+    engine_record record = engine->recovery.acked;
+    engine->recovery.acked.bytes = 0;
+    return record.bytes ? engine_outgoing_record_acked(engine, &record) : SLUICE_OK;
+}
+
+/* What a row of packets carried of one object is most often one run of its bytes. */
+static int data_acked(transport_engine *engine, const engine_record *record)
+{
+    engine_record *acked = &engine->recovery.acked;
+    if (acked->bytes && acked->id == record->id && acked->from + acked->bytes == record->from &&
+        acked->bytes + record->bytes <= JOINED_MOST) {
+        acked->bytes += record->bytes;
+        return SLUICE_OK;
+    }
+    int status = acked_tell(engine);
+    *acked = *record;
+    return status;
+}
+
 static int record_acked(transport_engine *engine, uint64_t number, const engine_record *record)
 {
+    int status;
     switch (record->kind) {
+    case ENGINE_RECORD_DATA:
+        return data_acked(engine, record);
     case ENGINE_RECORD_REPORT:
         return engine_receipt_confirm(&engine->receipt, engine->host, number, record->from,
                                       record->from + record->bytes);
@@ -47,7 +72,8 @@ static int record_acked(transport_engine *engine, uint64_t number, const engine_
         engine_life_close_acked(engine);
         return SLUICE_OK;
     default:
-        return engine_outgoing_record_acked(engine, record);
+        status = acked_tell(engine);
+        return status == SLUICE_OK ? engine_outgoing_record_acked(engine, record) : status;
     }
 }
 
@@ -417,7 +443,7 @@ static int run_acked(transport_engine *engine, uint64_t low, uint64_t top, sluic
         if (status != SLUICE_OK)
             return status;
     }
-    return SLUICE_OK;
+    return acked_tell(engine);
 }
 
 /* *unread: how long the newest packet lay in the peer's socket, which is a part of the hold. */

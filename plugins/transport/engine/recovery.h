@@ -53,6 +53,7 @@ typedef struct engine_recovery {
     uint64_t ce_packets, drop_packets; /* as last told */
     sluice_time overrun_until; /* what is lost before was likely lost by the peer's socket */
 
+    engine_record acked;  /* DATA that neighbouring packets carried, told to the object at once; no bytes: none */
     sluice_sample sample; /* being gathered */
     uint64_t rate_prior_delivered;
     sluice_time rate_prior_time, rate_send_elapsed;
