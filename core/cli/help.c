@@ -143,11 +143,11 @@ static const sluice_option stream_own[] = {
 };
 
 #define STREAM_KEYS                                                                                                      \
-    " checksum ticket-file pin rate min-rate policy congestion transport datagram-size cipher crypto timeout memory "    \
-    "deadline gather report json progress quiet verbose "
+    " checksum ticket-file pin rate min-rate policy congestion transport datagram-size udp-buffer udp-offload cipher "   \
+    "crypto timeout memory deadline gather report json progress quiet verbose "
 #define LISTENING_KEYS                                                                                                   \
     " listen ticket-file default-ticket once max-sessions max-handshakes max-handshakes-per-host max-rate congestion "   \
-    "transport datagram-size cipher crypto timeout memory gather report json quiet verbose "
+    "transport datagram-size udp-buffer udp-offload cipher crypto timeout memory gather report json quiet verbose "
 
 static const sluice_help send_listening = {
     .table = SLUICE_SETTINGS_SERVE, .config = true, .keys = LISTENING_KEYS, .own = &stream_own[0], .own_count = 2};
@@ -213,7 +213,8 @@ static const struct {
     {"Jobs", " persistent attempts outlive cookie tags ascp "},
     {"Commands", " command stop-on-error "},
     {"Rate", " rate min-rate max-rate policy congestion "},
-    {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size cipher crypto timeout memory "},
+    {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size udp-buffer udp-offload cipher "
+                   "crypto timeout memory "},
     {"Trying a plugin", " conformance report-card rows paths jobs markdown "},
     {"Output", " report json manifest progress quiet verbose csv svg sample "},
     {"Scenario", " seed seeds "},

@@ -46,6 +46,8 @@ typedef struct sluice_transfer_settings {
     char *ssh, *remote_command;
     char *udp_ports;   /* as sluice_settings_ports reads it */
     uint64_t datagram_size; /* bytes of UDP payload at most; 0: what the path takes */
+    uint64_t udp_buffer;    /* bytes asked of the system for the socket, each way */
+    bool udp_offload;       /* the kernel may cut and join datagrams */
     char *udp_host;    /* "": none */
     char *pin;         /* 64 lower-case hex digits; NULL: none */
     char *report;      /* comma-separated plugin names; see sluice_settings_list */
@@ -89,7 +91,8 @@ typedef struct sluice_serve_settings {
     sluice_duration timeout;
     uint64_t memory; /* bytes for each session */
     sluice_duration gather; /* of streams that it gives; 0: none */
-    uint64_t datagram_size; /* as of a transfer */
+    uint64_t datagram_size, udp_buffer; /* as of a transfer */
+    bool udp_offload;
     bool drop_behind;
 } sluice_serve_settings;
 

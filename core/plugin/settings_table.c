@@ -19,6 +19,12 @@
     "Largest payload of a UDP datagram, in bytes from 508, for both directions; an IPv4 packet is 28 bytes larger, an "   \
     "IPv6 packet 48. 0: as large as the path takes, which is found out."
 
+#define UDP_BUFFER_HELP                                                                                               \
+    "Memory asked of the system for datagrams that wait to be read, and the same for those that wait to be sent. What the " \
+    "system allows at most may be less."
+#define UDP_OFFLOAD_HELP                                                                                              \
+    "Whether the kernel cuts and joins datagrams (UDP_SEGMENT, UDP_GRO) where it can. no: for drivers that do it wrongly."
+
 static const sluice_option transfer_options[] = {
     SLUICE_OPTION_RATE(T, rate, .def = "0", .flags = SLUICE_OPTION_RUNTIME,
                        .help = "Target rate in bits of IP packets per second. 0: as fast as the path allows."),
@@ -85,6 +91,8 @@ static const sluice_option transfer_options[] = {
                          .help = "With ssh: name or address to which UDP goes. Empty: the host that ssh connects to, and "
                                  "the address that the server has there."),
     SLUICE_OPTION_SIZE(T, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
+    SLUICE_OPTION_SIZE(T, udp_buffer, .def = "8Mi", .min = "64Ki", .max = "1Gi", .help = UDP_BUFFER_HELP),
+    SLUICE_OPTION_BOOL(T, udp_offload, .def = "yes", .help = UDP_OFFLOAD_HELP),
     SLUICE_OPTION_STRING(T, pin, .help = "SHA-256 fingerprint of the server's public key, in hex."),
     SLUICE_OPTION_STRING(T, report, .def = "progress", .help = "Report plugins, a list."),
     SLUICE_OPTION_BOOL(T, json, .def = "no", .help = "Report events as JSON, one object a line."),
@@ -177,6 +185,8 @@ static const sluice_option serve_options[] = {
                            .help = "Of streams that are given: less than a packet waits at most so long for more. 0: even a "
                                    "single byte leaves at once."),
     SLUICE_OPTION_SIZE(S, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
+    SLUICE_OPTION_SIZE(S, udp_buffer, .def = "8Mi", .min = "64Ki", .max = "1Gi", .help = UDP_BUFFER_HELP),
+    SLUICE_OPTION_BOOL(S, udp_offload, .def = "yes", .help = UDP_OFFLOAD_HELP),
 };
 
 static const sluice_option ticket_options[] = {

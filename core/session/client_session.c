@@ -142,11 +142,18 @@ static void on_places_settled(void *user)
     begin_if_possible(user);
 }
 
+static sluice_datagram_setup datagram_setup(const sluice_transfer *transfer)
+{
+    return (sluice_datagram_setup){.buffer_bytes = transfer->options->udp_buffer,
+                                   .segment_off = !transfer->options->udp_offload,
+                                   .coalesce_off = !transfer->options->udp_offload};
+}
+
 /* Beside ssh, UDP: the server is told the port, so that both sides can send first and open their firewalls. */
 static int open_beside_ssh(sluice_transfer *transfer, sluice_hello_message *hello, sluice_error *error)
 {
     const char *host = transfer->options->udp_host;
-    sluice_datagram_setup setup = {0};
+    sluice_datagram_setup setup = datagram_setup(transfer);
     uint16_t least, most;
     if (wants(transfer, "tcp"))
         return SLUICE_OK;
@@ -235,7 +242,8 @@ static int find_peer(sluice_transfer *transfer, sluice_address addresses[SLUICE_
     if (*count == 0)
         return sluice_fail(error, SLUICE_ECONNECT, "nothing says to which address UDP should go: name it with --udp-host, "
                                                    "or use --transport tcp");
-    sluice_datagram_setup setup = {.peer = &addresses[0]};
+    sluice_datagram_setup setup = datagram_setup(transfer);
+    setup.peer = &addresses[0];
     return transfer->datagram ? SLUICE_OK : sluice_datagram_new(&transfer->datagram, transfer->loop, &setup, error);
 }
 

@@ -109,7 +109,11 @@ static int open_ports(sluice_server *server, const sluice_address *local, sluice
     server->port = sluice_address_port(sluice_tls_listener_local(server->listener));
     sluice_address_port_set(&udp, server->port);
     /* Not shared with another process: a server that still drains would lose datagrams to it. */
-    sluice_datagram_setup datagram = {.local = &udp, .sieve = true};
+    sluice_datagram_setup datagram = {.local = &udp,
+                                      .sieve = true,
+                                      .buffer_bytes = server->serve->udp_buffer,
+                                      .segment_off = !server->serve->udp_offload,
+                                      .coalesce_off = !server->serve->udp_offload};
     status = sluice_datagram_new(&server->datagram, server->loop, &datagram, error);
     if (status != SLUICE_OK) {
         sluice_tls_listener_free(server->listener);

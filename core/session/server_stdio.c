@@ -70,7 +70,9 @@ void sluice_server_stdio_peer(const sluice_server *server, char out[SLUICE_ADDRE
 
 int sluice_server_udp(sluice_server *server, const sluice_hello_message *hello, sluice_error *error)
 {
-    sluice_datagram_setup setup = {0};
+    sluice_datagram_setup setup = {.buffer_bytes = server->serve->udp_buffer,
+                                   .segment_off = !server->serve->udp_offload,
+                                   .coalesce_off = !server->serve->udp_offload};
     if (server->datagram)
         return SLUICE_OK;
     if (!hello->has_ports || hello->port_least == 0 || hello->port_most > 65535 || hello->port_least > hello->port_most)

@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-crypto setup loopback wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # rivals and beside take an hour
+cases=${CASES:-crypto setup loopback limit wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # rivals, beside and peers: by name
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -430,6 +430,17 @@ case_rivals() {
 case_beside() {
     # shellcheck disable=SC2086
     bash "$TOP_SRCDIR/tests/bench/beside.sh" ${BESIDE:-}
+}
+
+# limit: transfers on loopback beside what the machine can do bare; peers: other programs on the same loopback.  The head of
+# each script has what LIMIT, LIMIT_CASES and PEERS may say.
+case_limit() {
+    # shellcheck disable=SC2086
+    bash "$TOP_SRCDIR/tests/bench/limit.sh" ${LIMIT:-}
+}
+case_peers() {
+    # shellcheck disable=SC2086
+    bash "$TOP_SRCDIR/tests/bench/peers.sh" ${PEERS:-}
 }
 
 # Jobs of a manager: how soon a worker has reported; a hundred of them at once, 10 MB each; how soon a change of the rate shows

@@ -30,6 +30,22 @@ wants 2 'datagram-size 507 is below 508' copy --datagram-size 507 "$room/big" "$
 wants 2 '16356' copy --datagram-size 16357 "$room/big" "$(url)"
 end_server TERM
 
+# Without the kernel's offloads, as on a kernel that has none: one by one, but still many in a call.
+start_server "$room/root" --no-udp-offload
+for size in 508 1280 9000; do
+    mtu $((size + 28)) --no-udp-offload --datagram-size $size "$room/big" "$(url)"
+    cmp -s "$room/big" "$room/root/big" || fail "pushed with $size and no offload: it differs"
+done
+mtu 1308 --datagram-size 1280 "$(url source)" "$room/back/big"
+cmp -s "$room/big" "$room/back/big" || fail "pulled without the server's offload: it differs"
+end_server TERM
+
+# A small socket: what it cannot hold is not sent.
+start_server "$room/root" --udp-buffer 212992
+wants 0 '' copy --json --udp-buffer 212992 --overwrite always "$room/big" "$(url)"
+cmp -s "$room/big" "$room/root/big" || fail "pushed to a small socket: it differs"
+end_server TERM
+
 # The server's own.
 start_server "$room/root" --datagram-size 2000
 mtu 2028 "$room/big" "$(url)"

@@ -230,6 +230,33 @@ static void a_full_socket_is_no_black_hole(void)
     }
 }
 
+/* A receiver that reads a tenth of what the path and the rate control would bring, with a small socket and a large one: what
+ * lies there is bounded, so it hardly overflows once its size has been found, and yet the receiver is never idle. */
+static void a_slow_reader_is_not_overrun(void)
+{
+    const sluice_rate read_rate = 100000000;
+    for (uint64_t socket = 200000; socket <= 8000000; socket *= 40) {
+        sluice_transport_setup setup[2];
+        sluice_transport_statistics first, sent;
+        pair_setup(setup);
+        setup[0].control = (sluice_control){.pacing_bps = 10 * read_rate};
+        pair *p = pair_new(setup);
+        wanted = 100000000;
+        p->end[0].path = (pair_path){.delay = SLUICE_MS, .read_rate = read_rate, .socket = socket};
+        p->end[1].path = (pair_path){.delay = SLUICE_MS};
+        pair_send(p, 0, 2, 0, wanted);
+        sluice_time start = p->now;
+        CU_ASSERT(!pair_run(p, p->now + SLUICE_SECOND, object_two_done));
+        pair_statistics(p, 0, &first);
+        CU_ASSERT(pair_run(p, p->now + MINUTES(1), object_two_done));
+        pair_statistics(p, 0, &sent);
+        CU_ASSERT((sent.resent_packets - first.resent_packets) * 100 <= sent.data_packets_sent - first.data_packets_sent);
+        CU_ASSERT((double)(p->now - start) < 1.08 * (double)wanted * 8 * 1e9 / (double)read_rate);
+        CU_ASSERT_EQUAL(p->faults, 0);
+        pair_free(p);
+    }
+}
+
 /* Credit: the receiver takes nothing, so exactly its window is sent; then it takes all, and all comes. */
 static void credit_is_kept(void)
 {
@@ -520,6 +547,7 @@ int main(void)
         {"the path's size is found", the_path_s_size_is_found},
         {"a black hole is left", a_black_hole_is_left},
         {"a full socket is no black hole", a_full_socket_is_no_black_hole},
+        {"a slow reader is not overrun", a_slow_reader_is_not_overrun},
         {"credit is kept", credit_is_kept},
         {"ordered windows are kept", ordered_windows_are_kept},
         {"giving up leaks no credit", giving_up_leaks_no_credit},

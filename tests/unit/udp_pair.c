@@ -364,6 +364,25 @@ static void transmit_bytes(pair_end *end, const sluice_packet *packet)
     push(end, at + path->delay, packet);
 }
 
+static void dropped_at_the_peer(pair_end *end)
+{
+    end->pair->ops->dropped(end->pair->end[1 - end->index].state, ++end->overflown);
+}
+
+/* It has come at `at`, and lies in the socket until it is read; then it has that time. */
+static void push_unread(pair_end *end, sluice_time at, sluice_packet *packet)
+{
+    const pair_path *path = &end->path;
+    sluice_time read = end->reader_free > at ? end->reader_free : at;
+    if ((read - at) * (path->read_rate / 8) / SLUICE_SECOND > path->socket) {
+        dropped_at_the_peer(end);
+        return;
+    }
+    end->reader_free = read + packet->size * 8 * SLUICE_SECOND / path->read_rate;
+    packet->received = at;
+    push(end, end->reader_free, packet);
+}
+
 static void transmit(pair_end *end, sluice_packet *packet)
 {
     pair *p = end->pair;
@@ -386,7 +405,7 @@ static void transmit(pair_end *end, sluice_packet *packet)
         return;
     }
     if (chance(p, path->overflow)) {
-        p->ops->dropped(p->end[1 - end->index].state, ++end->overflown);
+        dropped_at_the_peer(end);
         return;
     }
     sluice_time at = p->now;
@@ -398,6 +417,10 @@ static void transmit(pair_end *end, sluice_packet *packet)
     at += path->delay;
     if (chance(p, path->corrupt))
         packet->data[pair_random(p) % packet->size] ^= (uint8_t)(1u << pair_random(p) % 8);
+    if (path->read_rate) {
+        push_unread(end, at, packet);
+        return;
+    }
     push(end, chance(p, path->reorder) ? at + pair_random(p) % (path->reorder_by + 1) : at, packet);
     if (chance(p, path->duplicate))
         push(end, at + pair_random(p) % SLUICE_MS, packet);
@@ -425,7 +448,8 @@ static void arrive(pair_end *end, sluice_packet *packet, bool plain)
     pair *p = end->pair;
     packet->status = SLUICE_OK;
     packet->capacity = packet->size;
-    packet->received = p->now;
+    if (packet->received == 0)
+        packet->received = p->now;
     p->ops->inspect(end->state, packet, 1);
     if (!plain)
         unseal(packet);

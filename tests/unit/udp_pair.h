@@ -20,6 +20,8 @@ typedef struct pair_path {
     sluice_duration delay;
     sluice_rate rate; /* 0: no bottleneck */
     double loss, duplicate, reorder, corrupt;
+    sluice_rate read_rate; /* of the receiver, which may be slower than the path; 0: it reads at once */
+    uint64_t socket;       /* bytes that lie unread at most; what is more is dropped, and its engine is told of */
     double overflow; /* what the receiver's socket drops, and its engine is told of */
     sluice_duration reorder_by;
     uint32_t mtu; /* UDP payload that passes; 0: any */
@@ -52,7 +54,7 @@ typedef struct pair_end {
     pair_object objects[PAIR_OBJECTS];
     pair_path path; /* of what this end sends */
     bool bytes;     /* what it sends travels on a byte channel: its delay and rate hold there, and nothing else */
-    sluice_time link_free;
+    sluice_time link_free, reader_free;
     pair_flying *flying; /* heap by arrival */
     size_t count, room;
     bool auto_consume; /* gives credit back at once */

@@ -41,6 +41,7 @@ uint64_t engine_window(const transport_engine *engine)
     uint64_t most = engine->setup.in_flight_most, flying = engine->flight.in_flight_bytes;
     if (engine->control.cwnd_bytes && engine->control.cwnd_bytes < most && !engine_on_bytes(engine))
         most = engine->control.cwnd_bytes;
+    most = most < engine->recovery.unread_window ? most : engine->recovery.unread_window;
     uint64_t least = engine_wire_bytes(engine, engine_packet_bytes(engine));
     most = most > least ? most : least;
     if (engine->ring_full)

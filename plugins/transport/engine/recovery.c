@@ -14,12 +14,26 @@
 #define PROBE_BYTES 1000u /* of what several packets carried, in one: so much fits beside headers and a report */
 #define OVERRUN_LEAST (100 * SLUICE_MS) /* an overflow of the peer's socket explains losses for so long at least */
 #define JOINED_MOST (1u << 30)          /* bytes of one record */
+/* Bytes that may lie unread in the peer's socket: so many that its loop has enough to do, and so few that they stay in the
+ * processors' caches on one machine; half of what is in flight where that is more, for a long path delivers a lump when the
+ * peer was not run for a while.  An overflow tells that the socket holds less. */
+#define UNREAD_LEAST (UINT64_C(128) << 10)
+#define UNREAD_USUAL (UINT64_C(1) << 20)
+#define UNREAD_MOST (UINT64_C(4) << 20)
+#define UNREAD_AGAIN (1 * SLUICE_SECOND)  /* without an overflow: twice as much is tried, and later after each overflow */
+#define UNREAD_AGAIN_MOST (64 * SLUICE_SECOND)
+#define UNREAD_MEMORY (100 * SLUICE_MS)   /* so long after much lay there more is not let in */
+#define UNREAD_MARGIN 1.25                /* over what the peer reads in a round trip, so that it is seen when it reads more */
+#define READ_SPAN (SLUICE_MS / 2)         /* over which its rate is measured at least */
 #define REPEAT_SHARE 333 /* of the bytes sent, one in so many may be a repeat at the end */
 
 void engine_recovery_init(transport_engine *engine)
 {
     engine->recovery = (engine_recovery){.reorder = REORDER_LEAST, .loss_at = SLUICE_NEVER};
     engine->recovery.delivered_time = engine->recovery.first_sent = engine->now;
+    engine->recovery.socket_room = UNREAD_MOST;
+    engine->recovery.socket_again = UNREAD_AGAIN;
+    engine->recovery.unread_window = UINT64_MAX;
 }
 
 void engine_recovery_fini(transport_engine *engine)
@@ -481,6 +495,54 @@ static uint64_t grown(uint64_t *known, uint64_t told)
     return by;
 }
 
+/* How fast the peer reads, by its own clock: from one report to the next it took what they newly acknowledge. */
+static void read_rate_note(engine_recovery *recovery, sluice_time until)
+{
+    recovery->read_bytes += recovery->sample.acked_bytes;
+    if (until < recovery->read_until + READ_SPAN)
+        return;
+    double rate = (double)recovery->read_bytes * 1e9 / (double)(until - recovery->read_until);
+    if (recovery->read_until > 0)
+        recovery->read_rate += recovery->read_rate > 0 ? (rate - recovery->read_rate) / 4 : rate;
+    recovery->read_until = until;
+    recovery->read_bytes = 0;
+}
+
+/* What may lie unread: less after an overflow, more after a time without. */
+static uint64_t unread_most(transport_engine *engine, sluice_duration unread)
+{
+    engine_recovery *recovery = &engine->recovery;
+    uint64_t half = engine->flight.in_flight_bytes / 2, most = half > UNREAD_USUAL ? half : UNREAD_USUAL;
+    most = most < recovery->socket_room ? most : recovery->socket_room;
+    if (recovery->sample.receiver_drop_packets > 0 &&
+        engine->now >= recovery->socket_changed + engine_rtt_smoothed(&engine->rtt) + unread) {
+        most = most / 2 > UNREAD_LEAST ? most / 2 : UNREAD_LEAST;
+        recovery->socket_room = most;
+        recovery->socket_changed = engine->now;
+        recovery->socket_again *= recovery->socket_again < UNREAD_AGAIN_MOST ? 2 : 1;
+    } else if (recovery->socket_room < UNREAD_MOST && engine->now >= recovery->socket_changed + recovery->socket_again) {
+        recovery->socket_room *= 2;
+        recovery->socket_changed = engine->now;
+    }
+    return most;
+}
+
+/* A processor that does not keep up has no queue on the path that a rate control could see: what it cannot take lies in its
+ * socket, until that overflows.  How long the newest packet lay there tells how much it is, and the window lets in no more
+ * than there is room for. */
+static void unread_bound(transport_engine *engine, const engine_report *report, sluice_duration unread)
+{
+    engine_recovery *recovery = &engine->recovery;
+    uint64_t most = unread_most(engine, unread);
+    read_rate_note(recovery, report->arrived_us * 1000 + unread);
+    if (recovery->read_rate * (double)unread / 1e9 > (double)most / 4)
+        recovery->unread_since = engine->now;
+    recovery->unread_window = UINT64_MAX;
+    if (recovery->unread_since > 0 && engine->now < recovery->unread_since + UNREAD_MEMORY)
+        recovery->unread_window =
+            most + (uint64_t)(UNREAD_MARGIN * recovery->read_rate * (double)engine_rtt_smoothed(&engine->rtt) / 1e9);
+}
+
 int engine_recovery_report(transport_engine *engine, const uint8_t *body, size_t bytes, sluice_time received)
 {
     engine_recovery *recovery = &engine->recovery;
@@ -510,6 +572,7 @@ int engine_recovery_report(transport_engine *engine, const uint8_t *body, size_t
     reorder_narrow(engine);
     sluice_duration hold = report.newest == recovery->newest_acked ? hold_of(&report) : 0;
     status = detect_lost(engine, hold);
+    unread_bound(engine, &report, unread);
     ends_find(engine);
     if (status != SLUICE_OK)
         return status;

@@ -52,7 +52,14 @@ typedef struct engine_recovery {
     sluice_duration queue;
     uint64_t ce_packets, drop_packets; /* as last told */
     sluice_time overrun_until; /* what is lost before was likely lost by the peer's socket */
-
+    uint64_t socket_room;       /* bytes that may lie unread in it */
+    sluice_time socket_changed; /* when that was last made smaller or larger */
+    sluice_duration socket_again; /* without an overflow until more is tried */
+    double read_rate;           /* bytes a second that the peer takes out of it; 0: not known yet */
+    sluice_time read_until;     /* the peer's time when it had read what was counted so far */
+    uint64_t read_bytes;        /* since then */
+    sluice_time unread_since;   /* when much lay unread last; 0: never */
+    uint64_t unread_window;     /* in flight at most because of that; UINT64_MAX: it does not lie there */
     engine_record acked;  /* DATA that neighbouring packets carried, told to the object at once; no bytes: none */
     sluice_sample sample; /* being gathered */
     uint64_t rate_prior_delivered;
