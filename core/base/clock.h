@@ -8,4 +8,9 @@
 /* CLOCK_MONOTONIC.  Any thread. */
 sluice_time sluice_clock_now(void);
 
+/* How long the calling thread has been at work since it began: it ran, or would have run while others had the processors
+ * (of that only what the kernel tells, in /proc).  Its growth over a while, as a share of that while, says whether the
+ * thread is what is waited for.  Costs some microseconds. */
+sluice_duration sluice_clock_busy(void);
+
 #endif

@@ -2,6 +2,7 @@
 /* account.c - what is told of a session: its statistics and events, and what the peer is told of this side. */
 #include "session/session_state.h"
 
+#include "base/clock.h"
 #include <string.h>
 
 /* ---- statistics ---- */
@@ -55,10 +56,10 @@ static void wire_statistics(const sluice_session *session, const sluice_transpor
     out->srtt_ns = own->srtt_ns;
 }
 
-/* Of the last second; of the whole at the end, and before a second has gone by. */
+/* Of the last second, which may be nothing that can be told; of the whole at the end, and before a second has gone by. */
 static sluice_limit limit_now(const sluice_session *session, bool finishing)
 {
-    bool whole = finishing || session->finished || session->limit_recent == SLUICE_LIMIT_UNKNOWN;
+    bool whole = finishing || session->finished || !session->limit_told;
     return whole ? sluice_limiting_whole(&session->limiting) : session->limit_recent;
 }
 
@@ -152,13 +153,32 @@ void sluice_session_tell_done(sluice_session *session)
     sluice_session_tell(session, &event);
 }
 
-/* Where the time went until now, for the sender's side. */
 void sluice_session_limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
-                          const sluice_cargo_statistics *cargo)
+                                  const sluice_cargo_statistics *cargo)
 {
+    sluice_limiting_facts facts = {
+        .transport = own,
+        .now = sluice_loop_now(session->loop),
+        .target_bps = sluice_lane_limits_get(session->lane)->target_bps,
+        .in_flight_most = SLUICE_SESSION_IN_FLIGHT_MOST,
+        .loop_busy = session->busy.high,
+        .receiver_limit = session->peer_progress.receiver_limit,
+        .source_busy = cargo->source_busy,
+        .memory_full = cargo->memory_full,
+        .source_ns = cargo->source_ns,
+    };
     if (!session->finished)
-        sluice_limiting_feed(&session->limiting, own, sluice_lane_limits_get(session->lane)->target_bps,
-                             cargo->source_busy, cargo->source_ns);
+        sluice_limiting_feed(&session->limiting, &facts);
+}
+
+void sluice_session_limiting_tick(sluice_session *session, const sluice_transport_statistics *own,
+                                  const sluice_cargo_statistics *cargo)
+{
+    sluice_time now = sluice_loop_now(session->loop);
+    sluice_busy_feed(&session->busy, now, sluice_clock_busy());
+    if (session->first_data_came != 0)
+        sluice_receiving_feed(&session->receiving, now, session->busy.high, cargo->sink_busy, cargo->sink_ns);
+    sluice_session_limiting_feed(session, own, cargo);
 }
 
 void sluice_session_measure(sluice_session *session, sluice_progress *out)
@@ -184,6 +204,7 @@ void sluice_session_measure(sluice_session *session, sluice_progress *out)
     out->mtu = mtu_of(session, &own);
     out->receiver_drops = own.receiver_drop_packets;
     out->limited_by = limit_now(session, cargo.finishing);
+    out->receiver_limit = session->receiving.limit;
     sluice_time first = first_data(session, &own);
     out->first_data_ns = first ? first - session->started : 0;
 }

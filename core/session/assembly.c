@@ -348,6 +348,7 @@ static void writing_done(sluice_work *work)
     bool running = sluice_mover_running(work->mover), alive = running && entry->state != IN_FAILED;
     entry->busy = false;
     entry->object = writing->object;
+    work->mover->statistics.sink_ns += writing->sink_ns;
     if (alive && !writing->status)
         operations_take(receiver, entry);
     sluice_incoming_operations_drop(receiver, entry, &writing->operations);

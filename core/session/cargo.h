@@ -41,8 +41,10 @@ typedef struct sluice_cargo_statistics {
     bool scan_complete;
     bool source_busy;                  /* sender: something is being read or listed, now */
     sluice_duration source_ns;         /* sender: spent in the source by the readings that are done, all together */
+    bool memory_full;                  /* sender: more could be read, but what is unacknowledged holds the memory */
     bool finishing;                    /* sender: everything was sent once; the figures are about the last */
     bool sink_busy;                    /* receiver: the sink is what data waits for, now */
+    sluice_duration sink_ns;           /* receiver: spent in the sink by the jobs that are done, all together */
 } sluice_cargo_statistics;
 
 /* What it tells and asks the session. */

@@ -167,6 +167,7 @@ void sluice_sender_stopped(sluice_sender *sender, sluice_object_id id);
 bool sluice_sender_swept(sluice_sender *sender);
 bool sluice_sender_answered(const sluice_sender *sender); /* FINISH was told, and every entry has its result */
 bool sluice_sender_busy(const sluice_sender *sender);
+bool sluice_sender_full(const sluice_sender *sender); /* its memory leaves no room for what could be read */
 
 /* ---- receiver.c ---- */
 

@@ -29,7 +29,8 @@
     X(files, 20)                                                                                                      \
     X(failed, 21)                                                                                                     \
     X(skipped, 22)                                                                                                    \
-    X(moved_bytes, 23)
+    X(moved_bytes, 23)                                                                                                \
+    X(receiver_limit, 24)   /* what holds up the bytes that arrive, as of sluice_receiving */
 
 typedef struct sluice_progress {
 #define SLUICE_PROGRESS_FIELD(field, number) uint64_t field;

@@ -669,5 +669,6 @@ bool sluice_receiver_swept(sluice_receiver *receiver)
 
 bool sluice_receiver_busy(const sluice_receiver *receiver)
 {
-    return receiver->credit_held > receiver->mover->setup.receive_bytes / 2 && receiver->queued > 0;
+    uint64_t waiting = receiver->credit_held - receiver->filling_credit; /* the rest waits for its neighbours */
+    return receiver->queued > 0 && waiting > receiver->mover->setup.receive_bytes / 2;
 }

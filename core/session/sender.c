@@ -741,3 +741,9 @@ bool sluice_sender_busy(const sluice_sender *sender)
 {
     return sender->readings > 0 || sender->listing_busy;
 }
+
+/* The pump would have begun with it. */
+bool sluice_sender_full(const sluice_sender *sender)
+{
+    return sender->readings == 0 && !TAILQ_EMPTY(&sender->ready);
+}

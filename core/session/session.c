@@ -11,9 +11,6 @@
 #define PROGRESS_NS SLUICE_SECOND
 #define REQUEST_NS (30 * SLUICE_SECOND) /* from admission to the client's whole request */
 #define KEEPALIVE_NS (15 * SLUICE_SECOND)
-/* Bounds the memory for packets in flight: more than 1 Gbit/s over 1 s with room for loss. */
-#define IN_FLIGHT_MOST (UINT64_C(256) << 20)
-
 /* After the last message of this side has reached the peer, who then closes the session; and four round trips. */
 #define CLOSE_PATIENCE_NS SLUICE_SECOND
 
@@ -391,7 +388,7 @@ static void tick(sluice_session *session, sluice_time now)
     sluice_cargo_statistics cargo;
     sluice_lane_statistics(session->lane, &own);
     session->cargo.ops->statistics(session->cargo.state, &cargo);
-    sluice_session_limiting_feed(session, &own, &cargo);
+    sluice_session_limiting_tick(session, &own, &cargo);
     session->next_tick = now + TICK_NS;
     close_if_due(session, now, own.srtt_ns);
     sluice_session_way_tick(session);
@@ -400,6 +397,7 @@ static void tick(sluice_session *session, sluice_time now)
     session->rate_bps = (sluice_rate)((double)(own.wire_bytes_sent - session->last_wire_bytes) * 8 /
                                       ((double)(now - session->last_progress) / SLUICE_SECOND));
     session->limit_recent = sluice_limiting_recent(&session->limiting);
+    session->limit_told = true;
     session->last_wire_bytes = own.wire_bytes_sent;
     session->last_progress = now;
     session->next_progress = now + PROGRESS_NS;
@@ -496,7 +494,7 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
                 .ordered_bytes = setup->maker ? setup->maker->ordered_bytes : SLUICE_SESSION_ORDERED_BYTES,
                 .peer_receive_bytes = setup->peer_receive_bytes,
                 .peer_ordered_bytes = setup->peer_ordered_bytes,
-                .in_flight_most = IN_FLIGHT_MOST,
+                .in_flight_most = SLUICE_SESSION_IN_FLIGHT_MOST,
                 .timeout_ns = setup->timeout_ns,
                 .keepalive_ns = KEEPALIVE_NS,
                 .initial_rtt_ns = setup->initial_rtt_ns,

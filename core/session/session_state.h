@@ -9,6 +9,9 @@
 #include "session/limiting.h"
 #include "session/session.h"
 
+/* Bounds the memory for packets in flight, in IP bytes: more than 1 Gbit/s over 1 s with room for loss. */
+#define SLUICE_SESSION_IN_FLIGHT_MOST (UINT64_C(256) << 20)
+
 struct sluice_session {
     sluice *library;
     sluice_loop *loop;
@@ -50,8 +53,11 @@ struct sluice_session {
     sluice_time next_tick, next_progress, last_progress;
     uint64_t last_wire_bytes;
     sluice_rate rate_bps;
+    sluice_busy busy; /* of the loop's thread */
     sluice_limiting limiting;
+    sluice_receiving receiving;
     sluice_limit limit_recent;
+    bool limit_told; /* a first second has gone by */
     sluice_progress peer_progress;
     bool peer_told; /* it has come at least once */
 
@@ -83,8 +89,11 @@ void sluice_session_tell_done(sluice_session *session);
 
 /* The transport's and the session's figures for the peer. */
 void sluice_session_measure(sluice_session *session, sluice_progress *out);
-/* Where the time went until now, for the sender's side. */
+/* Where the time went until now. */
 void sluice_session_limiting_feed(sluice_session *session, const sluice_transport_statistics *own,
+                                  const sluice_cargo_statistics *cargo);
+/* The same about ten times a second, with what is measured only then. */
+void sluice_session_limiting_tick(sluice_session *session, const sluice_transport_statistics *own,
                                   const sluice_cargo_statistics *cargo);
 
 /* Has what is due looked at, and the end, once the callback under way is over. */

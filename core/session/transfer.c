@@ -758,7 +758,9 @@ void sluice_mover_statistics_get(const void *mover, sluice_cargo_statistics *out
     const sluice_mover *self = mover;
     *out = self->statistics;
     out->finishing = self->sender && self->finish_sent;
-    out->source_busy = self->sender && sluice_sender_busy(self->sender);
+    bool flows = self->sender && !sluice_mover_holds(self);
+    out->source_busy = flows && sluice_sender_busy(self->sender);
+    out->memory_full = flows && sluice_sender_full(self->sender);
     out->sink_busy = self->receiver && sluice_receiver_busy(self->receiver);
 }
 

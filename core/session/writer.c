@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/writer.h"
 
+#include "base/clock.h"
 #include "session/parcel.h"
 
 #include <assert.h>
@@ -83,9 +84,11 @@ static int sink_write(sluice_mover *mover, sluice_writing *writing, uint64_t off
     const sluice_mover_store *store = &mover->store;
     struct iovec buffer = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = count};
     sluice_completion *completion = store->completion_new ? store->completion_new(store->user) : NULL;
+    sluice_time begun = sluice_clock_now();
     int64_t got = store->sink->write(store->state, writing->object, offset, &buffer, 1, completion);
     if (completion)
         got = store->completion_end(store->user, completion, got);
+    writing->sink_ns += sluice_clock_now() - begun;
     if (got >= 0 && got != (int64_t)count)
         got = SLUICE_EIO;
     return got < 0 ? failed(mover, got, &writing->error) : SLUICE_OK;
@@ -228,6 +231,7 @@ void sluice_writing_run(sluice_work *work)
     sluice_operation *operation;
     const sluice_operation *digested = NULL;
     writing->status = SLUICE_OK;
+    writing->sink_ns = 0;
     if (writing->abandon) {
         mover->store.sink->abandon(mover->store.state, writing->object, writing->keep);
         writing->object = NULL;

@@ -72,8 +72,9 @@ typedef struct sluice_writing {
     sluice_digest expected;
     uint64_t size;                /* for commit */
     bool abandon, keep;           /* nothing else is done then */
-    bool committed;               /* output */
-    int status;                   /* outputs */
+    bool committed;               /* outputs */
+    sluice_duration sink_ns;      /* spent in the sink */
+    int status;
     sluice_error error;
 } sluice_writing;
 

@@ -129,6 +129,13 @@ static void rate(void *cargo, sluice_rate target_bps, sluice_rate minimum_bps, c
     mux_wake_if_dirty(mux);
 }
 
+/* Whose program does not read, or writes more than is acknowledged: a share that is nearly used up. */
+static bool used_up(const sluice_fifo *fifo, const sluice_share *share, uint64_t room)
+{
+    uint64_t held = sluice_fifo_published(fifo) - sluice_fifo_released(fifo);
+    return held > 0 && held + room >= share->bytes;
+}
+
 static void statistics(const void *cargo, sluice_cargo_statistics *out)
 {
     const sluice_mux *mux = cargo;
@@ -138,6 +145,10 @@ static void statistics(const void *cargo, sluice_cargo_statistics *out)
     /* Whoever does not write is the source that is waited for. */
     out->source_busy = true;
     out->source_ns = mux_now(mux) - mux->started;
+    for (const sluice_stream *stream = mux->streams; stream; stream = stream->next) {
+        out->memory_full = out->memory_full || used_up(&stream->out, &stream->out_share, SLUICE_FIFO_SEGMENT);
+        out->sink_busy = out->sink_busy || used_up(&stream->in, &stream->in_share, stream->in_share.bytes / 2);
+    }
     out->finishing = mux->stage == MUX_FINISHED;
 }
 
