@@ -5,6 +5,7 @@
 /* Random loss of a good path stays below this; above it, what limits the network's share is said to be loss. */
 #define LOSS_SHARE 0.02
 #define LOSS_LEAST 0.0005              /* less than this holds no control back */
+#define LOSS_MEMORY_NS (5 * SLUICE_SECOND)
 #define QUEUE_NONE_NS SLUICE_MS        /* no queue that a control would keep, or that a full path has */
 #define TARGET_REACHED 0.95
 #define BUSY_SHARE 0.85                /* of the time; the rest is what waking up costs, and a virtual machine's host takes */
@@ -48,15 +49,22 @@ static bool target_reached(const sluice_limiting *before, const sluice_limiting_
     return bits >= TARGET_REACHED * wanted;
 }
 
+/* Losses are rare where a control gives way to each: it does so for seconds, and they are counted with that memory. */
+static void losses_count(sluice_limiting *limiting, const sluice_limiting_facts *facts)
+{
+    const sluice_transport_statistics *now = facts->transport;
+    double gone = (double)(facts->now - limiting->at) / (double)LOSS_MEMORY_NS;
+    double kept = gone < 1 ? 1 - gone : 0;
+    limiting->sent = limiting->sent * kept + (double)(now->data_packets_sent - limiting->data_packets);
+    limiting->lost = limiting->lost * kept + (double)(now->lost_packets - limiting->lost_packets);
+}
+
 /* What the control answers to: loss, where there is more of it than a good path has, or any while no queue says that the
  * path is full; else the path's capacity. */
-static sluice_limit path_limit(const sluice_limiting *before, const sluice_transport_statistics *now)
+static sluice_limit path_limit(const sluice_limiting *limiting, const sluice_transport_statistics *now)
 {
-    double sent = (double)(now->data_packets_sent - before->data_packets);
-    double lost = (double)(now->lost_packets - before->lost_packets);
-    if (lost > LOSS_SHARE * sent)
-        return SLUICE_LIMIT_LOSS;
-    return lost > LOSS_LEAST * sent && now->queue_ns < QUEUE_NONE_NS ? SLUICE_LIMIT_LOSS : SLUICE_LIMIT_NETWORK;
+    bool much = limiting->lost > LOSS_SHARE * limiting->sent, some = limiting->lost > LOSS_LEAST * limiting->sent;
+    return much || (some && now->queue_ns < QUEUE_NONE_NS) ? SLUICE_LIMIT_LOSS : SLUICE_LIMIT_NETWORK;
 }
 
 /* Who stands behind the control: a machine that cannot do more, or the path. */
@@ -125,6 +133,7 @@ static void spend(sluice_limiting *limiting, int wait, sluice_limit limit, uint6
 void sluice_limiting_feed(sluice_limiting *limiting, const sluice_limiting_facts *facts)
 {
     const sluice_transport_statistics *now = facts->transport;
+    losses_count(limiting, facts);
     const sluice_limit by_wait[SLUICE_WAITS] = {
         /* There is something to send: who does not send it is too slow, or the local socket takes no more. */
         [SLUICE_WAIT_NOTHING] = facts->loop_busy ? SLUICE_LIMIT_SENDER_CPU : SLUICE_LIMIT_NETWORK,

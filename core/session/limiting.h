@@ -61,6 +61,7 @@ typedef struct sluice_limiting {
     uint64_t data_packets, lost_packets, receiver_drops, wire_bytes;
     sluice_duration source_ns;
     sluice_time at;
+    double sent, lost;                  /* packets of the last seconds, the older the less */
     uint64_t credit_untold_ns;          /* waited for credit before the receiver said why */
     uint64_t recent_ns[SLUICE_LIMITS];  /* of about the last second */
     uint64_t whole_ns[SLUICE_LIMITS];

@@ -59,7 +59,7 @@ typedef enum sluice_event_type {
     X(const char *, transport, "transport", text, "", "Transport plugin.")                                            \
     X(const char *, congestion, "congestion", text, "", "Congestion plugin of the sending side.")                     \
     X(uint64_t, lanes, "lanes", u, "lanes", "UDP flows of the session.")                                              \
-    X(const char *, limited_by, "limited_by", text, "", "What limits: target network loss source sink ... or null.")  \
+    X(const char *, limited_by, "limited_by", text, "", "What holds it back, see doc/operating.md; or null.")         \
     X(uint64_t, data_packets, "data_packets", u, "packets", "Data packets sent, repeats included.")                   \
     X(uint64_t, resent_packets, "resent_packets", u, "packets", "Data packets more than half of whose data was sent before.")                \
     X(uint64_t, rate_bps, "rate_bps", u, "bit/s", "IP bits sent in the last interval, now.")                          \
