@@ -35,7 +35,7 @@ static sluice_duration run_queue(void)
     return sscanf(text, "%*u %llu", &waited) == 1 ? waited : 0;
 }
 
-sluice_duration sluice_clock_busy(void)
+sluice_clock_work sluice_clock_thread(void)
 {
-    return read_clock(CLOCK_THREAD_CPUTIME_ID) + run_queue();
+    return (sluice_clock_work){.ran_ns = read_clock(CLOCK_THREAD_CPUTIME_ID), .waited_ns = run_queue()};
 }

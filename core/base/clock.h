@@ -8,9 +8,12 @@
 /* CLOCK_MONOTONIC.  Any thread. */
 sluice_time sluice_clock_now(void);
 
-/* How long the calling thread has been at work since it began: it ran, or would have run while others had the processors
- * (of that only what the kernel tells, in /proc).  Its growth over a while, as a share of that while, says whether the
- * thread is what is waited for.  Costs some microseconds. */
-sluice_duration sluice_clock_busy(void);
+typedef struct sluice_clock_work {
+    sluice_duration ran_ns;    /* on a processor */
+    sluice_duration waited_ns; /* ready to run, while others had the processors; 0 where the kernel does not tell, in /proc */
+} sluice_clock_work;
+
+/* What the calling thread has done since it began.  Costs some microseconds. */
+sluice_clock_work sluice_clock_thread(void);
 
 #endif

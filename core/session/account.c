@@ -2,7 +2,6 @@
 /* account.c - what is told of a session: its statistics and events, and what the peer is told of this side. */
 #include "session/session_state.h"
 
-#include "base/clock.h"
 #include <string.h>
 
 /* ---- statistics ---- */
@@ -175,7 +174,8 @@ void sluice_session_limiting_tick(sluice_session *session, const sluice_transpor
                                   const sluice_cargo_statistics *cargo)
 {
     sluice_time now = sluice_loop_now(session->loop);
-    sluice_busy_feed(&session->busy, now, sluice_clock_busy());
+    sluice_clock_work work = sluice_clock_thread();
+    sluice_busy_feed(&session->busy, now, &work);
     if (session->first_data_came != 0)
         sluice_receiving_feed(&session->receiving, now, session->busy.high, cargo->sink_busy, cargo->sink_ns);
     sluice_session_limiting_feed(session, own, cargo);

@@ -5,10 +5,11 @@
 /* Random loss of a good path stays below this; above it, what limits the network's share is said to be loss. */
 #define LOSS_SHARE 0.02
 #define LOSS_LEAST 0.0005              /* less than this holds no control back */
-#define LOSS_MEMORY_NS (5 * SLUICE_SECOND)
+#define LOSS_MEMORY_NS (5 * SLUICE_SECOND) /* a control that gives way to each loss is slow for seconds after a rare one */
 #define QUEUE_NONE_NS SLUICE_MS        /* no queue that a control would keep, or that a full path has */
 #define TARGET_REACHED 0.95
 #define BUSY_SHARE 0.85                /* of the time; the rest is what waking up costs, and a virtual machine's host takes */
+#define RAN_LEAST 0.06
 #define BUSY_LEAST_NS (80 * SLUICE_MS) /* measured over at least so long */
 #define RECEIVING_FEEDS 3              /* at the receiver, to a measurement */
 
@@ -29,14 +30,23 @@ const char *sluice_limit_word(uint64_t limit)
 
 /* ---- how busy a thread is ---- */
 
-void sluice_busy_feed(sluice_busy *busy, sluice_time now, sluice_duration busy_ns)
+/* A thread that has little to do waits for a processor too, each time that it wakes up: on a machine where many others run
+ * that alone is no sign that it has too much to do. */
+static bool is_high(sluice_duration ran_ns, sluice_duration waited_ns, sluice_duration elapsed_ns)
+{
+    double elapsed = (double)elapsed_ns;
+    return (double)ran_ns >= RAN_LEAST * elapsed && (double)(ran_ns + waited_ns) >= BUSY_SHARE * elapsed;
+}
+
+void sluice_busy_feed(sluice_busy *busy, sluice_time now, const sluice_clock_work *work)
 {
     if (busy->told && now - busy->at < BUSY_LEAST_NS)
         return;
-    busy->high = busy->told && (double)(busy_ns - busy->busy_ns) >= BUSY_SHARE * (double)(now - busy->at);
+    busy->high = busy->told && is_high(work->ran_ns - busy->work.ran_ns, work->waited_ns - busy->work.waited_ns,
+                                       now - busy->at);
     busy->told = true;
     busy->at = now;
-    busy->busy_ns = busy_ns;
+    busy->work = *work;
 }
 
 /* ---- at the sender ---- */
@@ -49,21 +59,20 @@ static bool target_reached(const sluice_limiting *before, const sluice_limiting_
     return bits >= TARGET_REACHED * wanted;
 }
 
-/* Losses are rare where a control gives way to each: it does so for seconds, and they are counted with that memory. */
-static void losses_count(sluice_limiting *limiting, const sluice_limiting_facts *facts)
+static void losses_count(sluice_losses *losses, sluice_duration memory_ns, sluice_duration elapsed_ns, uint64_t sent,
+                         uint64_t lost)
 {
-    const sluice_transport_statistics *now = facts->transport;
-    double gone = (double)(facts->now - limiting->at) / (double)LOSS_MEMORY_NS;
-    double kept = gone < 1 ? 1 - gone : 0;
-    limiting->sent = limiting->sent * kept + (double)(now->data_packets_sent - limiting->data_packets);
-    limiting->lost = limiting->lost * kept + (double)(now->lost_packets - limiting->lost_packets);
+    double kept = elapsed_ns < memory_ns ? 1 - (double)elapsed_ns / (double)memory_ns : 0;
+    losses->sent = losses->sent * kept + (double)sent;
+    losses->lost = losses->lost * kept + (double)lost;
 }
 
 /* What the control answers to: loss, where there is more of it than a good path has, or any while no queue says that the
  * path is full; else the path's capacity. */
 static sluice_limit path_limit(const sluice_limiting *limiting, const sluice_transport_statistics *now)
 {
-    bool much = limiting->lost > LOSS_SHARE * limiting->sent, some = limiting->lost > LOSS_LEAST * limiting->sent;
+    bool much = limiting->brief.lost > LOSS_SHARE * limiting->brief.sent;
+    bool some = limiting->lasting.lost > LOSS_LEAST * limiting->lasting.sent;
     return much || (some && now->queue_ns < QUEUE_NONE_NS) ? SLUICE_LIMIT_LOSS : SLUICE_LIMIT_NETWORK;
 }
 
@@ -133,7 +142,9 @@ static void spend(sluice_limiting *limiting, int wait, sluice_limit limit, uint6
 void sluice_limiting_feed(sluice_limiting *limiting, const sluice_limiting_facts *facts)
 {
     const sluice_transport_statistics *now = facts->transport;
-    losses_count(limiting, facts);
+    uint64_t sent = now->data_packets_sent - limiting->data_packets, lost = now->lost_packets - limiting->lost_packets;
+    losses_count(&limiting->brief, SLUICE_SECOND, facts->now - limiting->at, sent, lost);
+    losses_count(&limiting->lasting, LOSS_MEMORY_NS, facts->now - limiting->at, sent, lost);
     const sluice_limit by_wait[SLUICE_WAITS] = {
         /* There is something to send: who does not send it is too slow, or the local socket takes no more. */
         [SLUICE_WAIT_NOTHING] = facts->loop_busy ? SLUICE_LIMIT_SENDER_CPU : SLUICE_LIMIT_NETWORK,

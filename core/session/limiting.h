@@ -8,6 +8,7 @@
 #ifndef SLUICE_SESSION_LIMITING_H
 #define SLUICE_SESSION_LIMITING_H
 
+#include "base/clock.h"
 #include <sluice/transport.h>
 
 /* Numbers travel in PROGRESS messages: never renumbered. */
@@ -31,12 +32,11 @@ const char *sluice_limit_word(uint64_t limit);
 
 typedef struct sluice_busy {
     sluice_time at;
-    sluice_duration busy_ns; /* as of then */
-    bool told, high;         /* high: the thread had no time left for more */
+    sluice_clock_work work; /* as of then */
+    bool told, high;        /* high: the thread had no time left for more */
 } sluice_busy;
 
-/* busy_ns: as of sluice_clock_busy. */
-void sluice_busy_feed(sluice_busy *busy, sluice_time now, sluice_duration busy_ns);
+void sluice_busy_feed(sluice_busy *busy, sluice_time now, const sluice_clock_work *work);
 
 /* ---- at the sender ---- */
 
@@ -56,12 +56,16 @@ typedef struct sluice_limiting_facts {
     sluice_duration source_ns;
 } sluice_limiting_facts;
 
+typedef struct sluice_losses { /* packets, the older the less */
+    double sent, lost;
+} sluice_losses;
+
 typedef struct sluice_limiting {
     uint64_t waited_ns[SLUICE_WAITS];   /* as of the last feeding */
     uint64_t data_packets, lost_packets, receiver_drops, wire_bytes;
     sluice_duration source_ns;
     sluice_time at;
-    double sent, lost;                  /* packets of the last seconds, the older the less */
+    sluice_losses brief, lasting;       /* of about the last second, and the last five */
     uint64_t credit_untold_ns;          /* waited for credit before the receiver said why */
     uint64_t recent_ns[SLUICE_LIMITS];  /* of about the last second */
     uint64_t whole_ns[SLUICE_LIMITS];

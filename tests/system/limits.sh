@@ -52,8 +52,8 @@ start_server "$room/root" --plugin-dir "$plugins" --config "$room/serve.ini" --c
 
 # They wait more than they work, so they may run at once.
 run target "source = $room/root/large" "destination = $(url target)" "rate = 60m" &
-run source "source = sluggish:x" "destination = $(url source/)" '[source sluggish]' 'pause = 150ms' &
-run sink "source = $(url large)" "destination = sluggish:x" "memory = 4Mi" "rate = 400m" '[sink sluggish]' 'pause = 150ms' &
+run source "source = sluggish:x" "destination = $(url source/)" '[source sluggish]' 'pause = 250ms' &
+run sink "source = $(url large)" "destination = sluggish:x" "memory = 4Mi" "rate = 400m" '[sink sluggish]' 'pause = 250ms' &
 run stalled-source "source = sluggish:x" "destination = $(url stalled/)" \
     '[source sluggish]' 'files = 4' 'bytes = 3Mi' 'stall = 3s' &
 run stalled-sink "source = $(url four)" "destination = sluggish:x" '[sink sluggish]' 'stall = 3s' &

@@ -39,10 +39,10 @@ limited() { # NAME WORD
 
 head -c 24000000 /dev/urandom >"$room/large"
 head -c 8000000 "$room/large" >"$room/middle"
-head -c 2000000 "$room/large" >"$room/small"
+head -c 1200000 "$room/large" >"$room/small"
 across network '--rate 20m --rtt 20ms' 64Mi "source = $room/middle" &
-# CUBIC, which takes every loss for a full path, comes to about a tenth of this one.
-across loss '--rate 50m --rtt 20ms --loss 1%' 64Mi "source = $room/small" 'congestion = cubic' &
+# CUBIC, which takes every loss for a full path, comes to a small part of this one.
+across loss '--rate 50m --rtt 20ms --loss 4%' 64Mi "source = $room/small" 'congestion = cubic' &
 # 4 MiB may be on their way, where 30 MB would have to be.
 across window '--rate 600m --rtt 400ms' 4Mi "source = $room/large" 'policy = fixed' 'rate = 600m' &
 across stalled '--rate 50m --rtt 20ms --loss 5%' 64Mi 'source = sluggish:x' '[source sluggish]' 'files = 4' 'bytes = 3Mi' 'stall = 6s' &

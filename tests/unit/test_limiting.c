@@ -143,18 +143,26 @@ static void test_before_data(void)
     CU_ASSERT_EQUAL(sluice_limiting_whole(&limiting), SLUICE_LIMIT_NETWORK);
 }
 
-/* A thread is busy whose work and waiting for a processor leave it no time. */
+/* A thread is busy whose work and waiting for a processor leave it no time; waiting alone is no sign. */
 static void test_busy(void)
 {
+    static const struct {
+        sluice_duration ms, ran_ms, waited_ms; /* since the one before */
+        bool high;
+    } steps[] = {
+        {1, 1, 0, false}, /* nothing to compare with */
+        {100, 95, 0, true}, {1, 0, 0, true} /* too soon to tell */, {99, 70, 0, false}, {100, 20, 70, true}, {100, 1, 95, false},
+    };
     sluice_busy busy = {0};
-    sluice_busy_feed(&busy, 1000, 500);
-    CU_ASSERT_FALSE(busy.high); /* nothing to compare with */
-    sluice_busy_feed(&busy, 1000 + 100 * SLUICE_MS, 500 + 95 * SLUICE_MS);
-    CU_ASSERT_TRUE(busy.high);
-    sluice_busy_feed(&busy, 1000 + 101 * SLUICE_MS, 500 + 95 * SLUICE_MS); /* too soon to tell */
-    CU_ASSERT_TRUE(busy.high);
-    sluice_busy_feed(&busy, 1000 + 200 * SLUICE_MS, 500 + 165 * SLUICE_MS);
-    CU_ASSERT_FALSE(busy.high);
+    sluice_clock_work work = {0};
+    sluice_time now = SLUICE_SECOND;
+    for (size_t i = 0; i < SLUICE_COUNT(steps); i++) {
+        now += steps[i].ms * SLUICE_MS;
+        work.ran_ns += steps[i].ran_ms * SLUICE_MS;
+        work.waited_ns += steps[i].waited_ms * SLUICE_MS;
+        sluice_busy_feed(&busy, now, &work);
+        CU_ASSERT_EQUAL(busy.high, steps[i].high);
+    }
 }
 
 /* What the receiver finds in some feedings, 100 ms apart. */
