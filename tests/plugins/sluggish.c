@@ -3,7 +3,7 @@
  * A source (with SLUGGISH_SINK: a sink) that takes its time, for tests.
  *
  * Every read or write takes `pause`; once, in the object called 0, one of them takes
- * `stall`.  A stall is told on stderr when it begins and when it ends.
+ * `stall`, and as long as `until` is not there, but 40 s at most.  A stall is told on stderr when it begins and when it ends.
  */
 #include <pthread.h>
 #include <sluice/sink.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STALL_FROM (2u << 20) /* offset of the read or write that stalls */
 
@@ -18,6 +19,7 @@ typedef struct sluggish_config {
     int64_t files;
     uint64_t bytes;
     sluice_duration pause, stall;
+    char *until; /* NULL: none */
 } sluggish_config;
 
 static const sluice_option options[] = {
@@ -25,6 +27,7 @@ static const sluice_option options[] = {
     SLUICE_OPTION_SIZE(sluggish_config, bytes, .def = "16Mi", .help = "Of each of them."),
     SLUICE_OPTION_DURATION(sluggish_config, pause, .def = "0", .max = "10s", .help = "For each call."),
     SLUICE_OPTION_DURATION(sluggish_config, stall, .def = "0", .max = "60s", .help = "Once, in the object 0."),
+    SLUICE_OPTION_PATH(sluggish_config, until, .help = "File that ends the stall."),
 };
 
 typedef struct sluggish_state {
@@ -59,6 +62,8 @@ static void take_time(sluggish_state *self, const sluggish_object *object, uint6
         return;
     fputs("sluggish: stalls\n", stderr);
     wait_for(self->config->stall);
+    for (int i = 0; i < 400 && self->config->until != NULL && access(self->config->until, F_OK) != 0; i++)
+        wait_for(SLUICE_SECOND / 10);
     fputs("sluggish: goes on\n", stderr);
 }
 
