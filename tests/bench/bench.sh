@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-crypto setup loopback limit wan1g wan100m small ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # rivals, beside and peers: by name
+cases=${CASES:-crypto setup loopback limit wan1g wan100m small many ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # names, rivals, beside and peers: by name
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -129,7 +129,60 @@ case_small() {
     random_file 20480000 "$room/blob"
     split -b 4096 -a 5 -d "$room/blob" "$room/small/f"
     over_wan --rate 100m --rtt 100ms --loss 0.1% -- "$room/small" &&
-        report "5000 files of 4 KB, 100 Mbit/s 100 ms 0.1 %" 0 0 "4.0 s from start to end" "$room/small"
+        report "5000 files of 4 KB, 100 Mbit/s 100 ms 0.1 %" 0 0 "2.9 s from start to end" "$room/small"
+    over_wan --rate 100m --rtt 100ms --loss 0.1% -- "$room/small" --rate 100m --policy fixed &&
+        report "5000 files of 4 KB, 100 Mbit/s 100 ms 0.1 %, fixed" 0 0 "2.5 s from start to end" "$room/small"
+    rm -rf "$room/small" "$room/blob"
+}
+
+# many: 100 000 files of 1 KB on loopback, tmpfs to tmpfs, beside cp -r of the same tree; both twice, in turns, for the first
+# time finds cold memory.
+case_many() {
+    local directory pass start bare ours same
+    mkdir -p "$room/many"
+    random_file 102400000 "$room/blob"
+    for directory in $(seq 0 99); do
+        mkdir "$room/many/$directory"
+        tail -c +$((directory * 1024000 + 1)) "$room/blob" | head -c 1024000 | split -b 1024 -a 3 -d - "$room/many/$directory/f"
+    done
+    serve_here 127.0.0.1
+    for pass in cold warm; do
+        start=$(date +%s%N)
+        cp -r "$room/many" "$room/bare"
+        bare=$(($(date +%s%N) - start))
+        rm -rf "$room/bare" "$room/in/many"
+        start=$(date +%s%N)
+        "$measure" "$room/out/client.json" "$SLUICE" copy --json --progress never --ticket-file "$room/state/ticket" "$room/many" \
+            "sluice://127.0.0.1:$port/" >"$room/out/copy.json" 2>"$room/out/copy.log" || sed 's/^/bench: /' "$room/out/copy.log" >&2
+        ours=$(($(date +%s%N) - start))
+        identical "$room/many" && same=yes || same=no
+        awk -v pass=$pass -v bare=$bare -v ours=$ours -v same=$same -v sender="$(value "$room/out/client.json" peak_kib)" \
+            -v receiver="$(peak_mb)" 'BEGIN {
+                printf "{\"case\":\"100000 files of 1 KB, loopback, %s\",\"identical\":\"%s\",\"seconds\":%.2f,\"cp_seconds\":%.2f," \
+                       "\"ratio\":%.2f,\"sender_peak_mb\":%.0f,\"receiver_peak_mb\":%s,\"reach\":\"ratio 2.5\"}\n",
+                       pass, same, ours / 1e9, bare / 1e9, ours / bare, sender / 1024, receiver }'
+    done
+    end_server
+    rm -rf "$room/many" "$room/blob" "$room/in"
+}
+
+# names: ten million empty files that exist only by name (tests/plugins/names.c), into null: what either side remembers of them.
+# NAMES says how many.
+case_names() {
+    local names=${NAMES:-10000000} start took
+    export SLUICE_PLUGIN_PATH=$TOP_BUILDDIR/tests/names/.libs:$SLUICE_PLUGIN_PATH
+    serve_here 127.0.0.1
+    start=$(date +%s%N)
+    "$measure" "$room/out/client.json" "$SLUICE" copy --json --progress never --ticket-file "$room/state/ticket" \
+        "sluice://127.0.0.1:$port/$names" null: 2>"$room/out/copy.log" | grep '"event":"done"' >"$room/out/done.json"
+    took=$(($(date +%s%N) - start))
+    end_server
+    [ -s "$room/out/done.json" ] || sed 's/^/bench: /' "$room/out/copy.log" >&2
+    awk -v files="$(value "$room/out/done.json" files)" -v took=$took -v sender="$(value "$room/out/server.json" peak_kib)" \
+        -v receiver="$(value "$room/out/client.json" peak_kib)" 'BEGIN {
+            printf "{\"case\":\"names\",\"files\":%d,\"seconds\":%.1f,\"files_per_second\":%.0f,\"sender_peak_mb\":%.0f," \
+                   "\"receiver_peak_mb\":%.0f,\"reach\":\"200 MB a side\"}\n",
+                   files, took / 1e9, files / (took / 1e9), sender / 1024, receiver / 1024 }'
 }
 
 # ---- the ways in ----
