@@ -4,6 +4,7 @@
 #include "unit/store_fixture.h"
 #include "unit/suite.h"
 #include "unit/transfer_fixture.h"
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,7 @@ static void sink_sentence(void *user, int status, sluice_error *out)
 
 static void sink_start(void)
 {
+    static const max_align_t settings[16]; /* all zeroes */
     sluice_sink_spec spec = {.size = sizeof spec,
                              .destination = "dest/",
                              .single = true,
@@ -92,7 +94,7 @@ static void sink_start(void)
                              .threads = 1};
     CU_ASSERT_TRUE_FATAL(store_fixture_init(&file_sink, "sink_file"));
     const sluice_sink_ops *ops = file_sink.plugin->ops;
-    CU_ASSERT_EQUAL_FATAL(ops->init(file_sink.state, NULL, &file_sink.host, &spec), SLUICE_OK);
+    CU_ASSERT_EQUAL_FATAL(ops->init(file_sink.state, settings, &file_sink.host, &spec), SLUICE_OK);
 }
 
 static bool exists(const char *path)
