@@ -14,7 +14,7 @@
  * must be sent, or sent again, is fetched from the user.  Ranges that are never offered are never sent (holes, or
  * what the receiver has); the receiving user knows of them by its own means.
  *
- * ABI history: 1.0 first; 1.1 move; 1.2 widen.
+ * ABI history: 1.0 first; 1.1 move; 1.2 widen; 1.3 knows, passed.
  */
 #ifndef SLUICE_TRANSPORT_H
 #define SLUICE_TRANSPORT_H
@@ -24,7 +24,7 @@
 #include <sluice/plugin.h>
 #include <sys/uio.h>
 
-#define SLUICE_TRANSPORT_ABI SLUICE_ABI(1, 2)
+#define SLUICE_TRANSPORT_ABI SLUICE_ABI(1, 3)
 
 typedef uint64_t sluice_object_id; /* below 2^62 */
 #define SLUICE_OBJECT_CONTROL 0
@@ -249,6 +249,16 @@ typedef struct sluice_transport_ops {
      * What waits for a gap takes at most the window in memory, rounded up to 16 KiB at either end, and a window that is
      * not used takes none.  NULL: windows are what the set-up says.  Reentrant. */
     void (*widen)(void *state, sluice_object_id id, uint64_t bytes);
+
+    /* Optional, since 1.3.  Whether `opened` has told of an object of the peer that is not over yet: of several lanes, each
+     * of which may carry a part of it, only these have something to stop.  NULL: not known.  Reentrant. */
+    bool (*knows)(const void *state, sluice_object_id id);
+
+    /* Optional, since 1.3.  The user opens none of its objects below this id any more, and is done with those that it has
+     * opened (they are completed or aborted).  A user that leaves out many ids, for they are those of other lanes, has to say
+     * so now and then: else each id that it used is remembered by itself, and the peer ends the session when there are too
+     * many.  NULL: not known.  Reentrant. */
+    void (*passed)(void *state, sluice_object_id id);
 } sluice_transport_ops;
 
 #endif

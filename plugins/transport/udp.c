@@ -4,6 +4,6 @@
 
 static const sluice_transport_ops ops = ENGINE_OPS(SLUICE_CARRIAGE_DATAGRAM, engine_init_datagrams);
 
-SLUICE_PLUGIN_DEFINE(transport, udp, SLUICE_TRANSPORT, SLUICE_TRANSPORT_ABI, .name = "udp", .version = "1.2",
+SLUICE_PLUGIN_DEFINE(transport, udp, SLUICE_TRANSPORT, SLUICE_TRANSPORT_ABI, .name = "udp", .version = "1.3",
                      .summary = "Blocks over UDP: exact reports, no head-of-line blocking, path discovery.",
                      .state_size = sizeof(transport_engine), .ops = &ops, .ops_size = sizeof(ops));

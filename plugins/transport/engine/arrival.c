@@ -103,6 +103,8 @@ static int frame_take(transport_engine *engine, const sluice_packet *packet, con
     case ENGINE_FRAME_CREDIT:
         engine_outgoing_credit(engine, frame->field[0]);
         return SLUICE_OK;
+    case ENGINE_FRAME_FLOOR:
+        return engine_incoming_floor(engine, frame->field[0]);
     case ENGINE_FRAME_CREDIT_OBJECT:
         return engine_outgoing_credit_object(engine, frame->field[0], frame->field[1]);
     case ENGINE_FRAME_REPORT:

@@ -262,11 +262,18 @@ static void put_object_credit(builder *b, engine_in *object)
 static void put_credit(builder *b)
 {
     engine_incoming *in = &b->engine->in;
+    engine_outgoing *out = &b->engine->out;
     if (in->credit_due && room(b) >= ENGINE_FRAME_MAX) {
         engine_record what = {.kind = ENGINE_RECORD_CREDIT, .from = in->limit};
         fields(b, ENGINE_FRAME_CREDIT, &in->limit, 1, &what);
         in->told = in->limit;
         in->credit_due = false;
+    }
+    if (out->floor_due && room(b) >= ENGINE_FRAME_MAX) {
+        engine_record what = {.kind = ENGINE_RECORD_FLOOR, .from = out->floor};
+        fields(b, ENGINE_FRAME_FLOOR, &out->floor, 1, &what);
+        out->floor_told = out->floor;
+        out->floor_due = false;
     }
     while (in->due && room(b) >= ENGINE_FRAME_MAX) {
         engine_in *object = in->due;

@@ -372,6 +372,18 @@ void engine_widen(void *state, sluice_object_id id, uint64_t bytes)
     engine_incoming_widen(state, id, bytes);
 }
 
+void engine_passed(void *state, sluice_object_id id)
+{
+    transport_engine *engine = state;
+    if (engine_live(engine))
+        engine_outgoing_passed(engine, id);
+}
+
+bool engine_knows(const void *state, sluice_object_id id)
+{
+    return engine_incoming_knows(state, id);
+}
+
 int engine_stop(void *state, sluice_object_id id, uint64_t code)
 {
     transport_engine *engine = state;

@@ -114,6 +114,8 @@ void engine_statistics(const void *state, sluice_time now, sluice_transport_stat
 sluice_wait engine_waits(const void *state, sluice_time now);
 int engine_move(void *state, sluice_time now, uint32_t packet_bytes);
 void engine_widen(void *state, sluice_object_id id, uint64_t bytes);
+void engine_passed(void *state, sluice_object_id id);
+bool engine_knows(const void *state, sluice_object_id id);
 
 /* On a byte channel nothing is lost, reordered or too big, and there is no path to measure: only order, credit and the
  * bound of what is in flight are left to do. */
@@ -200,6 +202,8 @@ void engine_life_break(transport_engine *engine, int status, const char *reason)
         .waits = engine_waits,                                                                                         \
         .move = engine_move,                                                                                           \
         .widen = engine_widen,                                                                                         \
+        .knows = engine_knows,                                                                                         \
+        .passed = engine_passed,                                                                                       \
     }
 
 #endif

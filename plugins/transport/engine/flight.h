@@ -20,6 +20,7 @@ typedef enum engine_record_kind {
     ENGINE_RECORD_STOP,          /* id */
     ENGINE_RECORD_CREDIT,        /* from: limit */
     ENGINE_RECORD_CREDIT_OBJECT, /* id, from: limit */
+    ENGINE_RECORD_FLOOR,         /* from: id */
     ENGINE_RECORD_REPORT,        /* from, bytes: numbers that it told about */
     ENGINE_RECORD_PROBE,         /* bytes: datagram size tried */
     ENGINE_RECORD_CHALLENGE,

@@ -225,6 +225,12 @@ void engine_incoming_widen(transport_engine *engine, sluice_object_id id, uint64
     set_limit(engine, object);
 }
 
+bool engine_incoming_knows(const transport_engine *engine, sluice_object_id id)
+{
+    const engine_in *object = engine_idmap_get(&engine->in.map, id);
+    return object && (object->state & ENGINE_IN_OPENED);
+}
+
 int engine_incoming_stop(transport_engine *engine, sluice_object_id id, uint64_t code)
 {
     const sluice_host *host = engine->host;
@@ -554,6 +560,16 @@ int engine_incoming_skip(transport_engine *engine, const engine_frame *frame)
         status = unordered_skip(engine, object, upto, frame->field[3], frame->field[4]);
     }
     return status == SLUICE_OK ? check_end(engine, object) : status;
+}
+
+/* What this costs a peer that lies is its own objects. */
+int engine_incoming_floor(transport_engine *engine, uint64_t id)
+{
+    engine_ranges *done = engine->in.done;
+    if (id < 2)
+        return SLUICE_OK;
+    int status = engine_ranges_add(&done[0], engine->host, 0, (id + 1) / 2, NULL);
+    return status == SLUICE_OK ? engine_ranges_add(&done[1], engine->host, 0, id / 2, NULL) : status;
 }
 
 void engine_incoming_record_lost(transport_engine *engine, const engine_record *record)

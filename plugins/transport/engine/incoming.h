@@ -70,11 +70,14 @@ int engine_incoming_data(struct transport_engine *engine, const engine_frame *fr
 int engine_incoming_end(struct transport_engine *engine, const engine_frame *frame);
 int engine_incoming_abort(struct transport_engine *engine, const engine_frame *frame);
 int engine_incoming_skip(struct transport_engine *engine, const engine_frame *frame);
+/* Nothing comes of ids below, but of objects that are known. */
+int engine_incoming_floor(struct transport_engine *engine, uint64_t id);
 
 /* The operations of transport.h. */
 void engine_incoming_consumed(struct transport_engine *engine, uint64_t bytes);
 void engine_incoming_consumed_ordered(struct transport_engine *engine, sluice_object_id id, uint64_t bytes);
 void engine_incoming_widen(struct transport_engine *engine, sluice_object_id id, uint64_t bytes);
+bool engine_incoming_knows(const struct transport_engine *engine, sluice_object_id id);
 int engine_incoming_stop(struct transport_engine *engine, sluice_object_id id, uint64_t code);
 
 /* STOP and CREDIT frames: what is lost goes out again with its present value. */

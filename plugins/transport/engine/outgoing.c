@@ -325,6 +325,26 @@ int engine_outgoing_open(transport_engine *engine, sluice_object_id id, unsigned
     return SLUICE_OK;
 }
 
+#define FLOOR_STEP 2048 /* ids; each of them may be a range at the peer, which keeps a hundred times as many */
+
+/* The peer forgets single ids when it is told of all below some: so these must be over on either side, and what is still
+ * unacknowledged of an object could arrive later. */
+void engine_outgoing_passed(transport_engine *engine, sluice_object_id id)
+{
+    engine_outgoing *out = &engine->out;
+    uint64_t floor = id;
+    for (size_t i = 0; i < out->map.room; i++)
+        if (out->map.slots[i].value && out->map.slots[i].id != SLUICE_OBJECT_CONTROL && out->map.slots[i].id < floor)
+            floor = out->map.slots[i].id;
+    if (floor < out->floor + FLOOR_STEP)
+        return;
+    /* Without memory for that the ids stay apart. */
+    (void)engine_ranges_add(&out->used[0], engine->host, 0, (floor + 1) / 2, NULL);
+    (void)engine_ranges_add(&out->used[1], engine->host, 0, floor / 2, NULL);
+    out->floor = floor;
+    out->floor_due = true;
+}
+
 /* An object that the user names, or a status with its sentence. */
 static int named(transport_engine *engine, sluice_object_id id, const char *what, engine_out **out)
 {
@@ -571,6 +591,10 @@ int engine_outgoing_record_lost(transport_engine *engine, const engine_record *r
     int status = SLUICE_OK;
     if (!object)
         return SLUICE_OK;
+    if (record->kind == ENGINE_RECORD_FLOOR) {
+        engine->out.floor_due = engine->out.floor_due || record->from == engine->out.floor_told;
+        return SLUICE_OK;
+    }
     switch (record->kind) {
     case ENGINE_RECORD_DATA:
         if (!(object->state & ENGINE_OUT_ABORT))

@@ -60,6 +60,8 @@ typedef struct engine_outgoing {
     engine_out *last;     /* the object looked up last */
     uint64_t limit, sent; /* session credit: unordered bytes that may be and were sent for the first time */
     size_t started;
+    uint64_t floor, floor_told; /* nothing more is said of objects below; what the peer was told of that */
+    bool floor_due;
 } engine_outgoing;
 
 int engine_outgoing_init(struct transport_engine *engine);
@@ -72,6 +74,7 @@ int engine_outgoing_finish(struct transport_engine *engine, sluice_object_id id,
 void engine_outgoing_ready(struct transport_engine *engine, sluice_object_id id);
 int engine_outgoing_abort(struct transport_engine *engine, sluice_object_id id, uint64_t code);
 int engine_outgoing_skip(struct transport_engine *engine, sluice_object_id id, uint64_t upto);
+void engine_outgoing_passed(struct transport_engine *engine, sluice_object_id id);
 
 /* Frames of the peer. */
 int engine_outgoing_stopped(struct transport_engine *engine, uint64_t id, uint64_t code);

@@ -126,6 +126,7 @@ static int field_count(uint64_t type)
     case ENGINE_FRAME_CREDIT_OBJECT:
         return 2;
     case ENGINE_FRAME_CREDIT:
+    case ENGINE_FRAME_FLOOR:
     case ENGINE_FRAME_CLOSE:
         return 1;
     case ENGINE_FRAME_REPORT:

@@ -32,7 +32,8 @@ enum {
     ENGINE_FRAME_PING = 0x13,
     ENGINE_FRAME_CHALLENGE = 0x15,
     ENGINE_FRAME_RESPONSE = 0x17,
-    ENGINE_FRAME_CLOSE = 0x19
+    ENGINE_FRAME_CLOSE = 0x19,
+    ENGINE_FRAME_FLOOR = 0x1a /* a peer that does not know it remembers more */
 };
 
 /* Flags field of frames about objects: bit 0 ORDERED, bits 1 to 3 priority. */
