@@ -535,6 +535,14 @@ int sluice_datagram_new(sluice_datagram **out, sluice_loop *loop, const sluice_d
     TAILQ_INIT(&datagram->touched);
     TAILQ_INIT(&datagram->waiting);
     datagram->sieve.fd = -1;
+    sluice_datagram_setup own = *setup;
+    if (setup->beside) {
+        own.local = &setup->beside->udp.local;
+        own.port_least = own.port_most = 0;
+        own.share_port = true;
+        own.sieve = false;
+        setup = &own;
+    }
     int status = sluice_socket_init(&datagram->udp, setup, error);
     if (status != SLUICE_OK) {
         free(datagram);
@@ -598,6 +606,11 @@ void sluice_datagram_batch_give(sluice_datagram *datagram, sluice_batch *batch)
         return;
     batch->next = datagram->spare;
     datagram->spare = batch;
+}
+
+bool sluice_datagram_sieves(const sluice_datagram *datagram)
+{
+    return datagram->sieve.fd >= 0;
 }
 
 uint64_t sluice_datagram_id(const sluice_datagram *datagram, uint64_t random)

@@ -33,6 +33,10 @@ typedef struct sluice_datagram_setup {
     uint16_t port_least, port_most; /* bind to the first free port of the range instead of local's; 0: no range */
     bool share_port;              /* SO_REUSEPORT */
     bool sieve; /* a server's: ids come from sluice_datagram_id, the kernel throws others away (sieve.h) */
+    /* Not NULL: one more socket at the address of that one, which has a sieve; `local` and ports do not count.  The first byte
+     * of an id says to which of them a packet goes: 0 to the one with the sieve, 1 to the first that was opened so, and so
+     * on.  They are opened one after the other and closed all together. */
+    const sluice_datagram *beside;
     bool segment_off, coalesce_off; /* do without UDP_SEGMENT, without UDP_GRO (tests, broken drivers) */
 } sluice_datagram_setup;
 
@@ -70,7 +74,11 @@ int sluice_datagram_reconnect(sluice_datagram *datagram, sluice_error *error);
 sluice_batch *sluice_datagram_batch_take(sluice_datagram *datagram);
 void sluice_datagram_batch_give(sluice_datagram *datagram, sluice_batch *batch); /* NULL is fine */
 
-/* Makes an id that passes the channel's sieve out of a random one; the highest 48 bits stay. */
+/* Whether others can be opened beside it. */
+bool sluice_datagram_sieves(const sluice_datagram *datagram);
+
+/* Makes an id that passes the channel's sieve out of a random one; the highest 48 bits stay.  Of these the first byte says
+ * which socket it is for: 0, or the number of one beside it. */
 uint64_t sluice_datagram_id(const sluice_datagram *datagram, uint64_t random);
 
 const sluice_address *sluice_datagram_local(const sluice_datagram *datagram); /* with the true port */

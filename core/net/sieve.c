@@ -32,7 +32,8 @@ static uint16_t mark_of(const sluice_sieve *sieve, uint64_t id)
     return (uint16_t)((high * sieve->keys[0] + middle * sieve->keys[1] + sieve->keys[2]) >> 16);
 }
 
-/* Answers with the place in the group: 0 is the server's socket, 1 the one that takes nothing. */
+/* Answers with the place in the group: 0 is the server's socket, 1 the one that takes nothing, 2 and up those that joined
+ * later, whose numbers in ids are one less.  For a place that is not taken the kernel chooses as without a program. */
 static bool program_attach(const sluice_sieve *sieve, int fd)
 {
     struct sock_filter steps[] = {
@@ -50,7 +51,10 @@ static bool program_attach(const sluice_sieve *sieve, int fd)
         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, MARK_AT),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, HIGH_AT),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1),
+        BPF_STMT(BPF_RET | BPF_A, 0),
     };
     struct sock_fprog program = {.len = sizeof(steps) / sizeof(*steps), .filter = steps};
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0;

@@ -8,6 +8,9 @@
  * someone who has seen an id on the way; the channel looks every id up as it does without a sieve, and the transport
  * opens what it is given with the session's keys.  So the sieve saves time and protects nothing.
  *
+ * The same program sends a packet on to other sockets of the group: the first byte of an id is the socket's number, 0 for the
+ * first one, and more of them may join later (sluice_datagram_setup.beside).
+ *
  * Why not a filter on the socket itself: SO_RXQ_OVFL counts what a filter drops like what a full buffer drops, and
  * senders slow down by that figure.
  */

@@ -285,8 +285,8 @@ static void strangers_stay_in_the_sieve(void)
         sluice_datagram_setup setup = {.sieve = true, .coalesce_off = way & 2};
         sluice_datagram *second;
         pair_open_with(&p, way & 1 ? "::1" : "127.0.0.1", &setup);
-        uint64_t id = sluice_datagram_id(p.server, UINT64_C(0x1122334455667788));
-        CU_ASSERT_EQUAL(id >> 16, UINT64_C(0x112233445566));
+        uint64_t id = sluice_datagram_id(p.server, UINT64_C(0x0022334455667788));
+        CU_ASSERT_EQUAL(id >> 16, UINT64_C(0x002233445566));
         CU_ASSERT_EQUAL(sluice_datagram_id(p.client, id), id);
         sluice_endpoint_free(p.at_server.endpoint);
         CU_ASSERT_EQUAL_FATAL(
@@ -314,6 +314,53 @@ static void strangers_stay_in_the_sieve(void)
         /* The port is ours alone all the same. */
         setup.local = sluice_datagram_local(p.server);
         CU_ASSERT_EQUAL(sluice_datagram_new(&second, p.loop, &setup, NULL), SLUICE_ECONNECT);
+        pair_close(&p);
+    }
+}
+
+/* Each of them gets what has its number in front, in one order whatever the order in which they are asked. */
+static void sockets_beside_get_what_is_theirs(void)
+{
+    for (unsigned way = 0; way < 4; way++) {
+        pair p;
+        sluice_datagram_setup setup = {.sieve = true, .coalesce_off = way & 2};
+        sluice_datagram *beside[3];
+        seen got[3];
+        pair_open_with(&p, way & 1 ? "::1" : "127.0.0.1", &setup);
+        CU_ASSERT_TRUE_FATAL(sluice_datagram_sieves(p.server));
+        CU_ASSERT_FALSE(sluice_datagram_sieves(p.client));
+        for (uint64_t i = 0; i < 3; i++) {
+            const sluice_datagram_setup other = {.beside = p.server, .coalesce_off = way & 2};
+            uint64_t id = sluice_datagram_id(p.server, (i + 1) << 56 | 0x22334455667788);
+            memset(&got[i], 0, sizeof got[i]);
+            got[i].times_ok = got[i].contents_ok = true;
+            CU_ASSERT_EQUAL_FATAL(sluice_datagram_new(&beside[i], p.loop, &other, NULL), SLUICE_OK);
+            CU_ASSERT_EQUAL(sluice_address_port(sluice_datagram_local(beside[i])),
+                            sluice_address_port(sluice_datagram_local(p.server)));
+            CU_ASSERT_EQUAL_FATAL(sluice_endpoint_new(&got[i].endpoint, beside[i], id, NULL, &calls, &got[i], NULL),
+                                  SLUICE_OK);
+        }
+        for (uint64_t i = 3; i-- > 0;)
+            send_equal(&p, p.at_client.endpoint, sluice_datagram_id(p.server, (i + 1) << 56 | 0x22334455667788),
+                       10 + (unsigned)i, 1000, true);
+        for (unsigned step = 0; step < 4; step++)
+            pair_step(&p);
+        for (unsigned i = 0; i < 3; i++) {
+            sluice_datagram_statistics in;
+            numbers_are_in_order(&got[i], 10 + i);
+            sluice_datagram_statistics_get(beside[i], &in);
+            CU_ASSERT_EQUAL(in.received_packets, 10 + i);
+        }
+        CU_ASSERT_EQUAL(p.at_server.packets, 0);
+        /* What goes back comes from the one port. */
+        sluice_endpoint_adopt(got[1].endpoint, got[1].paths[0]);
+        send_equal(&p, got[1].endpoint, CLIENT_ID, 3, 100, false);
+        pair_step(&p);
+        numbers_are_in_order(&p.at_client, 3);
+        for (unsigned i = 0; i < 3; i++) {
+            sluice_endpoint_free(got[i].endpoint);
+            sluice_datagram_free(beside[i]);
+        }
         pair_close(&p);
     }
 }
@@ -601,6 +648,7 @@ int main(void)
         {"server answers by the path it heard", server_answers_by_the_path_it_heard},
         {"strangers are counted and forgotten", strangers_are_counted_and_forgotten},
         {"strangers stay in the sieve", strangers_stay_in_the_sieve},
+        {"sockets beside get what is theirs", sockets_beside_get_what_is_theirs},
         {"endpoint may be freed inside received", endpoint_may_be_freed_inside_received},
         {"many ids are told apart", many_ids_are_told_apart},
         {"strange addresses cannot push out a confirmed path", strange_addresses_cannot_push_out_a_confirmed_path},
