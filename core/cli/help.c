@@ -213,8 +213,8 @@ static const struct {
     {"Jobs", " persistent attempts outlive cookie tags ascp "},
     {"Commands", " command stop-on-error "},
     {"Rate", " rate min-rate max-rate policy congestion "},
-    {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size udp-buffer udp-offload cipher "
-                   "crypto timeout memory "},
+    {"Connection", " transport ssh password key-file remote-command udp-ports udp-host datagram-size udp-buffer udp-offload lanes "
+                   "max-lanes cipher crypto timeout memory "},
     {"Trying a plugin", " conformance report-card rows paths jobs markdown "},
     {"Output", " report json manifest progress quiet verbose csv svg sample "},
     {"Scenario", " seed seeds "},

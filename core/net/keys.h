@@ -19,6 +19,7 @@
 
 #define SLUICE_SECRET_BYTES 32
 #define SLUICE_SESSION_ID_BYTES 16
+#define SLUICE_LANES_MOST 16 /* of a session */
 #define SLUICE_EXPORTER_LABEL "EXPORTER-sluice1-session" /* of the session secret, without context (RFC 8446, 7.5) */
 #define SLUICE_EXPORTER_PROOF "EXPORTER-sluice1-proof"   /* of what a ticket's HMAC is made over */
 

@@ -48,6 +48,7 @@ typedef struct sluice_transfer_settings {
     uint64_t datagram_size; /* bytes of UDP payload at most; 0: what the path takes */
     uint64_t udp_buffer;    /* bytes asked of the system for the socket, each way */
     bool udp_offload;       /* the kernel may cut and join datagrams */
+    int64_t lanes;
     char *udp_host;    /* "": none */
     char *pin;         /* 64 lower-case hex digits; NULL: none */
     char *report;      /* comma-separated plugin names; see sluice_settings_list */
@@ -94,6 +95,7 @@ typedef struct sluice_serve_settings {
     uint64_t datagram_size, udp_buffer; /* as of a transfer */
     bool udp_offload;
     bool drop_behind;
+    int64_t max_lanes;
 } sluice_serve_settings;
 
 /* A [ticket NAME] section. */

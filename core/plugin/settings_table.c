@@ -93,6 +93,10 @@ static const sluice_option transfer_options[] = {
     SLUICE_OPTION_SIZE(T, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
     SLUICE_OPTION_SIZE(T, udp_buffer, .def = "8Mi", .min = "64Ki", .max = "1Gi", .help = UDP_BUFFER_HELP),
     SLUICE_OPTION_BOOL(T, udp_offload, .def = "yes", .help = UDP_OFFLOAD_HELP),
+    SLUICE_OPTION_INT(T, lanes, .def = "1", .min = "1", .max = "16", .unit = "lanes",
+                      .help = "UDP flows of a session, each with a socket and a thread of its own on either side; the rate and "
+                              "the share of the path are those of all of them together. More than one is of use where one "
+                              "thread's processor is what limits. Streams, and sessions over TCP, have one."),
     SLUICE_OPTION_STRING(T, pin, .help = "SHA-256 fingerprint of the server's public key, in hex."),
     SLUICE_OPTION_STRING(T, report, .def = "progress", .help = "Report plugins, a list."),
     SLUICE_OPTION_BOOL(T, json, .def = "no", .help = "Report events as JSON, one object a line."),
@@ -187,6 +191,9 @@ static const sluice_option serve_options[] = {
     SLUICE_OPTION_SIZE(S, datagram_size, .def = "0", .max = "16356", .help = DATAGRAM_HELP),
     SLUICE_OPTION_SIZE(S, udp_buffer, .def = "8Mi", .min = "64Ki", .max = "1Gi", .help = UDP_BUFFER_HELP),
     SLUICE_OPTION_BOOL(S, udp_offload, .def = "yes", .help = UDP_OFFLOAD_HELP),
+    SLUICE_OPTION_INT(S, max_lanes, .def = "8", .min = "1", .max = "16", .unit = "lanes",
+                      .help = "Most lanes of a session. The server has so many threads for packets at most, shared by all "
+                              "sessions, and makes those beside the first when a client first asks for several."),
 };
 
 static const sluice_option ticket_options[] = {

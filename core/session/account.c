@@ -6,6 +6,23 @@
 
 /* ---- statistics ---- */
 
+void sluice_session_transport(const sluice_session *session, sluice_transport_statistics *out)
+{
+    sluice_lane_statistics(session->lane, out);
+    if (session->bundle)
+        sluice_bundle_statistics(session->bundle, out);
+}
+
+const sluice_limits *sluice_session_own_limits(const sluice_session *session)
+{
+    return session->bundle ? sluice_bundle_limits_get(session->bundle) : sluice_lane_limits_get(session->lane);
+}
+
+uint32_t sluice_session_lanes(const sluice_session *session)
+{
+    return session->bundle ? sluice_bundle_lanes(session->bundle) : 1;
+}
+
 bool sluice_session_sending(const sluice_session *session)
 {
     return session->cargo.ops->sending(session->cargo.state);
@@ -25,7 +42,7 @@ static uint32_t mtu_of(const sluice_session *session, const sluice_transport_sta
 
 sluice_limits sluice_session_limits_of_data(const sluice_session *session)
 {
-    sluice_limits limits = *sluice_lane_limits_get(session->lane);
+    sluice_limits limits = *sluice_session_own_limits(session);
     if (!sluice_session_sending(session) && session->peer_told) {
         limits.target_bps = session->peer_progress.target_bps;
         limits.minimum_bps = session->peer_progress.minimum_bps;
@@ -74,7 +91,7 @@ void sluice_session_statistics(const sluice_session *session, sluice_statistics 
     sluice_transport_statistics own = {0};
     sluice_cargo_statistics cargo;
     sluice_time now = session->ended_at ? session->ended_at : sluice_loop_now(session->loop);
-    sluice_lane_statistics(session->lane, &own);
+    sluice_session_transport(session, &own);
     session->cargo.ops->statistics(session->cargo.state, &cargo);
     memset(out, 0, sizeof *out);
     out->size = sizeof *out;
@@ -99,7 +116,7 @@ void sluice_session_statistics(const sluice_session *session, sluice_statistics 
     out->crypto = session->crypto;
     out->transport = session->transport;
     out->congestion = session->congestion;
-    out->lanes = 1;
+    out->lanes = sluice_session_lanes(session);
     out->limited_by = limited_by(session);
 }
 
@@ -158,7 +175,7 @@ void sluice_session_limiting_feed(sluice_session *session, const sluice_transpor
     sluice_limiting_facts facts = {
         .transport = own,
         .now = sluice_loop_now(session->loop),
-        .target_bps = sluice_lane_limits_get(session->lane)->target_bps,
+        .target_bps = sluice_session_own_limits(session)->target_bps,
         .in_flight_most = SLUICE_SESSION_IN_FLIGHT_MOST,
         .loop_busy = session->busy.high,
         .receiver_limit = session->peer_progress.receiver_limit,
@@ -185,8 +202,8 @@ void sluice_session_measure(sluice_session *session, sluice_progress *out)
 {
     sluice_transport_statistics own = {0};
     sluice_cargo_statistics cargo;
-    const sluice_limits *limits = sluice_lane_limits_get(session->lane);
-    sluice_lane_statistics(session->lane, &own);
+    const sluice_limits *limits = sluice_session_own_limits(session);
+    sluice_session_transport(session, &own);
     session->cargo.ops->statistics(session->cargo.state, &cargo);
     sluice_session_limiting_feed(session, &own, &cargo);
     out->wire_bytes = own.wire_bytes_sent;

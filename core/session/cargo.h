@@ -101,6 +101,12 @@ typedef struct sluice_cargo_ops {
     void (*aborted)(void *cargo, sluice_object_id id, uint64_t code);
     void (*stopped)(void *cargo, sluice_object_id id, uint64_t code);
     void (*skipped)(void *cargo, sluice_object_id id, uint64_t from, uint64_t to);
+
+    /* Of files: lends bytes of an unordered object of ours from offset on: *bytes of them at most, and then as many as
+     * it says.  They do not change until *owner is given back, once for each time; another thread may read them.  NULL: not in memory now, and ready tells, as
+     * after a fetch that got nothing. */
+    const uint8_t *(*borrow)(void *cargo, sluice_object_id id, uint64_t offset, uint64_t *bytes, void **owner);
+    void (*give_back)(void *cargo, void *owner);
 } sluice_cargo_ops;
 
 typedef struct sluice_cargo {

@@ -71,6 +71,8 @@ struct sluice_transfer {
     sluice_session *session;
     sluice_welcome_message welcome;
     uint64_t connection_id;
+    sluice_lane_row lanes; /* beside the first one, as was asked for; and what they are to live on */
+    sluice_strand *strands[SLUICE_LANES_MOST];
     bool welcomed, begun; /* the server has answered; a session was made of it */
     bool may_move;        /* both sides can go on over a byte channel */
     bool live;            /* an authentic packet has come */

@@ -13,6 +13,8 @@
 #define PATIENCE_ROUNDS 4
 /* The same where nothing says whether the path lives: through ssh. */
 #define SSH_PATIENCE_NS (5 * SLUICE_SECOND)
+/* Each lane has a part of the credit, which should hold some chunks. */
+#define LANE_BYTES_LEAST (UINT64_C(4) << 20)
 /* Sessions that the server forgets before anything came of them: something is wrong with it. */
 #define FRUITLESS_MOST 5
 
@@ -115,6 +117,16 @@ static uint64_t datagram_most(const sluice_transfer *transfer)
     return asked != 0 ? asked : SLUICE_SESSION_DATAGRAM_MOST;
 }
 
+/* Each lane has a part of the memory, which should hold some chunks.  Streams have one lane, and so has what is only tried. */
+static int choose_lanes(sluice_transfer *transfer, sluice_error *error)
+{
+    uint64_t asked = (uint64_t)transfer->options->lanes, most = transfer->options->memory / LANE_BYTES_LEAST;
+    bool alone = transfer->maker.make || transfer->probing || wants(transfer, "tcp");
+    transfer->lanes.count = alone || asked < 2 || most < 2 ? 0 : (size_t)MIN(asked, most) - 1;
+    int status = sluice_secure_random(transfer->lanes.ids, sizeof transfer->lanes.ids);
+    return status == SLUICE_OK ? status : sluice_fail(error, status, "cannot connect: %s", sluice_status_text(status));
+}
+
 static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
 {
     hello->version_least = hello->version_most = SLUICE_PROTOCOL_VERSION;
@@ -122,6 +134,7 @@ static void fill_hello(sluice_transfer *transfer, sluice_hello_message *hello)
                       (transfer->maker.make ? SLUICE_FEATURE_STREAMS : 0);
     snprintf(hello->software, sizeof hello->software, "sluice %s", sluice_version());
     hello->connection_id = transfer->connection_id;
+    hello->lanes = transfer->lanes;
     memcpy(hello->ciphers, transfer->suite.offers, sizeof hello->ciphers);
     hello->cipher_count = transfer->suite.count;
     snprintf(hello->transport, sizeof hello->transport, "%s", asked_transport(transfer));
@@ -198,6 +211,9 @@ int sluice_client_connect(sluice_transfer *transfer, bool patient, sluice_error 
     int status = sluice_secure_random(&transfer->connection_id, sizeof transfer->connection_id);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "cannot connect: %s", sluice_status_text(status));
+    status = choose_lanes(transfer, error);
+    if (status != SLUICE_OK)
+        return status;
     if (!transfer->suites[0])
         order_suites(transfer);
     setup.ciphersuites = transfer->suites[0] ? transfer->suites : NULL;
@@ -218,6 +234,10 @@ void sluice_client_disconnect(sluice_transfer *transfer)
     transfer->approach = NULL;
     sluice_places_free(transfer->places);
     transfer->places = NULL;
+    for (size_t i = 0; i < SLUICE_COUNT(transfer->strands); i++) {
+        sluice_strand_free(transfer->strands[i]);
+        transfer->strands[i] = NULL;
+    }
     sluice_datagram_free(transfer->datagram);
     transfer->datagram = NULL;
     transfer->welcomed = transfer->begun = transfer->may_move = transfer->live = false;
@@ -356,23 +376,48 @@ static void tell_without_udp(sluice_transfer *transfer)
     sluice_client_tell(transfer, SLUICE_EVENT_WARNING, SLUICE_OK, line);
 }
 
+/* Fewer lanes than the user wants have a reason, which is told. */
+static void tell_of_lanes(sluice_transfer *transfer, bool tcp)
+{
+    unsigned asked = (unsigned)transfer->options->lanes, got = 1 + (unsigned)transfer->welcome.lanes.count;
+    char line[600];
+    if (asked < 2 || got >= asked || transfer->maker.make || transfer->probing)
+        return;
+    if (tcp)
+        snprintf(line, sizeof line, "%s: the session has one lane, not %u: it travels over TCP", transfer->peer, asked);
+    else if (transfer->lanes.count + 1 < asked)
+        snprintf(line, sizeof line, "%s: the session has %u lane%s, not %u: each wants 4 MiB of --memory", transfer->peer,
+                 got, got == 1 ? "" : "s", asked);
+    else
+        snprintf(line, sizeof line, "%s: the session has %u lane%s, not %u: the server takes no more (see max-lanes and memory "
+                                    "of its [serve])",
+                 transfer->peer, got, got == 1 ? "" : "s", asked);
+    sluice_client_tell(transfer, SLUICE_EVENT_WARNING, SLUICE_OK, line);
+}
+
 static int make_session(sluice_transfer *transfer, sluice_error *error)
 {
     const sluice_welcome_message *welcome = &transfer->welcome;
     bool tcp = strcmp(welcome->transport, "tcp") == 0;
     sluice_session_setup setup;
+    sluice_lane_ids ids[SLUICE_LANES_MOST];
     sluice_keys keys;
     bool as_asked = strcmp(welcome->transport, asked_transport(transfer)) == 0 || (tcp && wants(transfer, "auto"));
-    if (!as_asked || (!tcp && welcome->datagram_most < SLUICE_SESSION_DATAGRAM_LEAST))
+    if (!as_asked || welcome->lanes.count > (tcp ? 0 : transfer->lanes.count) || (!tcp && welcome->datagram_most < SLUICE_SESSION_DATAGRAM_LEAST))
         return sluice_fail(error, SLUICE_EPROTOCOL, "the server's welcome makes no sense");
     transfer->may_move = wants(transfer, "auto") && (welcome->features & SLUICE_FEATURE_MOVE);
     if (tcp && !wants(transfer, "tcp"))
         tell_without_udp(transfer);
+    tell_of_lanes(transfer, tcp);
     int status = derive_keys(transfer, &keys, error);
     if (status != SLUICE_OK)
         return status;
     fill_setup(transfer, &setup);
     setup.keys = &keys;
+    for (size_t i = 0; i < welcome->lanes.count; i++)
+        ids[i] = (sluice_lane_ids){.local = transfer->lanes.ids[i], .remote = welcome->lanes.ids[i]};
+    setup.lanes = 1 + (uint32_t)welcome->lanes.count;
+    setup.ids = ids;
     status = tcp ? make_on_channel(transfer, &setup, error) : make_on_datagrams(transfer, &setup, error);
     sluice_keys_fini(&keys);
     return status;
@@ -515,6 +560,28 @@ static void on_moved(void *user, sluice_channel **channel)
     int status = sluice_session_move(transfer->session, channel, &error);
     if (status != SLUICE_OK)
         sluice_session_cancel(transfer->session, status, error.text);
+}
+
+/* Each lane is a flow of its own, from another port to where the first one has found the server. */
+static int on_strand(void *user, uint32_t number, sluice_strand **out, sluice_error *error)
+{
+    sluice_transfer *transfer = user;
+    const sluice_address *peer = sluice_session_peer(transfer->session);
+    sluice_datagram_setup setup = datagram_setup(transfer);
+    char name[24];
+    snprintf(name, sizeof name, "sluice-lane%u", (unsigned)number);
+    if (!peer)
+        return sluice_fail(error, SLUICE_ECONNECT, "nothing says where the server is");
+    setup.peer = peer;
+    if (transfer->by_ssh)
+        (void)sluice_settings_ports(transfer->options->udp_ports, &setup.port_least, &setup.port_most);
+    int status = sluice_strand_new(&transfer->strands[number], &setup, name, error);
+    if (status == SLUICE_ECONNECT && transfer->by_ssh) {
+        setup.port_least = setup.port_most = 0;
+        status = sluice_strand_new(&transfer->strands[number], &setup, name, error);
+    }
+    *out = transfer->strands[number];
+    return status;
 }
 
 static bool is_fruitless(const sluice_session *session)
@@ -684,5 +751,6 @@ static const sluice_session_calls session_calls = {
     .silent = on_session_silent,
     .back = on_session_back,
     .cut = on_session_cut,
+    .strand = on_strand,
     .ended = on_session_ended,
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <time.h>
 
 /* Of a server that receives: its own packets are reports, for which any control will do. */
@@ -217,8 +218,16 @@ static bool on_session_cut(void *user, const sluice_error *why)
     return !guest->server->serve->stdio;
 }
 
+/* Lanes of one number live on one strand, whichever session they are of. */
+static int on_strand(void *user, uint32_t number, sluice_strand **out, sluice_error *error)
+{
+    const sluice_guest *guest = user;
+    *out = guest->server->strands[number];
+    return *out ? SLUICE_OK : sluice_fail(error, SLUICE_EFAILED, "there is no place for it");
+}
+
 static const sluice_session_calls session_calls = {
-    .requested = on_requested, .cut = on_session_cut, .ended = on_session_ended};
+    .requested = on_requested, .cut = on_session_cut, .strand = on_strand, .ended = on_session_ended};
 
 /* ---- admission ---- */
 
@@ -321,6 +330,28 @@ static int negotiate_transport(sluice_guest *guest, const sluice_hello_message *
     return SLUICE_OK;
 }
 
+/* Each lane has a part of the credit, which should hold some chunks. */
+#define LANE_BYTES_LEAST (UINT64_C(4) << 20)
+
+/* Lanes beside the first one: what the client asks for, and the server has places and memory for. */
+static int negotiate_lanes(sluice_guest *guest, const sluice_hello_message *hello, sluice_welcome_message *welcome)
+{
+    sluice_server *server = guest->server;
+    uint64_t memory = MIN(server->serve->memory, hello->receive_bytes) / LANE_BYTES_LEAST;
+    bool alone = strcmp(welcome->transport, "tcp") == 0 || (hello->features & SLUICE_FEATURE_STREAMS);
+    uint32_t lanes = alone ? 1 : sluice_server_lanes(server, 1 + (uint32_t)hello->lanes.count);
+    if (lanes > memory)
+        lanes = memory > 0 ? (uint32_t)memory : 1;
+    welcome->lanes.count = lanes - 1;
+    for (uint32_t i = 1; i < lanes; i++) {
+        uint64_t id;
+        if (sluice_secure_random(&id, sizeof id) != SLUICE_OK)
+            return SLUICE_EFAILED;
+        welcome->lanes.ids[i - 1] = sluice_datagram_id(server->datagram, (id & UINT64_MAX >> 8) | (uint64_t)i << 56);
+    }
+    return SLUICE_OK;
+}
+
 /* Whether the client means to send data; one that asks for streams may do both. */
 static bool client_sends(const sluice_hello_message *hello)
 {
@@ -389,10 +420,12 @@ static int negotiate(sluice_guest *guest, const sluice_hello_message *hello, slu
                            SLUICE_SESSION_DATAGRAM_LEAST);
     status = sluice_secure_random(welcome->session_id, sizeof welcome->session_id);
     if (status == SLUICE_OK)
+        status = negotiate_lanes(guest, hello, welcome);
+    if (status == SLUICE_OK)
         status = sluice_secure_random(&welcome->connection_id, sizeof welcome->connection_id);
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "no random numbers to be had");
-    welcome->connection_id &= UINT64_MAX >> 8; /* the first byte names the worker: there is one */
+    welcome->connection_id &= UINT64_MAX >> 8; /* the first byte names the socket: the first one */
     if (server->datagram) /* behind ssh there may be none */
         welcome->connection_id = sluice_datagram_id(server->datagram, welcome->connection_id);
     return SLUICE_OK;
@@ -448,6 +481,9 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
     sluice_address ports = server->ssh_peer;
     if (!sluice_address_is_none(&ports) && hello->has_ports)
         sluice_address_port_set(&ports, (uint16_t)hello->own_port);
+    sluice_lane_ids ids[SLUICE_LANES_MOST];
+    for (size_t i = 0; i < welcome->lanes.count; i++)
+        ids[i] = (sluice_lane_ids){.local = welcome->lanes.ids[i], .remote = hello->lanes.ids[i]};
     bool known = !tcp && sluice_address_port(&ports) != 0 && !sluice_address_is_none(&ports);
     sluice_session_setup setup = {
         .library = server->library,
@@ -465,6 +501,8 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .keys = &keys,
         .local_id = welcome->connection_id,
         .remote_id = hello->connection_id,
+        .lanes = 1 + (uint32_t)welcome->lanes.count,
+        .ids = ids,
         .transport = welcome->transport,
         .crypto = tcp ? sluice_channel_guard(guest->channel) : sluice_suite_plugin(&server->suite, welcome->cipher),
         .cipher = tcp ? sluice_channel_cipher(guest->channel) : welcome->cipher,
@@ -660,9 +698,15 @@ static void send_moved(sluice_guest *guest)
     send_answer(guest, &writer);
 }
 
-/* The session's packets travel on this guest's channel from here on. */
+/* The session's packets travel on this guest's channel from here on.  What several lanes had under way cannot all go there:
+ * such a session is over, and its client begins a new one that finds what has arrived. */
 static int move_session(sluice_guest *guest, sluice_session *session, sluice_error *error)
 {
+    if (sluice_session_lanes(session) > 1) {
+        sluice_fail(error, SLUICE_EGONE, "a session of several lanes cannot go on over TCP");
+        sluice_session_forget(session, SLUICE_EGONE, error->text, true);
+        return error->status;
+    }
     send_moved(guest);
     return sluice_session_move(session, &guest->channel, error);
 }

@@ -54,6 +54,8 @@ struct sluice_server {
     const sluice_stream_host *streams; /* NULL: none */
     sluice_tls_listener *listener;
     sluice_datagram *datagram;
+    sluice_strand *strands[SLUICE_LANES_MOST]; /* of lanes 1 and up, once a session wants several; for all of them */
+    uint32_t strand_count;                     /* lanes that there is a place for, the first included; 0: not tried */
     char ticket_file[PATH_MAX];
     char fingerprint[SLUICE_FINGERPRINT_TEXT];
     uint16_t port;
@@ -108,6 +110,10 @@ void sluice_server_stdio_peer(const sluice_server *server, char out[SLUICE_ADDRE
 
 /* By guests: makes sure that there is a UDP socket for a session with this client.  ECONNECT, with why there can be none. */
 int sluice_server_udp(sluice_server *server, const sluice_hello_message *hello, sluice_error *error);
+
+/* By guests: how many lanes, of so many that a session asks for, there is a place for.  Those who share a number share a
+ * thread and a socket. */
+uint32_t sluice_server_lanes(sluice_server *server, uint32_t asked);
 
 /* By guests: one of them is gone, and the server may be too; one was served, which may be all it was there for. */
 void sluice_server_settle(sluice_server *server);

@@ -9,7 +9,8 @@ typedef enum field_kind {
     FIELD_NUMBERS, /* one or more uint64_t, one after the other */
     FIELD_TEXT,    /* an array of char, NUL-terminated */
     FIELD_BYTES,
-    FIELD_CIPHERS
+    FIELD_CIPHERS,
+    FIELD_LANES /* as many numbers as there are, at most SLUICE_LANES_MOST - 1; none: the field is not there */
 } field_kind;
 
 typedef struct field {
@@ -39,6 +40,7 @@ static const field hello_fields[] = {
     HELLO(10, NUMBERS, datagram_most, datagram_most),
     HELLO(12, NUMBERS, receive_bytes, ordered_bytes),
     HELLO(14, NUMBERS, timeout_ns, timeout_ns),
+    HELLO(26, LANES, lanes, lanes),
     HELLO_IF(has_secret, 19, BYTES, secret, secret),
     HELLO_IF(has_ports, 20, NUMBERS, own_port, port_most),
 };
@@ -56,6 +58,7 @@ static const field welcome_fields[] = {
     WELCOME(6, TEXT, congestion, congestion),
     WELCOME(10, NUMBERS, datagram_most, datagram_most),
     WELCOME(12, NUMBERS, receive_bytes, ordered_bytes),
+    WELCOME(26, LANES, lanes, lanes),
     WELCOME(24, NUMBERS, rate_most, rate_most),
     {22, FIELD_TEXT, SPAN(sluice_welcome_message, host, host), offsetof(sluice_welcome_message, has_host)},
 };
@@ -85,6 +88,12 @@ static void put_ciphers(const sluice_hello_message *hello, sluice_wire_writer *b
     }
 }
 
+static void put_lanes(const sluice_lane_row *lanes, sluice_wire_writer *body)
+{
+    for (size_t i = 0; i < lanes->count; i++)
+        sluice_wire_put_u64(body, lanes->ids[i]);
+}
+
 static void put_body(const field *at, const void *message, sluice_wire_writer *body)
 {
     const uint8_t *value = (const uint8_t *)message + at->offset;
@@ -105,7 +114,19 @@ static void put_body(const field *at, const void *message, sluice_wire_writer *b
     case FIELD_CIPHERS:
         put_ciphers(message, body);
         break;
+    case FIELD_LANES:
+        put_lanes((const sluice_lane_row *)(const void *)value, body);
+        break;
     }
+}
+
+/* A field that may be missing, or has nothing in it that a peer would want. */
+static bool is_missing(const field *at, const void *message)
+{
+    const uint8_t *bytes = message;
+    if (at->kind == FIELD_LANES)
+        return ((const sluice_lane_row *)(const void *)(bytes + at->offset))->count == 0;
+    return at->has && !*(const bool *)(bytes + at->has);
 }
 
 static void put_fields(sluice_hello_type type, const field *fields, size_t count, const void *message,
@@ -114,7 +135,7 @@ static void put_fields(sluice_hello_type type, const field *fields, size_t count
     sluice_wire_writer body = {0};
     sluice_wire_put_byte(writer, (uint8_t)type);
     for (size_t i = 0; i < count; i++) {
-        if (fields[i].has && !*(const bool *)((const uint8_t *)message + fields[i].has))
+        if (is_missing(&fields[i], message))
             continue;
         sluice_wire_clear(&body);
         put_body(&fields[i], message, &body);
@@ -188,6 +209,14 @@ static void get_ciphers(sluice_wire_reader *body, sluice_hello_message *out)
     }
 }
 
+/* More than there can be are not looked at: they are not granted. */
+static void get_lanes(sluice_wire_reader *body, sluice_lane_row *out)
+{
+    out->count = 0;
+    while (sluice_wire_left(body) > 0 && !body->bad && out->count < SLUICE_COUNT(out->ids))
+        out->ids[out->count++] = sluice_wire_get_u64(body);
+}
+
 static void get_body(const field *at, sluice_wire_reader *body, void *message)
 {
     uint8_t *value = (uint8_t *)message + at->offset;
@@ -210,6 +239,9 @@ static void get_body(const field *at, sluice_wire_reader *body, void *message)
         break;
     case FIELD_CIPHERS:
         get_ciphers(body, message);
+        break;
+    case FIELD_LANES:
+        get_lanes(body, (sluice_lane_row *)(void *)value);
         break;
     }
 }

@@ -32,6 +32,12 @@ enum {
 };
 #define SLUICE_FEATURES (SLUICE_FEATURE_MOVE | SLUICE_FEATURE_STREAMS) /* all that this code knows */
 
+/* Lanes beside the first one: how many, and the ids of packets to the sender of this message. */
+typedef struct sluice_lane_row {
+    size_t count;
+    uint64_t ids[SLUICE_LANES_MOST - 1];
+} sluice_lane_row;
+
 /* Client to server. */
 typedef struct sluice_hello {
     uint64_t version_least, version_most;
@@ -52,6 +58,7 @@ typedef struct sluice_hello {
     /* Over ssh only, which has authenticated both sides. */
     bool has_secret;
     uint8_t secret[SLUICE_SECRET_BYTES]; /* the session's */
+    sluice_lane_row lanes;
     bool has_ports;
     uint64_t own_port;               /* of the client's UDP socket */
     uint64_t port_least, port_most;  /* for the server's */
@@ -71,6 +78,7 @@ typedef struct sluice_welcome {
     uint64_t datagram_most;
     uint64_t receive_bytes, ordered_bytes;
     sluice_rate rate_most; /* a client that sends does so no faster; 0: no limit */
+    sluice_lane_row lanes; /* as many as were asked for, or fewer */
     bool has_host;
     char host[SLUICE_HELLO_NAME]; /* over ssh: the server's numeric address, as its sshd knows it */
 } sluice_welcome_message;

@@ -148,19 +148,19 @@ static int chunk_offer(sluice_sender *sender, sluice_outgoing *entry, const slui
     if (stream && reading->run_count)
         at = reading->runs[0].from;
     int status = SLUICE_OK;
+    chunk->buffer = entry->filling; /* from here on the carrier may ask for it */
     for (size_t i = 0; i < reading->run_count && !status; i++) {
         const sluice_reader_run *run = &reading->runs[i];
         sluice_outgoing_note_add(sender, entry, SLUICE_MESSAGE_HOLE, at, run->from);
-        status = run->from < run->to ? run_offer(sender, entry, run->from, run->to) : SLUICE_OK;
         chunk->unacked += (uint32_t)(run->to - run->from);
         entry->filling->owed += run->to - run->from;
         sender->owed_bytes += run->to - run->from;
         entry->filling->high = run->to;
+        status = run->from < run->to ? run_offer(sender, entry, run->from, run->to) : SLUICE_OK;
         at = run->to;
     }
     if (!stream)
         sluice_outgoing_note_add(sender, entry, SLUICE_MESSAGE_HOLE, at, to);
-    chunk->buffer = entry->filling;
     return status;
 }
 

@@ -436,6 +436,11 @@ const char *sluice_lane_congestion_name(const sluice_lane *lane)
     return lane->congestion ? lane->congestion->plugin->name : SLUICE_LANE_KERNEL;
 }
 
+sluice_rate sluice_lane_pacing(const sluice_lane *lane)
+{
+    return lane->control.pacing_bps;
+}
+
 void sluice_lane_statistics(const sluice_lane *lane, sluice_transport_statistics *out)
 {
     out->size = sizeof *out;

@@ -71,6 +71,9 @@ const sluice_limits *sluice_lane_limits_get(const sluice_lane *lane);
 int sluice_lane_congestion(sluice_lane *lane, const char *name, sluice_error *error);
 const char *sluice_lane_congestion_name(const sluice_lane *lane);
 
+/* At which it sends now; 0: as fast as it can. */
+sluice_rate sluice_lane_pacing(const sluice_lane *lane);
+
 void sluice_lane_statistics(const sluice_lane *lane, sluice_transport_statistics *out);
 
 /* The address that packets go to; NULL: none yet, or a byte channel. */

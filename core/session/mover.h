@@ -160,6 +160,9 @@ void sluice_sender_progress(sluice_sender *sender); /* tells of each file that i
 int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_reader *body, sluice_error *error);
 size_t sluice_sender_fetch(sluice_sender *sender, sluice_object_id id, uint64_t offset, const struct iovec *buffers,
                            int count);
+const uint8_t *sluice_sender_borrow(sluice_sender *sender, sluice_object_id id, uint64_t offset, uint64_t *bytes,
+                                    void **owner);
+void sluice_sender_give_back(sluice_sender *sender, void *owner);
 void sluice_sender_acked(sluice_sender *sender, sluice_object_id id, uint64_t from, uint64_t to);
 void sluice_sender_completed(sluice_sender *sender, sluice_object_id id);
 void sluice_sender_stopped(sluice_sender *sender, sluice_object_id id);

@@ -13,15 +13,10 @@ void sluice_outgoing_out_of_memory(sluice_sender *sender)
 
 /* ---- buffers ---- */
 
-void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old)
+static void buffer_free(sluice_sender *sender, sluice_buffer *old)
 {
-    if (!old)
-        return;
-    if (old->listed)
-        TAILQ_REMOVE(&sender->buffers, old, link);
-    sender->buffer_bytes -= old->room;
-    sender->owed_bytes -= old->owed;
     uint64_t kept = sender->spare_bytes + old->room;
+    sender->buffer_bytes -= old->room;
     if (old->room == SLUICE_CHUNK_BYTES && kept <= SENDER_SPARE_MOST &&
         sender->buffer_bytes + kept <= sender->mover->setup.memory_bytes) {
         sender->spare_bytes = kept;
@@ -31,12 +26,44 @@ void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old)
     }
 }
 
+/* A lane may still be reading what it was lent. */
+void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old)
+{
+    if (!old)
+        return;
+    if (old->listed)
+        TAILQ_REMOVE(&sender->buffers, old, link);
+    sender->owed_bytes -= old->owed;
+    old->owed = 0;
+    old->listed = false;
+    old->dropped = true;
+    if (old->lent == 0)
+        buffer_free(sender, old);
+}
+
 void sluice_outgoing_buffer_list(sluice_sender *sender, sluice_buffer *buffer)
 {
-    if (buffer->listed || !buffer->settled || buffer->fetched < buffer->high)
+    if (buffer->listed || buffer->lent > 0 || !buffer->settled || buffer->fetched < buffer->high)
         return;
     buffer->listed = true;
     TAILQ_INSERT_TAIL(&sender->buffers, buffer, link);
+}
+
+void sluice_outgoing_buffer_lend(sluice_sender *sender, sluice_buffer *buffer)
+{
+    buffer->lent++;
+    if (buffer->listed)
+        TAILQ_REMOVE(&sender->buffers, buffer, link);
+    buffer->listed = false;
+}
+
+void sluice_outgoing_buffer_return(sluice_sender *sender, sluice_buffer *buffer)
+{
+    buffer->lent--;
+    if (!buffer->dropped)
+        sluice_outgoing_buffer_list(sender, buffer);
+    else if (buffer->lent == 0)
+        buffer_free(sender, buffer);
 }
 
 void sluice_outgoing_spare_free(sluice_sender *sender)
@@ -134,6 +161,25 @@ void sluice_outgoing_buffers_drop(sluice_sender *sender, sluice_outgoing *entry)
             sluice_outgoing_chunk_drop(sender, &entry->chunks[i]);
 }
 
+/* The lowest entry that is left.  Each look at the whole roster stands for as many entries that went. */
+static uint64_t lowest_index(const sluice_sender *sender)
+{
+    uint64_t lowest = sender->next_index;
+    for (size_t i = 0; i < SLUICE_MOVER_WINDOW; i++)
+        for (const sluice_roster_node *node = sender->roster.buckets[i]; node; node = node->next)
+            lowest = node->index < lowest ? node->index : lowest;
+    return lowest;
+}
+
+static void passed_tell(sluice_sender *sender)
+{
+    if (++sender->gone < SENDER_PASSED || !sluice_sender_carrier(sender)->passed || !sluice_mover_running(sender->mover))
+        return;
+    sender->gone = 0;
+    sluice_sender_carrier(sender)->passed(sluice_sender_carrier_state(sender),
+                                          sluice_object_of_entry(lowest_index(sender), 0));
+}
+
 void sluice_outgoing_free(sluice_sender *sender, sluice_outgoing *entry)
 {
     sluice_outgoing_ready_remove(sender, entry);
@@ -142,6 +188,7 @@ void sluice_outgoing_free(sluice_sender *sender, sluice_outgoing *entry)
     free(entry->chunks);
     free(entry->name);
     free(entry);
+    passed_tell(sender);
 }
 
 static void closing_run(sluice_work *work)

@@ -14,6 +14,7 @@
 #define SENDER_SPARE_MOST ((uint64_t)8 << 20) /* bytes of buffers that are kept for the next chunks */
 #define SENDER_DIGESTS 64                  /* told at once */
 #define SENDER_PRIORITY 3
+#define SENDER_PASSED 1024                 /* entries that go before the carrier is told which are left */
 #define SENDER_SAMPLE 16 /* resume `sparse`: one chunk in so many */
 
 enum { CHUNK_HELD = 1, CHUNK_AGAIN = 2 };
@@ -29,7 +30,9 @@ struct sluice_buffer {
     uint64_t high, fetched; /* offsets: end of what was offered, end of what was fetched; the same: it may go */
     uint64_t owed;          /* bytes that were offered and never fetched */
     bool settled;           /* filled, and can be read again */
-    bool listed;            /* in `buffers`: settled, and all of it was sent once */
+    bool listed;            /* in `buffers`: settled, all of it was sent once, and none of it is lent */
+    unsigned lent;          /* so many times to lanes of other threads */
+    bool dropped;           /* its entry does not know it any more; it goes when it is given back */
     uint8_t bytes[];
 };
 
@@ -83,6 +86,7 @@ struct sluice_sender {
     uint64_t buffer_bytes, spare_bytes, owed_bytes; /* owed: of all buffers */
     unsigned readings, readings_most, rereading;
     uint64_t next_index, outstanding, awaited;
+    unsigned gone;             /* entries, since the carrier was told which are left */
     sluice_outbox catalogue;
     sluice_listing listing;
     bool listing_busy, listing_end, totals_told;
@@ -123,6 +127,9 @@ static inline uint64_t sluice_outgoing_chunks_of(uint64_t size)
 
 void sluice_outgoing_out_of_memory(sluice_sender *sender);
 void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old);
+/* A lane of another thread reads what lies there, once more; it does so no more. */
+void sluice_outgoing_buffer_lend(sluice_sender *sender, sluice_buffer *buffer);
+void sluice_outgoing_buffer_return(sluice_sender *sender, sluice_buffer *buffer);
 void sluice_outgoing_chunk_drop(sluice_sender *sender, sluice_outgoing_chunk *chunk);
 /* It was filled or fetched: once it is settled and all of it was sent, its memory may be had for others. */
 void sluice_outgoing_buffer_list(sluice_sender *sender, sluice_buffer *buffer);

@@ -29,7 +29,7 @@ int sluice_receiver_opened(sluice_receiver *receiver, sluice_object_id id, unsig
     if (!entry || entry->state != IN_WANTED || entry->attempt != sluice_attempt_of_object(id) ||
         !(flags & SLUICE_OBJECT_ORDERED) != !receiver->ordered)
         return SLUICE_ECANCELLED;
-    if (entry->attempt == 0)
+    if (entry->attempt == 0 && !entry->carried) /* each lane tells */
         sluice_incoming_file_told(receiver, entry, "start", SLUICE_OK, "");
     entry->carried = true;
     window_widen(receiver, id);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #define GIVEN_UP "given up by its user"
 
@@ -557,6 +558,20 @@ int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_read
 
 /* ---- the transport's callbacks ---- */
 
+/* Of several lanes one may fetch behind another: what that misses here is owed until it is acknowledged. */
+static void fetched_count(sluice_sender *sender, sluice_buffer *from, uint64_t offset, uint64_t bytes)
+{
+    if (from->high == UINT64_MAX)
+        from->high = 0;
+    if (offset + bytes <= from->fetched)
+        return;
+    uint64_t fresh = from->fetched < offset ? bytes : offset + bytes - from->fetched;
+    fresh = fresh < from->owed ? fresh : from->owed;
+    from->owed -= fresh;
+    sender->owed_bytes -= fresh;
+    from->fetched = offset + bytes;
+}
+
 /* Bytes of one chunk into one buffer; 0: it is not in memory. */
 static size_t chunk_fetch(sluice_sender *sender, const sluice_outgoing *entry, uint64_t offset, uint8_t *out,
                           size_t count)
@@ -567,15 +582,7 @@ static size_t chunk_fetch(sluice_sender *sender, const sluice_outgoing *entry, u
         return 0;
     size_t bytes = count < from->room - at ? count : (size_t)(from->room - at);
     memcpy(out, from->bytes + at, bytes);
-    if (from->high == UINT64_MAX)
-        from->high = 0;
-    if (offset + bytes > from->fetched) {
-        uint64_t fresh = from->fetched < offset ? bytes : offset + bytes - from->fetched;
-        fresh = fresh < from->owed ? fresh : from->owed;
-        from->owed -= fresh;
-        sender->owed_bytes -= fresh;
-        from->fetched = offset + bytes;
-    }
+    fetched_count(sender, from, offset, bytes);
     sluice_outgoing_buffer_list(sender, from);
     return bytes;
 }
@@ -619,6 +626,31 @@ size_t sluice_sender_fetch(sluice_sender *sender, sluice_object_id id, uint64_t 
         }
     }
     return filled;
+}
+
+/* What was lent counts as sent: it may be dropped when it is given back. */
+const uint8_t *sluice_sender_borrow(sluice_sender *sender, sluice_object_id id, uint64_t offset, uint64_t *bytes,
+                                    void **owner)
+{
+    sluice_outgoing *entry = sluice_outgoing_of_object(sender, id);
+    uint64_t index = offset / SLUICE_CHUNK_BYTES, at = offset % SLUICE_CHUNK_BYTES;
+    if (!entry || sluice_mover_holds(sender->mover))
+        return NULL;
+    sluice_buffer *from = index < entry->chunk_count ? entry->chunks[index].buffer : NULL;
+    if (!from || at >= from->room) {
+        reread_ask(sender, entry, index);
+        return NULL;
+    }
+    sluice_outgoing_buffer_lend(sender, from);
+    *bytes = MIN(*bytes, from->room - at);
+    *owner = from;
+    fetched_count(sender, from, offset, *bytes);
+    return from->bytes + at;
+}
+
+void sluice_sender_give_back(sluice_sender *sender, void *owner)
+{
+    sluice_outgoing_buffer_return(sender, owner);
 }
 
 void sluice_sender_acked(sluice_sender *sender, sluice_object_id id, uint64_t from, uint64_t to)

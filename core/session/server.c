@@ -135,6 +135,42 @@ static int open_any_ports(sluice_server *server, sluice_error *error)
     return status;
 }
 
+/* ---- lanes ---- */
+
+/* All of them at once: which socket a packet goes to is told by the order in which they were opened. */
+static void open_strands(sluice_server *server)
+{
+    const sluice_serve_settings *serve = sluice_settings_serve(server->first);
+    const sluice_datagram_setup beside = {.beside = server->datagram,
+                                          .buffer_bytes = serve->udp_buffer,
+                                          .segment_off = !serve->udp_offload,
+                                          .coalesce_off = !serve->udp_offload};
+    uint32_t most = (uint32_t)serve->max_lanes;
+    server->strand_count = 1;
+    while (sluice_datagram_sieves(server->datagram) && server->strand_count < most) {
+        sluice_error error = {0};
+        char name[24];
+        snprintf(name, sizeof name, "sluice-lane%u", (unsigned)server->strand_count);
+        if (sluice_strand_new(&server->strands[server->strand_count], &beside, name, &error) != SLUICE_OK) {
+            sluice_log_say(server->log, SLUICE_LOG_WARNING, "no more than %u lanes for a session: %s",
+                           (unsigned)server->strand_count, error.text);
+            break;
+        }
+        server->strand_count++;
+    }
+}
+
+uint32_t sluice_server_lanes(sluice_server *server, uint32_t asked)
+{
+    uint32_t most = (uint32_t)server->serve->max_lanes;
+    if (!server->datagram || asked < 2 || most < 2)
+        return 1;
+    if (server->strand_count == 0)
+        open_strands(server);
+    most = most < server->strand_count ? most : server->strand_count;
+    return asked < most ? asked : most;
+}
+
 /* ---- life ---- */
 
 static void tell_what_is_left(sluice_server *server)
@@ -374,6 +410,8 @@ void sluice_server_free(sluice_server *server)
         sluice_server_wait(server, NULL);
     }
     sluice_tls_listener_free(server->listener);
+    for (uint32_t i = 0; i < SLUICE_LANES_MOST; i++)
+        sluice_strand_free(server->strands[i]);
     sluice_datagram_free(server->datagram);
     sluice_watch_free(server->wake_watch);
     sluice_timer_free(server->contention);

@@ -77,6 +77,7 @@ int sluice_server_udp(sluice_server *server, const sluice_hello_message *hello, 
         return SLUICE_OK;
     if (!hello->has_ports || hello->port_least == 0 || hello->port_most > 65535 || hello->port_least > hello->port_most)
         return sluice_fail(error, SLUICE_EPROTOCOL, "the client names no UDP ports");
+    setup.sieve = true; /* which lanes need; strangers are few here */
     setup.port_least = (uint16_t)hello->port_least;
     setup.port_most = (uint16_t)hello->port_most;
     int status = sluice_datagram_new(&server->datagram, server->loop, &setup, error);

@@ -172,6 +172,8 @@ static void on_event(void *user, const sluice_transport_event *event)
     switch (event->type) {
     case SLUICE_TRANSPORT_READY:
         session->first_answer_due = session->doubt_due = SLUICE_NEVER;
+        if (session->bundle && !session->on_bytes)
+            sluice_bundle_start(session->bundle, sluice_lane_peer(session->lane));
         if (session->calls->ready)
             session->calls->ready(session->user);
         break;
@@ -288,7 +290,7 @@ static bool control_allowed(const sluice_session *session, const char *name)
 static int apply_rate(sluice_session *session, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy,
                       sluice_error *error)
 {
-    sluice_limits limits = *sluice_lane_limits_get(session->lane);
+    sluice_limits limits = *sluice_session_own_limits(session);
     limits.target_bps = target_bps;
     limits.minimum_bps = minimum_bps;
     if (session->max_rate && (target_bps == 0 || target_bps > session->max_rate))
@@ -302,9 +304,14 @@ static int apply_rate(sluice_session *session, sluice_rate target_bps, sluice_ra
         int status = sluice_lane_congestion(session->lane, policy, error);
         if (status != SLUICE_OK)
             return status;
+        if (session->bundle)
+            sluice_bundle_congestion(session->bundle, policy);
         snprintf(session->congestion, sizeof session->congestion, "%s", policy);
     }
-    sluice_lane_limits(session->lane, &limits);
+    if (session->bundle)
+        sluice_bundle_limits(session->bundle, &limits);
+    else
+        sluice_lane_limits(session->lane, &limits);
     sluice_session_tell_statistics(session, SLUICE_EVENT_RATE);
     return SLUICE_OK;
 }
@@ -386,7 +393,7 @@ static void tick(sluice_session *session, sluice_time now)
 {
     sluice_transport_statistics own = {0};
     sluice_cargo_statistics cargo;
-    sluice_lane_statistics(session->lane, &own);
+    sluice_session_transport(session, &own);
     session->cargo.ops->statistics(session->cargo.state, &cargo);
     sluice_session_limiting_tick(session, &own, &cargo);
     session->next_tick = now + TICK_NS;
@@ -449,6 +456,8 @@ static void on_settle(sluice_post *post)
 {
     sluice_session *session = (sluice_session *)(void *)((char *)post - offsetof(sluice_session, settle));
     session->settle_posted = false;
+    if (session->bundle)
+        sluice_bundle_hold(session->bundle, sluice_mover_paused(session->mover));
     run_due(session, sluice_loop_now(session->loop));
     arm(session);
     end_if_over(session);
@@ -460,6 +469,46 @@ static uint32_t datagram_least(const sluice_session_setup *setup)
 {
     bool small = !setup->channel && setup->datagram_most < SLUICE_SESSION_DATAGRAM_BASE;
     return small ? (uint32_t)setup->datagram_most : SLUICE_SESSION_DATAGRAM_BASE;
+}
+
+/* A lane beside the first one is over; the peer is told on the first. */
+static void on_broken(void *user, int status, const char *sentence)
+{
+    sluice_session *session = user;
+    char line[1000];
+    snprintf(line, sizeof line, "%.850s%s", sentence, sluice_session_comfort(session));
+    session->cargo.ops->cancel(session->cargo.state, status, line, sluice_loop_now(session->loop));
+    sluice_session_settle(session);
+}
+
+static int bundle_make(sluice_session *session, const sluice_session_setup *setup, const sluice_lane_setup *whole,
+                       sluice_error *error)
+{
+    sluice_bundle_setup bundle = {
+        .loop = setup->loop,
+        .log = setup->log,
+        .lanes = setup->lanes,
+        .ids = setup->ids,
+        .lane = whole,
+        .memory_bytes = setup->memory_bytes,
+        .calls = &lane_calls,
+        .cut = sluice_session_on_cut,
+        .broken = on_broken,
+        .strand = setup->calls->strand,
+        .strand_user = setup->user,
+        .user = session,
+    };
+    sluice_lane_setup lane = sluice_bundle_lane_setup(whole, setup->lanes);
+    int status = sluice_bundle_new(&session->bundle, &bundle, error);
+    if (status != SLUICE_OK)
+        return status;
+    lane.calls = &sluice_bundle_calls;
+    lane.cut = sluice_bundle_cut;
+    lane.user = session->bundle;
+    status = sluice_lane_new(&lane, &session->lane, error);
+    if (status == SLUICE_OK)
+        sluice_bundle_lane_set(session->bundle, session->lane);
+    return status;
 }
 
 static int lane_make(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
@@ -503,6 +552,8 @@ static int lane_make(sluice_session *session, const sluice_session_setup *setup,
         .cut = sluice_session_on_cut,
         .user = session,
     };
+    if (setup->lanes > 1 && !setup->channel && !setup->maker)
+        return bundle_make(session, setup, &lane, error);
     return sluice_lane_new(&lane, &session->lane, error);
 }
 
@@ -524,12 +575,16 @@ static int mover_make(sluice_session *session, const sluice_session_setup *setup
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "out of memory for a session");
     session->cargo = sluice_mover_cargo(session->mover);
+    if (session->bundle)
+        sluice_bundle_cargo_set(session->bundle, &session->cargo);
     return SLUICE_OK;
 }
 
 static int cargo_make(sluice_session *session, const sluice_session_setup *setup, sluice_error *error)
 {
     sluice_carrier carrier = {.ops = sluice_lane_ops(session->lane), .state = sluice_lane_state(session->lane)};
+    if (session->bundle)
+        carrier = sluice_bundle_carrier(session->bundle);
     const sluice_cargo_maker *maker = setup->maker;
     return maker ? maker->make(maker->user, session, &carrier, &cargo_calls, session, &session->cargo, error)
                  : mover_make(session, setup, &carrier, error);
@@ -600,8 +655,11 @@ void sluice_session_free(sluice_session *session)
         return;
     if (session->settle_posted)
         sluice_loop_unpost(session->loop, &session->settle);
+    if (session->bundle)
+        sluice_bundle_end(session->bundle);
     if (session->cargo.ops)
         session->cargo.ops->free(session->cargo.state);
+    sluice_bundle_free(session->bundle);
     sluice_lane_free(session->lane);
     sluice_store_fini(&session->store);
     sluice_timer_free(session->timer);
@@ -667,6 +725,11 @@ bool sluice_session_is_closed(const sluice_session *session)
 bool sluice_session_is_finished(const sluice_session *session)
 {
     return session->finished;
+}
+
+const sluice_address *sluice_session_peer(const sluice_session *session)
+{
+    return sluice_lane_peer(session->lane);
 }
 
 const char *sluice_session_udp(const sluice_session *session)
@@ -742,13 +805,13 @@ void sluice_session_change(sluice_session *session, const sluice_request_change 
 uint64_t sluice_session_received(const sluice_session *session)
 {
     sluice_transport_statistics own = {0};
-    sluice_lane_statistics(session->lane, &own);
+    sluice_session_transport(session, &own);
     return own.wire_bytes_received;
 }
 
 const sluice_limits *sluice_session_limits(const sluice_session *session)
 {
-    return sluice_lane_limits_get(session->lane);
+    return sluice_session_own_limits(session);
 }
 
 const sluice_error *sluice_session_error(const sluice_session *session)

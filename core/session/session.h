@@ -9,6 +9,7 @@
 #define SLUICE_SESSION_SESSION_H
 
 #include "plugin/settings.h"
+#include "session/bundle.h"
 #include "session/crew.h"
 #include "session/hello.h"
 #include "session/lane.h"
@@ -38,6 +39,8 @@ typedef struct sluice_session_calls {
     void (*back)(void *user);
     /* Optional.  The byte channel that packets travelled on has ended.  True: the owner will move the session to another. */
     bool (*cut)(void *user, const sluice_error *why);
+    /* Of a session with several lanes: where the one of this number is to live, as of sluice_bundle_setup. */
+    int (*strand)(void *user, uint32_t number, sluice_strand **out, sluice_error *error);
     /* The last call: everything is over and the session may be freed, but not from inside. */
     void (*ended)(void *user, int status);
 } sluice_session_calls;
@@ -58,6 +61,8 @@ typedef struct sluice_session_setup {
     const char *name;        /* for events; may be NULL; copied */
     const sluice_keys *keys; /* with the session's id */
     uint64_t local_id, remote_id;
+    uint32_t lanes;            /* as agreed; 0, 1: one, as with a channel, or a maker */
+    const sluice_lane_ids *ids; /* of lanes 1 and up */
     const char *transport, *crypto, *cipher, *congestion; /* with a channel crypto and cipher are only told */
     sluice_limits limits;
     sluice_rate max_rate;    /* no target above it; 0: none */
@@ -98,6 +103,8 @@ void sluice_session_cancel(sluice_session *session, int status, const char *sent
 
 /* Packets travel on this channel from here on; nothing is lost.  Takes it over unless it fails. */
 int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error);
+/* Lanes that are live.  A session that has more than one keeps to datagrams: move fails. */
+uint32_t sluice_session_lanes(const sluice_session *session);
 /* Whether they travel as datagrams. */
 bool sluice_session_on_datagrams(const sluice_session *session);
 /* Nothing goes or comes any more; `ended` is on its way. */
@@ -107,6 +114,7 @@ bool sluice_session_is_finished(const sluice_session *session); /* the outcome i
 bool sluice_session_is_cut(const sluice_session *session);
 /* A client's: see sluice_lane_reconnect. */
 void sluice_session_reconnect(sluice_session *session);
+const sluice_address *sluice_session_peer(const sluice_session *session); /* as of sluice_lane_peer */
 const char *sluice_session_udp(const sluice_session *session); /* where datagrams go, for sentences */
 const sluice_keys *sluice_session_keys(const sluice_session *session);
 

@@ -17,7 +17,8 @@ struct sluice_session {
     sluice_loop *loop;
     sluice_log *log;
     sluice_report *report;
-    sluice_lane *lane;
+    sluice_lane *lane;     /* the first */
+    sluice_bundle *bundle; /* of all lanes; NULL: there is one */
     sluice_cargo cargo;
     sluice_mover *mover; /* the cargo, where it is files; else NULL */
     sluice_store store;
@@ -75,6 +76,10 @@ static inline const char *sluice_session_comfort(const sluice_session *session)
 {
     return session->both_ways ? "" : "; what arrived is kept, run the same command again to go on";
 }
+
+/* All lanes together. */
+void sluice_session_transport(const sluice_session *session, sluice_transport_statistics *out);
+const sluice_limits *sluice_session_own_limits(const sluice_session *session);
 
 /* Data flows from here to the peer. */
 bool sluice_session_sending(const sluice_session *session);

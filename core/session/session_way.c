@@ -128,6 +128,10 @@ static void name_way(sluice_session *session)
 int sluice_session_move(sluice_session *session, sluice_channel **channel, sluice_error *error)
 {
     uint64_t datagrams = sluice_session_datagrams(session);
+    if (sluice_session_lanes(session) > 1)
+        return sluice_fail(error, SLUICE_EUNSUPPORTED, "a session of several lanes cannot move to TCP");
+    if (session->bundle)
+        sluice_bundle_stay(session->bundle);
     int status = sluice_lane_move(session->lane, channel, error);
     if (status != SLUICE_OK)
         return status;

@@ -445,6 +445,19 @@ size_t sluice_mover_fetch(void *mover, sluice_object_id id, uint64_t offset, con
     return self->sender ? sluice_sender_fetch(self->sender, id, offset, buffers, count) : 0;
 }
 
+const uint8_t *sluice_mover_borrow(void *mover, sluice_object_id id, uint64_t offset, uint64_t *bytes, void **owner)
+{
+    const sluice_mover *self = mover;
+    return self->sender ? sluice_sender_borrow(self->sender, id, offset, bytes, owner) : NULL;
+}
+
+void sluice_mover_give_back(void *mover, void *owner)
+{
+    sluice_mover *self = mover;
+    sluice_sender_give_back(self->sender, owner);
+    after(self);
+}
+
 void sluice_mover_acked(void *mover, sluice_object_id id, uint64_t from, uint64_t to)
 {
     sluice_mover *self = mover;
@@ -801,6 +814,8 @@ sluice_cargo sluice_mover_cargo(sluice_mover *mover)
         .aborted = sluice_mover_aborted,
         .stopped = sluice_mover_stopped,
         .skipped = sluice_mover_skipped,
+        .borrow = sluice_mover_borrow,
+        .give_back = sluice_mover_give_back,
     };
     return (sluice_cargo){.ops = &ops, .state = mover};
 }

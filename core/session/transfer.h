@@ -125,6 +125,8 @@ sluice_time sluice_mover_next_wake(const void *mover);
 void sluice_mover_rate(void *mover, sluice_rate target_bps, sluice_rate minimum_bps, const char *policy);
 void sluice_mover_statistics_get(const void *mover, sluice_cargo_statistics *out);
 size_t sluice_mover_fetch(void *mover, sluice_object_id id, uint64_t offset, const struct iovec *buffers, int count);
+const uint8_t *sluice_mover_borrow(void *mover, sluice_object_id id, uint64_t offset, uint64_t *bytes, void **owner);
+void sluice_mover_give_back(void *mover, void *owner);
 void sluice_mover_acked(void *mover, sluice_object_id id, uint64_t from, uint64_t to);
 void sluice_mover_completed(void *mover, sluice_object_id id);
 int sluice_mover_opened(void *mover, sluice_object_id id, unsigned flags);

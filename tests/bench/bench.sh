@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-crypto setup loopback limit wan1g wan100m small many ssh_setup tcp_loopback fifty siege stream stream_wan jobs} # names, rivals, beside and peers: by name
+cases=${CASES:-crypto setup loopback limit wan1g wan100m small many ssh_setup tcp_loopback fifty siege stream stream_wan jobs lanes} # names, rivals, beside and peers: by name
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -295,6 +295,44 @@ openssl_pair() { # SUITE BYTES
     awk -v ns=$(($(date +%s%N) - start)) -v bytes="$2" 'BEGIN { printf "{\"mbps\":%.1f}\n", bytes * 8000 / ns }'
     kill $keeper
     rm -f "$room/zeroes"
+}
+
+# lanes: one session by 1, 2 and 4 lanes on loopback, from a file of zeroes to nothing, in turns; with datagrams as large as
+# loopback takes, and of 1440 bytes.  ratio is to one lane in the same turn.  The processor seconds for each GB are the
+# server's, which sends: of the thread of the session (main), of all others for packets (lanes), and of the pool.
+case_lanes() {
+    local bytes=${LANES_BYTES:-4000000000} turn lanes size
+    serve_here 127.0.0.1
+    head -c "$bytes" /dev/zero >"$room/in/zeroes"
+    for size in 16356 1440; do
+        for turn in 1 2 3; do
+            for lanes in 1 2 4; do
+                printf '[session pull]\nsource = sluice://127.0.0.1:%s/zeroes\ndestination = null:\nticket-file = %s\n' \
+                    "$port" "$room/state/ticket" >"$room/bench.ini"
+                printf 'lanes = %s\ndatagram-size = %s\n' "$lanes" "$size" >>"$room/bench.ini"
+                threads_seconds >"$room/before"
+                "$SLUICE" run --json --progress never "$room/bench.ini" pull >"$room/out/copy.json" 2>"$room/out/copy.log" ||
+                    sed 's/^/bench: /' "$room/out/copy.log" >&2
+                threads_seconds >"$room/after"
+                echo "$size $turn $lanes $(value "$room/out/copy.json" goodput_bps) $(value "$room/out/copy.json" lanes) \
+                    $(paste -d' ' "$room/before" "$room/after" | awk -v gb=$((bytes / 1000000)) '{ print ($2 - $1) * 1000 / gb }' | tr '\n' ' ')"
+            done
+        done
+    done | awk '{ if ($3 == 1) one = $4
+        printf "{\"case\":\"lanes\",\"datagram\":%d,\"turn\":%d,\"lanes\":%d,\"live\":%d,\"mbps\":%.0f,\"ratio\":%.2f," \
+               "\"main_s_per_gb\":%.2f,\"lanes_s_per_gb\":%.2f,\"pool_s_per_gb\":%.2f,\"reach\":\"ratio 0.97 on two cores\"}\n",
+               $1, $2, $3, $5, $4 / 1e6, $4 / one, $6, $7, $8; fflush() }'
+    end_server
+    rm -f "$room/in/zeroes"
+}
+
+# Processor seconds of the server's threads so far, one line each: the session's, the lanes', the pool's.
+threads_seconds() {
+    local pid
+    pid=$(cat "/proc/$server/task/$server/children")
+    cat "/proc/${pid%% *}"/task/*/stat | awk -v hz="$(getconf CLK_TCK)" '
+        { kind = $2 ~ /sluice-serve/ ? "main" : $2 ~ /sluice-lane/ ? "lanes" : "pool"; used[kind] += ($14 + $15) / hz }
+        END { printf "%.2f\n%.2f\n%.2f\n", used["main"], used["lanes"], used["pool"] }'
 }
 
 # fifty: fifty clients of one server at once on this machine.  Each one's goodput in a window of time that is common to all;

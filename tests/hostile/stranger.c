@@ -85,39 +85,38 @@ static const sluice_transport_calls lane_calls = {.size = sizeof(sluice_transpor
                                                   .skipped = on_acked,
                                                   .event = on_event};
 
-static void lane_make(stranger *s, const sluice_welcome_message *welcome)
+static void lane_new(stranger *s, uint32_t keys_of, uint64_t local, uint64_t remote, sluice_datagram **datagram,
+                     sluice_lane **lane)
 {
-    uint8_t secret[SLUICE_SECRET_BYTES];
-    sluice_keys keys;
+    const sluice_welcome_message *welcome = &s->welcome;
     sluice_error error = {0};
     sluice_address peer = *sluice_channel_peer(s->tls);
     sluice_address_port_set(&peer, (uint16_t)welcome->port);
-    sluice_datagram_setup datagram = {.peer = &peer};
-    CU_ASSERT_EQUAL_FATAL(sluice_datagram_new(&s->datagram, s->loop, &datagram, &error), SLUICE_OK);
-    CU_ASSERT_EQUAL_FATAL(sluice_channel_export(s->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret), SLUICE_OK);
-    sluice_keys_init(&keys, secret, welcome->session_id);
+    sluice_datagram_setup connected = {.peer = &peer};
+    CU_ASSERT_EQUAL_FATAL(sluice_datagram_new(datagram, s->loop, &connected, &error), SLUICE_OK);
     sluice_lane_setup setup = {
         .library = s->library,
         .loop = s->loop,
         .log = sluice_library_log(s->library),
-        .datagram = s->datagram,
+        .datagram = *datagram,
         .peer = &peer,
         .transport = "udp",
         .crypto = "openssl",
         .congestion = "fixed",
         .cipher = welcome->cipher,
-        .keys = &keys,
+        .keys = &s->keys,
+        .number = keys_of,
         .limits = {.target_bps = 100000000, .weight = 1},
         .transport_setup = {.role = SLUICE_CLIENT,
-                            .local_id = s->connection_id,
-                            .remote_id = welcome->connection_id,
+                            .local_id = local,
+                            .remote_id = remote,
                             .ip_bytes = 28,
                             .datagram_least = SLUICE_SESSION_DATAGRAM_LEAST,
                             .datagram_most = (uint32_t)welcome->datagram_most,
                             .address_validated = true,
                             .receive_bytes = CREDIT,
                             .ordered_bytes = CREDIT,
-                            .peer_receive_bytes = welcome->receive_bytes,
+                            .peer_receive_bytes = welcome->receive_bytes / (1 + welcome->lanes.count),
                             .peer_ordered_bytes = welcome->ordered_bytes,
                             .in_flight_most = CREDIT,
                             .timeout_ns = PATIENCE_NS,
@@ -125,8 +124,23 @@ static void lane_make(stranger *s, const sluice_welcome_message *welcome)
         .calls = &lane_calls,
         .user = s,
     };
-    CU_ASSERT_EQUAL_FATAL(sluice_lane_new(&setup, &s->lane, &error), SLUICE_OK);
-    s->keys = keys;
+    CU_ASSERT_EQUAL_FATAL(sluice_lane_new(&setup, lane, &error), SLUICE_OK);
+}
+
+static void lane_make(stranger *s, const sluice_welcome_message *welcome)
+{
+    uint8_t secret[SLUICE_SECRET_BYTES];
+    CU_ASSERT_EQUAL_FATAL(sluice_channel_export(s->tls, SLUICE_EXPORTER_LABEL, secret, sizeof secret), SLUICE_OK);
+    sluice_keys_init(&s->keys, secret, welcome->session_id);
+    s->welcome = *welcome;
+    lane_new(s, 0, s->connection_id, welcome->connection_id, &s->datagram, &s->lane);
+}
+
+void stranger_side(stranger *s, uint32_t number, uint32_t keys_of)
+{
+    CU_ASSERT_FATAL(number > 0 && number <= s->welcome.lanes.count);
+    lane_new(s, keys_of, s->hello.lanes.ids[number - 1], s->welcome.lanes.ids[number - 1], &s->side_datagram, &s->side);
+    sluice_lane_wake(s->side);
 }
 
 /* ---- set-up ---- */
@@ -272,7 +286,9 @@ void stranger_init(stranger *s, sluice *library, sluice_loop *loop, const char *
 
 void stranger_fini(stranger *s)
 {
+    sluice_lane_free(s->side);
     sluice_lane_free(s->lane);
+    sluice_datagram_free(s->side_datagram);
     sluice_datagram_free(s->datagram);
     sluice_channel_free(s->tls);
     sluice_wire_writer_fini(&s->extra);

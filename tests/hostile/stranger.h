@@ -16,8 +16,9 @@ typedef struct stranger {
     sluice *library;
     sluice_loop *loop;
     sluice_channel *tls;
-    sluice_datagram *datagram;
-    sluice_lane *lane;
+    sluice_datagram *datagram, *side_datagram;
+    sluice_lane *lane, *side; /* the second one as of stranger_side */
+    sluice_welcome_message welcome;
     sluice_keys keys; /* of the session, once there is one */
     sluice_ticket ticket;
     uint64_t connection_id;
@@ -40,6 +41,9 @@ void stranger_fini(stranger *s);
 
 /* Sends the hello (or, instead of it, these bytes) and waits for the answer; after a welcome the lane is there. */
 void stranger_meet(stranger *s, uint16_t port, const void *instead, size_t bytes);
+
+/* Another lane, which the welcome has promised, with the keys of the lane of that number. */
+void stranger_side(stranger *s, uint32_t number, uint32_t keys_of);
 
 /* Sends a message on the set-up channel and waits for what is said to it, if anything is. */
 void stranger_tell(stranger *s, const void *bytes, size_t count);

@@ -314,6 +314,61 @@ static void faster_than_allowed(void)
     scene_end(&at);
 }
 
+static void meet_with_lanes(stranger *s, const scene *at, size_t count)
+{
+    static const ask push = {.push = true, .path = "./"};
+    scene_arrive(s, at);
+    s->hello.receive_bytes = UINT64_C(256) << 20; /* none of which it has; room for as many lanes as it likes */
+    s->hello.lanes.count = count;
+    for (size_t i = 0; i < count; i++)
+        s->hello.lanes.ids[i] = 1000 + i;
+    scene_meet(s, at);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->lane);
+    say_request(s, &push);
+    CU_ASSERT(stranger_wait(s, SLUICE_MESSAGE_ACCEPT, SCENE_SOON));
+}
+
+/* Lanes beyond what the server takes, lanes with keys of others, and what does not belong on a lane. */
+static void lanes_that_are_none(void)
+{
+    scene at;
+    stranger s;
+    char sentence[1024] = "";
+    sluice_transport_statistics side = {0};
+    scene_begin(&at);
+
+    meet_with_lanes(&s, &at, 15);
+    CU_ASSERT_EQUAL(s.welcome.lanes.count, 7); /* max-lanes is 8 */
+    /* An id of the session with the keys of another lane of the session: nothing of it opens, nothing of it is answered. */
+    stranger_side(&s, 1, 2);
+    CU_ASSERT_FALSE(stranger_wait(&s, 0, 1));
+    sluice_lane_statistics(s.side, &side);
+    CU_ASSERT(side.packets_sent > 0);
+    CU_ASSERT_EQUAL(side.packets_received, 0);
+    CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), SLUICE_OK);
+    stranger_fini(&s);
+
+    /* The right keys, and a control stream where none belongs: it must not come between the messages of the first lane. */
+    meet_with_lanes(&s, &at, 1);
+    stranger_side(&s, 1, 1);
+    CU_ASSERT_EQUAL(sluice_lane_ops(s.side)->offer(sluice_lane_state(s.side), SLUICE_OBJECT_CONTROL, 0, s.said.size), SLUICE_OK);
+    sluice_lane_wake(s.side);
+    CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_ERROR, SCENE_SOON));
+    CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), SLUICE_EPROTOCOL);
+    stranger_fini(&s);
+
+    /* An ordered object, though the sink takes bytes in any order. */
+    meet_with_lanes(&s, &at, 1);
+    stranger_side(&s, 1, 1);
+    CU_ASSERT_EQUAL(sluice_lane_ops(s.side)->open(sluice_lane_state(s.side), 2, SLUICE_OBJECT_ORDERED, 1), SLUICE_OK);
+    CU_ASSERT_EQUAL(sluice_lane_ops(s.side)->finish(sluice_lane_state(s.side), 2, 0), SLUICE_OK);
+    sluice_lane_wake(s.side);
+    CU_ASSERT(stranger_wait(&s, SLUICE_MESSAGE_ERROR, SCENE_SOON));
+    CU_ASSERT_EQUAL(stranger_error(&s, sentence, sizeof sentence), SLUICE_EPROTOCOL);
+    stranger_fini(&s);
+    scene_end(&at);
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {{"hellos of another kind", hellos_of_another_kind},
@@ -324,6 +379,7 @@ int main(void)
                                         {"messages of noise", messages_of_noise},
                                         {"another direction than the hello", another_direction_than_the_hello},
                                         {"faster than allowed", faster_than_allowed},
+                                        {"lanes that are none", lanes_that_are_none},
                                         CU_TEST_INFO_NULL};
     return sluice_suite_run("guest", tests);
 }

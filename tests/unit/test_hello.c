@@ -78,6 +78,38 @@ static void test_welcome_and_refuse(void)
     sluice_wire_writer_fini(&writer);
 }
 
+/* One lane is not spoken of; more are named, and no more than there can be are taken, however many a peer names. */
+static void test_lanes(void)
+{
+    sluice_hello_message hello = sample_hello(), got;
+    sluice_wire_writer writer = {0}, many = {0};
+    sluice_hello_put(&hello, &writer);
+    size_t alone = writer.size;
+    sluice_wire_clear(&writer);
+    hello.lanes = (sluice_lane_row){.count = 2, .ids = {UINT64_MAX, 7}};
+    sluice_hello_put(&hello, &writer);
+    CU_ASSERT_EQUAL(writer.size, alone + 2 + 2 * 8);
+    CU_ASSERT_EQUAL_FATAL(sluice_hello_get(writer.bytes, writer.size, &got, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(got.lanes.count, 2);
+    CU_ASSERT_EQUAL(got.lanes.ids[0], UINT64_MAX);
+    CU_ASSERT_EQUAL(got.lanes.ids[1], 7);
+    sluice_wire_clear(&writer);
+    hello.lanes.count = 0;
+    sluice_hello_put(&hello, &writer);
+    for (uint64_t i = 0; i < 1000; i++)
+        sluice_wire_put_u64(&many, i);
+    sluice_wire_put_field(&writer, 26, many.bytes, many.size);
+    CU_ASSERT_EQUAL_FATAL(sluice_hello_get(writer.bytes, writer.size, &got, NULL), SLUICE_OK);
+    CU_ASSERT_EQUAL(got.lanes.count, SLUICE_LANES_MOST - 1);
+    CU_ASSERT_EQUAL(got.lanes.ids[14], 14);
+    sluice_wire_clear(&writer);
+    sluice_hello_put(&hello, &writer);
+    sluice_wire_put_field(&writer, 26, many.bytes, 12); /* one and a half */
+    CU_ASSERT_EQUAL(sluice_hello_get(writer.bytes, writer.size, &got, NULL), SLUICE_EPROTOCOL);
+    sluice_wire_writer_fini(&writer);
+    sluice_wire_writer_fini(&many);
+}
+
 /* Secret and ports are there only when they are meant, so that neither crosses a channel that has no need of it. */
 static void test_hello_over_ssh(void)
 {
@@ -203,6 +235,7 @@ int main(void)
     static const CU_TestInfo tests[] = {
         {"a hello comes back as it was", test_hello_round_trip},
         {"welcome and refusal come back as they were", test_welcome_and_refuse},
+        {"lanes", test_lanes},
         {"what only ssh carries", test_hello_over_ssh},
         {"a move comes back as it was", test_move},
         {"unknown fields", test_unknown_fields},
