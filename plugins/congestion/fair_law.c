@@ -61,7 +61,8 @@
  * Three policies use the law: fair as it is, high with twice the weight, low with a target so small that the queue of
  * anybody else lies above it.  Such a flow (`yields`) measures the queue above the least delay of ten minutes.  A queue of
  * more than twice its target that is still there after the flow has taken back its own part is somebody else's: before it the
- * window is halved each round, as LEDBAT++ does at most, down to the least pacing rate.
+ * window goes to 0.3 each round, down to the least pacing rate.  LEDBAT++ halves at most; a quarter of the path is then left
+ * when a TCP that comes has overshot and the queue is empty again, and the flow lingers there until that TCP has grown.
  */
 #include "fair_law.h"
 
@@ -93,7 +94,7 @@
 #define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
 #define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
 #define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
-#define YIELD_STEP -0.7 /* of a flow that yields, before a queue that is not its own */
+#define YIELD_STEP -0.7 /* of a flow that yields, before a queue that is not its own: two rounds leave a tenth */
 #define TRIAL_EPOCHS 2 /* until what is sent at the trial's rate comes to be reported */
 /* Under a ceiling that was hit.  On short paths 16 rounds are less than it takes to tell what is lost at the next try. */
 #define HOLD_EPOCHS 16
