@@ -47,6 +47,14 @@ static size_t room_of_chunk(const sluice_outgoing *entry, uint64_t chunk)
     return room < entry->room_least ? entry->room_least : (size_t)room;
 }
 
+/* What was read ahead and not sent yet may have half of the budget, so that the other half is there for chunks that are read again:
+ * on a long path with much loss each is wanted for several round trips. */
+static bool far_ahead(const sluice_sender *sender, size_t room)
+{
+    return sluice_sender_seekable(sender) && sender->owed_bytes > 0 &&
+           sender->owed_bytes + room > sender->mover->setup.memory_bytes / 2;
+}
+
 /* Submits one read of an entry; false: no memory within the budget now. */
 bool sluice_intake_read_submit(sluice_sender *sender, sluice_outgoing *entry)
 {
@@ -55,6 +63,8 @@ bool sluice_intake_read_submit(sluice_sender *sender, sluice_outgoing *entry)
     sluice_reading *reading = &entry->reading;
     if (again || !entry->filling) {
         size_t room = room_of_chunk(entry, chunk);
+        if (!again && far_ahead(sender, room))
+            return false;
         if (!sluice_outgoing_room_make(sender, room) && !(again && sender->rereading < SENDER_REREADS) &&
             sender->buffer_bytes > 0)
             return false;
@@ -218,9 +228,8 @@ static void reread_take(sluice_sender *sender, sluice_outgoing *entry)
     if (chunk->buffer || chunk->unacked == 0) {
         sluice_outgoing_buffer_drop(sender, back);
     } else {
-        back->high = UINT64_MAX; /* until it is fetched */
-        back->settled = true; /* and listed when it is */
         chunk->buffer = back;
+        sluice_outgoing_returned_add(sender, back);
     }
     if (entry->carrier_open)
         sluice_sender_carrier(sender)->ready(sluice_sender_carrier_state(sender), sluice_outgoing_object(entry));

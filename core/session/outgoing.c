@@ -33,9 +33,13 @@ void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old)
         return;
     if (old->listed)
         TAILQ_REMOVE(&sender->buffers, old, link);
+    if (old->returned) {
+        TAILQ_REMOVE(&sender->returned, old, link);
+        sender->returned_count--;
+    }
     sender->owed_bytes -= old->owed;
     old->owed = 0;
-    old->listed = false;
+    old->listed = old->returned = false;
     old->dropped = true;
     if (old->lent == 0)
         buffer_free(sender, old);
@@ -64,6 +68,24 @@ void sluice_outgoing_buffer_return(sluice_sender *sender, sluice_buffer *buffer)
         sluice_outgoing_buffer_list(sender, buffer);
     else if (buffer->lent == 0)
         buffer_free(sender, buffer);
+}
+
+void sluice_outgoing_returned_release(sluice_sender *sender, sluice_buffer *buffer)
+{
+    if (!buffer->returned)
+        return;
+    TAILQ_REMOVE(&sender->returned, buffer, link);
+    sender->returned_count--;
+    buffer->returned = false;
+    sluice_outgoing_buffer_list(sender, buffer);
+}
+
+void sluice_outgoing_returned_add(sluice_sender *sender, sluice_buffer *buffer)
+{
+    buffer->settled = buffer->returned = true;
+    TAILQ_INSERT_TAIL(&sender->returned, buffer, link);
+    if (++sender->returned_count > SENDER_REREADS)
+        sluice_outgoing_returned_release(sender, TAILQ_FIRST(&sender->returned));
 }
 
 void sluice_outgoing_spare_free(sluice_sender *sender)
@@ -126,10 +148,15 @@ sluice_outgoing *sluice_outgoing_of_object(const sluice_sender *sender, sluice_o
 
 void sluice_outgoing_ready_add(sluice_sender *sender, sluice_outgoing *entry, bool first)
 {
-    if (entry->in_ready || entry->busy)
+    bool repeats = entry->reread_count > 0;
+    if (entry->busy || (entry->in_ready && entry->in_repeats == repeats))
         return;
+    sluice_outgoing_ready_remove(sender, entry);
     entry->in_ready = true;
-    if (first)
+    entry->in_repeats = repeats;
+    if (repeats)
+        TAILQ_INSERT_TAIL(&sender->repeats, entry, link);
+    else if (first)
         TAILQ_INSERT_HEAD(&sender->ready, entry, link);
     else
         TAILQ_INSERT_TAIL(&sender->ready, entry, link);
@@ -137,7 +164,9 @@ void sluice_outgoing_ready_add(sluice_sender *sender, sluice_outgoing *entry, bo
 
 void sluice_outgoing_ready_remove(sluice_sender *sender, sluice_outgoing *entry)
 {
-    if (entry->in_ready)
+    if (entry->in_ready && entry->in_repeats)
+        TAILQ_REMOVE(&sender->repeats, entry, link);
+    else if (entry->in_ready)
         TAILQ_REMOVE(&sender->ready, entry, link);
     entry->in_ready = false;
 }

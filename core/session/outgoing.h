@@ -33,6 +33,7 @@ struct sluice_buffer {
     bool listed;            /* in `buffers`: settled, all of it was sent once, and none of it is lent */
     unsigned lent;          /* so many times to lanes of other threads */
     bool dropped;           /* its entry does not know it any more; it goes when it is given back */
+    bool returned;          /* in `returned`: read again, and not fetched since */
     uint8_t bytes[];
 };
 
@@ -53,7 +54,7 @@ struct sluice_outgoing {
     char *name;
     uint32_t operand;
     uint64_t listed_size, size;
-    bool in_ready, busy, retired, opened, carrier_open, started;
+    bool in_ready, in_repeats, busy, retired, opened, carrier_open, started;
     bool awaited;   /* neither END nor FAILED was told of it, and it has no result: counted in the sender's `awaited` */
     bool given_up;  /* its user wants no more of it; the receiver may not know of it yet, so it is told when it asks */
     bool stopped;   /* the receiver wants no more of it; its RESULT follows */
@@ -80,10 +81,13 @@ struct sluice_outgoing {
 struct sluice_sender {
     sluice_mover *mover;
     sluice_roster roster;
-    TAILQ_HEAD(, sluice_outgoing) ready;
+    /* Entries that may be read: of `repeats` chunks that were dropped and are wanted again, before all others. */
+    TAILQ_HEAD(, sluice_outgoing) ready, repeats;
     TAILQ_HEAD(, sluice_buffer) buffers; /* of seekable files of several chunks, sent once, oldest first */
     TAILQ_HEAD(, sluice_buffer) spare;   /* of a chunk's size, not in use: from the system they would come as cold pages */
     uint64_t buffer_bytes, spare_bytes, owed_bytes; /* owed: of all buffers */
+    TAILQ_HEAD(, sluice_buffer) returned; /* read again for what was lost: the latest few, that have not been fetched since */
+    unsigned returned_count;
     unsigned readings, readings_most, rereading;
     uint64_t next_index, outstanding, awaited;
     unsigned gone;             /* entries, since the carrier was told which are left */
@@ -130,6 +134,11 @@ void sluice_outgoing_buffer_drop(sluice_sender *sender, sluice_buffer *old);
 /* A lane of another thread reads what lies there, once more; it does so no more. */
 void sluice_outgoing_buffer_lend(sluice_sender *sender, sluice_buffer *buffer);
 void sluice_outgoing_buffer_return(sluice_sender *sender, sluice_buffer *buffer);
+/* A buffer that was read again is kept for the bytes that it was read for, until they are fetched.  But these may have arrived
+ * meanwhile, or wait behind others that are not in memory: so that is true of the latest few only, lest such buffers fill the
+ * budget. */
+void sluice_outgoing_returned_add(sluice_sender *sender, sluice_buffer *buffer);
+void sluice_outgoing_returned_release(sluice_sender *sender, sluice_buffer *buffer);
 void sluice_outgoing_chunk_drop(sluice_sender *sender, sluice_outgoing_chunk *chunk);
 /* It was filled or fetched: once it is settled and all of it was sent, its memory may be had for others. */
 void sluice_outgoing_buffer_list(sluice_sender *sender, sluice_buffer *buffer);

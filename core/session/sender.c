@@ -197,9 +197,12 @@ void sluice_sender_pump(sluice_sender *sender)
 {
     list_more(sender);
     sluice_outgoing *entry;
-    while (!sluice_mover_holds(sender->mover) && sender->readings < sender->readings_most && (entry = TAILQ_FIRST(&sender->ready)))
-        if (!sluice_intake_read_submit(sender, entry))
-            break;
+    while (!sluice_mover_holds(sender->mover) && sender->readings < sender->readings_most &&
+           (entry = TAILQ_FIRST(&sender->repeats)) && sluice_intake_read_submit(sender, entry))
+        continue;
+    while (!sluice_mover_holds(sender->mover) && sender->readings < sender->readings_most &&
+           (entry = TAILQ_FIRST(&sender->ready)) && sluice_intake_read_submit(sender, entry))
+        continue;
     finish_maybe(sender);
 }
 
@@ -561,8 +564,7 @@ int sluice_sender_message(sluice_sender *sender, uint64_t type, sluice_wire_read
 /* Of several lanes one may fetch behind another: what that misses here is owed until it is acknowledged. */
 static void fetched_count(sluice_sender *sender, sluice_buffer *from, uint64_t offset, uint64_t bytes)
 {
-    if (from->high == UINT64_MAX)
-        from->high = 0;
+    sluice_outgoing_returned_release(sender, from);
     if (offset + bytes <= from->fetched)
         return;
     uint64_t fresh = from->fetched < offset ? bytes : offset + bytes - from->fetched;
@@ -715,7 +717,9 @@ int sluice_sender_new(sluice_mover *mover, sluice_sender **out)
     if (!(mover->store.source->capabilities & SLUICE_SOURCE_PARALLEL))
         sender->readings_most = 1;
     TAILQ_INIT(&sender->ready);
+    TAILQ_INIT(&sender->repeats);
     TAILQ_INIT(&sender->buffers);
+    TAILQ_INIT(&sender->returned);
     TAILQ_INIT(&sender->spare);
     TAILQ_INIT(&sender->listing.entries);
     int status = sluice_sender_carrier(sender)->open(sluice_sender_carrier_state(sender), SLUICE_OBJECT_CATALOGUE,
@@ -777,5 +781,5 @@ bool sluice_sender_busy(const sluice_sender *sender)
 /* The pump would have begun with it. */
 bool sluice_sender_full(const sluice_sender *sender)
 {
-    return sender->readings == 0 && !TAILQ_EMPTY(&sender->ready);
+    return sender->readings == 0 && !(TAILQ_EMPTY(&sender->ready) && TAILQ_EMPTY(&sender->repeats));
 }
