@@ -13,7 +13,7 @@ if [ "${1:-}" != private ]; then
     room=$(mktemp -d "${BENCH_DIR:-/dev/shm}/sluice-bench.XXXXXX")
     trap 'rm -rf "$room"' EXIT
 fi
-cases=${CASES:-crypto setup loopback limit wan1g wan100m small many ssh_setup tcp_loopback fifty siege stream stream_wan jobs lanes} # names, rivals, beside and peers: by name
+cases=${CASES:-crypto setup loopback limit wan1g wan100m small many ssh_setup tcp_loopback fifty siege stream stream_wan jobs lanes} # names, grid, rivals, beside and peers: by name
 
 # The number that a key has in a line of JSON.
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" | tail -n 1; }
@@ -525,6 +525,10 @@ case_beside() {
 
 # limit: transfers on loopback beside what the machine can do bare; peers: other programs on the same loopback.  The head of
 # each script has what LIMIT, LIMIT_CASES and PEERS may say.
+case_grid() {
+    # shellcheck disable=SC2086
+    bash "$TOP_SRCDIR/tests/bench/grid.sh" ${GRID:-}
+}
 case_limit() {
     # shellcheck disable=SC2086
     bash "$TOP_SRCDIR/tests/bench/limit.sh" ${LIMIT:-}

@@ -40,19 +40,21 @@ value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" 2>/dev/null | tail -n 1; 
 
 # One transfer; its figures are a line of $room/figures.
 one() { # RATE RTT LOSS POLICY SECONDS
-    local bytes target=()
+    local bytes target=() memory=()
     bytes=$(awk -v rate="$1" -v rtt="$2" -v loss="$3" -v seconds="$5" 'BEGIN {
         least = rtt / 10 > 20 ? rtt / 10 : 20
         printf "%.0f", (seconds > 0 ? seconds : least) * rate * 1e6 / 8 * (1 - loss / 100) * 1432 / 1500 }')
     [ "$4" != fixed ] || target=(--rate "${1}m")
+    # What the path holds, and what waits for its repeats, is more than the 64 MiB of the default.
+    [ "$2" -lt 1000 ] || memory=(--memory 300M)
     rm -rf "$room/in" "$room/state" "$room/out"
     mkdir "$room/in" "$room/state" "$room/out"
     "$wanem" --rate "${1}m" --rtt "${2}ms" --loss "$3%" --timeout 400 --linger 1 --stats "$room/out/wan.json" run \
         "SLUICE_PLUGIN_PATH='$room/nowhere:$SLUICE_PLUGIN_PATH' exec '$measure' '$room/out/server.json' '$SLUICE' serve \
-            --listen 10.99.0.2:33001 --root '$room/in' --ticket-file '$room/state/ticket' >'$room/out/serve.log' 2>&1" \
+            ${memory[*]} --listen 10.99.0.2:33001 --root '$room/in' --ticket-file '$room/state/ticket' >'$room/out/serve.log' 2>&1" \
         "i=0; while ! grep -qs fetch '$room/out/serve.log' && [ \$i -lt 200 ]; do sleep 0.05; i=\$((i+1)); done; \
             exec '$measure' '$room/out/client.json' '$SLUICE' copy --json --progress never --ticket-file '$room/state/ticket' \
-            --policy $4 ${target[*]} zero:$bytes sluice://10.99.0.2:33001/ >'$room/out/copy.json' 2>'$room/out/copy.log'" \
+            --policy $4 ${target[*]} ${memory[*]} zero:$bytes sluice://10.99.0.2:33001/ >'$room/out/copy.json' 2>'$room/out/copy.log'" \
         >"$room/out/wan.log" 2>&1 || sed 's/^/bench: /' "$room/out/copy.log" "$room/out/wan.log" >&2
     grep '"event":"done"' "$room/out/copy.json" >"$room/out/done.json" || return
     awk -v rate="$1" -v loss="$3" -v bytes="$(value "$room/out/done.json" bytes)" \
