@@ -52,7 +52,8 @@
  * round trips) lowers its window for one round trip, at most by half, as BBR's ProbeRTT (draft-ietf-ccwg-bbr).
  * All flows of a bottleneck see that dip at the same moment, so from then on they do it together, and a flow that
  * came late to a standing queue learns the true base.  Where each of ten flows dips by itself the queue never empties: so the
- * base is the least of ten minutes for as long as what lies above it is no longer than a queue of the own kind.
+ * base is at most a quarter of a target above the least of ten minutes, for as long as what lies above that is no longer than a
+ * queue of the own kind.
  *
  * Others.  Beside flows that fill the queue (CUBIC, Reno, BBR) the law would leave nothing; contention.h is what is done then.
  *
@@ -90,6 +91,9 @@
  * than it does not before the base is doubted. */
 #define DOUBT_TARGETS 2
 #define DOUBT_MOST 2.0 /* s */
+/* ... and by so much the least of ten seconds may have drifted away from the true base: what all have drifted alike makes even
+ * those who came late and saw a queue first. */
+#define DRIFT_TARGETS 0.25
 #define VELOCITY_MOST 1024
 #define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
 #define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
@@ -732,13 +736,16 @@ static void doubt_note(fair_law *fair, sluice_time now, double above)
 }
 
 /* The least of ten seconds may be a queue that many small flows keep, none of whose dips empties it.  While what lies above the
- * least of ten minutes is about what they would keep, that is the base.  Else the queue is others', or the path is longer now. */
+ * least of ten minutes is about what they would keep, the base stays near that.  Else the queue is others', or the path is longer
+ * now. */
 static double queue_above(fair_law *fair, const sluice_sample *sample)
 {
     double recent = seconds(sample->queue_min_ns), above = delay_memory_above(&fair->memory, sample);
 
     doubt_note(fair, sample->now, above);
-    fair->base_above = fair->doubts ? above - recent : 0;
+    fair->base_above = above - recent;
+    if (!fair->doubts)
+        fair->base_above = fmin(fair->base_above, DRIFT_TARGETS * fair->contention.memory.target);
     return above - fair->base_above;
 }
 
