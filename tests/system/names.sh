@@ -8,6 +8,8 @@ export SLUICE_PLUGIN_PATH=${TOP_BUILDDIR:?}/tests/names/.libs:$SLUICE_PLUGIN_PAT
 at_server=("$TOP_BUILDDIR/tests/bench/measure" "$room/server.json")
 at_client=("$TOP_BUILDDIR/tests/bench/measure" "$room/client.json")
 few=20000 many=200000
+# Address sanitizers keep what was freed: then the figures say nothing, and it is only looked whether all names arrive.
+[ -z "${SANITIZER_CFLAGS:-}" ] || few=2000 many=20000
 allowed=8192 # KiB; 180 000 names alone would have 7 MB, and what either side remembers of them many times as much
 
 peak() { sed -n 's/.*"peak_kib":\([0-9]*\).*/\1/p' "$room/$1.json"; } # SIDE
@@ -22,6 +24,6 @@ for names in $few $many; do
 done
 for side in server client; do
     short=${side}_$few long=${side}_$many
-    [ "${!long}" -lt $((${!short} + allowed)) ] || fail "the $side: ${!short} KiB for $few names, ${!long} KiB for $many"
+    [ -n "${SANITIZER_CFLAGS:-}" ] || [ "${!long}" -lt $((${!short} + allowed)) ] || fail "the $side: ${!short} KiB for $few names, ${!long} KiB for $many"
 done
 finish
