@@ -358,6 +358,36 @@ static void fetch_may_answer_later(void)
     pair_free(p);
 }
 
+/* A time-out comes while the user has nothing of what was lost in memory: all that is in flight, 6 MB, need not be sent again
+ * because of that. */
+static void a_probe_repeats_little_though_nothing_can_be_fetched(void)
+{
+    sluice_transport_setup setup[2];
+    sluice_transport_statistics sent;
+    pair_setup(setup);
+    for (int i = 0; i < 2; i++) {
+        setup[i].receive_bytes = setup[i].peer_receive_bytes = UINT64_C(1) << 30;
+        setup[i].initial_rtt_ns = 500 * SLUICE_MS;
+    }
+    pair *p = pair_new(setup);
+    p->end[0].path.delay = p->end[1].path.delay = 250 * SLUICE_MS;
+    p->end[0].path.loss = 0.1;
+    wanted = 60000000;
+    pair_send(p, 0, 2, 0, wanted);
+    pair_run(p, p->now + 2 * SLUICE_SECOND, NULL);
+    p->end[0].withheld = UINT64_MAX;
+    p->end[1].path.out = true;
+    pair_run(p, p->now + 2 * SLUICE_SECOND, NULL);
+    p->end[0].withheld = 0;
+    p->end[1].path.out = false;
+    p->ops->ready(p->end[0].state, 2);
+    CU_ASSERT(pair_run(p, p->now + MINUTES(1), object_two_done));
+    pair_statistics(p, 0, &sent);
+    CU_ASSERT(sent.resent_packets < sent.lost_packets + sent.data_packets_sent / 200);
+    CU_ASSERT_EQUAL(p->faults, 0);
+    pair_free(p);
+}
+
 static void holes_are_never_sent(void)
 {
     sluice_transport_setup setup[2];
@@ -604,6 +634,7 @@ int main(void)
         {"giving up leaks no credit", giving_up_leaks_no_credit},
         {"refused objects are stopped", refused_objects_are_stopped},
         {"fetch may answer later", fetch_may_answer_later},
+        {"a probe repeats little though nothing can be fetched", a_probe_repeats_little_though_nothing_can_be_fetched},
         {"holes are never sent", holes_are_never_sent},
         {"close reaches the peer", close_reaches_the_peer},
         {"close without an answer ends after three probes", close_without_an_answer_ends_after_three_probes},

@@ -331,6 +331,41 @@ static void objects_come_and_go(void)
     }
 }
 
+/* The side that is sent a gigabit a second has a small rate of its own, less than its reports take.  These do not wait, and
+ * what it says meanwhile does not wait for their debt: but for 20 ms of the path, and a few packets' time at its rate. */
+static void a_message_does_not_wait_for_reports(void)
+{
+    const sluice_rate rate = 600000;
+    const sluice_duration packet = UINT64_C(1500) * 8 * SLUICE_SECOND / rate;
+    sluice_transport_setup setup[2];
+    pair_setup(setup);
+    for (int end = 0; end < 2; end++)
+        setup[end].receive_bytes = setup[end].peer_receive_bytes = UINT64_C(1) << 27;
+    setup[0].control.pacing_bps = 1000000000;
+    setup[1].control.pacing_bps = rate;
+    pair *p = pair_new(setup);
+    p->end[0].path.delay = p->end[1].path.delay = 20 * SLUICE_MS;
+    pair_send(p, 0, LIVE, 0, 600000000);
+    p->ops->open(p->end[1].state, LIVE, SLUICE_OBJECT_ORDERED, 1);
+    pair_run(p, p->now + 3 * SLUICE_SECOND, NULL);
+    sluice_transport_statistics before, after;
+    pair_statistics(p, 1, &before);
+    sluice_duration worst = 0;
+    for (uint64_t i = 0; i < 10; i++) {
+        sluice_time said = p->now;
+        p->ops->offer(p->end[1].state, LIVE, i * 100, (i + 1) * 100);
+        while (p->end[0].objects[LIVE].next < (i + 1) * 100 && p->now < said + SLUICE_SECOND)
+            pair_run(p, p->now + SLUICE_MS, NULL);
+        worst = p->now - said > worst ? p->now - said : worst;
+        pair_run(p, said + 100 * SLUICE_MS, NULL);
+    }
+    pair_statistics(p, 1, &after);
+    CU_ASSERT(worst <= 20 * SLUICE_MS + 3 * packet);
+    CU_ASSERT(after.wire_bytes_sent - before.wire_bytes_sent > rate / 8); /* in a second: the reports are more than the rate */
+    CU_ASSERT_EQUAL(p->faults, 0);
+    pair_free(p);
+}
+
 int main(void)
 {
     static const CU_TestInfo tests[] = {
@@ -342,6 +377,7 @@ int main(void)
         {"skipping leaks no credit", skipping_leaks_no_credit},
         {"streams take turns", streams_take_turns},
         {"a small message does not wait for a round", a_small_message_does_not_wait_for_a_round},
+        {"a message does not wait for reports", a_message_does_not_wait_for_reports},
         {"objects come and go", objects_come_and_go},
         CU_TEST_INFO_NULL,
     };

@@ -157,7 +157,10 @@ static void finish(builder *b)
     engine_build_count(engine, &b->sent, 1);
     engine_flight_push(&engine->flight, &b->sent);
     engine->phases.packets++;
-    engine_pacer_spend(&engine->pacer, engine->now, b->sent.wire_bytes);
+    if (eliciting)
+        engine_pacer_spend(&engine->pacer, engine->now, b->sent.wire_bytes);
+    else
+        engine_pacer_report(&engine->pacer, engine->now, b->sent.wire_bytes, engine_outgoing_first(engine) != NULL);
     engine_path_sent(&engine->path, b->path, b->sent.wire_bytes);
     engine_life_sent(engine, eliciting);
     if (eliciting) {

@@ -576,10 +576,12 @@ int engine_outgoing_record_acked(transport_engine *engine, const engine_record *
 static int data_lost(transport_engine *engine, engine_out *object, uint64_t from, uint64_t to)
 {
     engine_range gap;
+    uint64_t fresh = 0;
     while (from < to && engine_ranges_gap(&object->settled, from, to, &gap)) {
-        int status = engine_ranges_add(&object->lost, engine->host, gap.from, gap.to, NULL);
+        int status = engine_ranges_add(&object->lost, engine->host, gap.from, gap.to, &fresh);
         if (status != SLUICE_OK)
             return status;
+        engine->out.queued_again += fresh;
         from = gap.to;
     }
     return SLUICE_OK;
@@ -595,6 +597,7 @@ int engine_outgoing_record_lost(transport_engine *engine, const engine_record *r
         engine->out.floor_due = engine->out.floor_due || record->from == engine->out.floor_told;
         return SLUICE_OK;
     }
+    unsigned before = object->state;
     switch (record->kind) {
     case ENGINE_RECORD_DATA:
         if (!(object->state & ENGINE_OUT_ABORT))
@@ -614,6 +617,7 @@ int engine_outgoing_record_lost(transport_engine *engine, const engine_record *r
     default:
         break;
     }
+    engine->out.queued_again += object->state != before ? ENGINE_FRAME_MAX : 0;
     engine_outgoing_place(engine, object, false);
     return status;
 }

@@ -59,6 +59,7 @@ typedef struct engine_outgoing {
     engine_out *dead;
     engine_out *last;     /* the object looked up last */
     uint64_t limit, sent; /* session credit: unordered bytes that may be and were sent for the first time */
+    uint64_t queued_again; /* bytes that ever came to be sent again; a frame about an object counts as one of the largest */
     size_t started;
     uint64_t floor, floor_told; /* nothing more is said of objects below; what the peer was told of that */
     bool floor_due;

@@ -59,11 +59,35 @@ sluice_time engine_pacer_when(const engine_pacer *pacer, uint64_t bytes)
     return pacer->full_at > before ? pacer->full_at - before : 0;
 }
 
+/* What has passed since the bucket was full pays for what is owed. */
+static void settle(engine_pacer *pacer, sluice_time now)
+{
+    if (pacer->full_at >= now)
+        return;
+    uint64_t paid = bytes_in(pacer->rate, now - pacer->full_at);
+    pacer->owed -= paid < pacer->owed ? paid : pacer->owed;
+    pacer->full_at = now;
+}
+
 void engine_pacer_spend(engine_pacer *pacer, sluice_time now, uint64_t bytes)
 {
     if (!pacer->rate)
         return;
-    if (pacer->full_at < now)
-        pacer->full_at = now;
-    pacer->full_at += time_of(pacer->rate, bytes);
+    settle(pacer, now);
+    uint64_t more = bytes < pacer->owed ? bytes : pacer->owed;
+    pacer->owed -= more;
+    pacer->full_at += time_of(pacer->rate, bytes + more);
+}
+
+void engine_pacer_report(engine_pacer *pacer, sluice_time now, uint64_t bytes, bool others)
+{
+    if (!pacer->rate)
+        return;
+    settle(pacer, now);
+    if (!others && engine_pacer_room(pacer, now) >= bytes) {
+        engine_pacer_spend(pacer, now, bytes);
+        return;
+    }
+    pacer->owed += bytes;
+    pacer->owed = pacer->owed < pacer->burst ? pacer->owed : pacer->burst;
 }

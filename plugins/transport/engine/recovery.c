@@ -620,22 +620,24 @@ static sluice_time probe_at(const transport_engine *engine)
 }
 
 /* Queues what the oldest packets in flight carry, so that the probes carry something that may be missing: as much of it
- * as a packet holds, and not less than that of two packets. */
+ * as a packet holds, and not less than that of two packets.  It counts although the user may have to get it first. */
 static int probe_contents(transport_engine *engine)
 {
     engine_flight *flight = &engine->flight;
     unsigned found = 0;
+    uint64_t before = engine->out.queued_again;
     for (uint64_t n = engine_flight_find(flight, engine->recovery.scan_from, flight->next, false);
-         n < flight->next && (found < PROBES || engine_outgoing_little(engine, PROBE_BYTES) < PROBE_BYTES);
+         n < flight->next && (found < PROBES || engine->out.queued_again - before < PROBE_BYTES);
          n = engine_flight_find(flight, n + 1, flight->next, false)) {
         engine_sent *sent = engine_flight_at(flight, n);
         if (!(sent->flags & ENGINE_SENT_ELICITING) || (sent->flags & (ENGINE_SENT_PROBE | ENGINE_SENT_HANDED_ON)))
             continue;
+        uint64_t queued = engine->out.queued_again;
         int status = records_lost(engine, sent);
         if (status != SLUICE_OK)
             return status;
         sent->flags |= ENGINE_SENT_HANDED_ON;
-        found += engine_outgoing_first(engine) || engine->in.due || engine->in.credit_due; /* Else it held nothing. */
+        found += engine->out.queued_again > queued || engine->in.due || engine->in.credit_due; /* Else it held nothing. */
     }
     return SLUICE_OK;
 }
