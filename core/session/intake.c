@@ -47,12 +47,12 @@ static size_t room_of_chunk(const sluice_outgoing *entry, uint64_t chunk)
     return room < entry->room_least ? entry->room_least : (size_t)room;
 }
 
-/* What was read ahead and not sent yet may have half of the budget, so that the other half is there for chunks that are read again:
- * on a long path with much loss each is wanted for several round trips. */
+/* What was read ahead and not sent yet may have a quarter of the budget, so that the rest is there for what was sent: on a long path
+ * with much loss each chunk is wanted for several round trips. */
 static bool far_ahead(const sluice_sender *sender, size_t room)
 {
     return sluice_sender_seekable(sender) && sender->owed_bytes > 0 &&
-           sender->owed_bytes + room > sender->mover->setup.memory_bytes / 2;
+           sender->owed_bytes + room > sender->mover->setup.memory_bytes / 4;
 }
 
 /* Submits one read of an entry; false: no memory within the budget now. */
@@ -91,6 +91,14 @@ bool sluice_intake_read_submit(sluice_sender *sender, sluice_outgoing *entry)
     sender->readings++;
     sluice_mover_submit(sender->mover, &reading->work, sluice_reading_run, reading_done);
     return true;
+}
+
+void sluice_intake_repeats_submit(sluice_sender *sender)
+{
+    sluice_outgoing *entry;
+    while (!sluice_mover_holds(sender->mover) && sender->readings < sender->readings_most &&
+           (entry = TAILQ_FIRST(&sender->repeats)) && sluice_intake_read_submit(sender, entry))
+        continue;
 }
 
 /* Offers [from, to) of the current attempt. */

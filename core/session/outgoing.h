@@ -180,5 +180,7 @@ int sluice_outgoing_chunks_make(sluice_outgoing *entry, uint64_t count);
 bool sluice_intake_next_chunk(sluice_outgoing *entry);
 /* Submits one read of an entry; false: no memory within the budget now. */
 bool sluice_intake_read_submit(sluice_sender *sender, sluice_outgoing *entry);
+/* Submits what is to be read again, as far as there are readings and memory. */
+void sluice_intake_repeats_submit(sluice_sender *sender);
 
 #endif

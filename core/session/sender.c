@@ -197,9 +197,7 @@ void sluice_sender_pump(sluice_sender *sender)
 {
     list_more(sender);
     sluice_outgoing *entry;
-    while (!sluice_mover_holds(sender->mover) && sender->readings < sender->readings_most &&
-           (entry = TAILQ_FIRST(&sender->repeats)) && sluice_intake_read_submit(sender, entry))
-        continue;
+    sluice_intake_repeats_submit(sender);
     while (!sluice_mover_holds(sender->mover) && sender->readings < sender->readings_most &&
            (entry = TAILQ_FIRST(&sender->ready)) && sluice_intake_read_submit(sender, entry))
         continue;
@@ -603,6 +601,7 @@ static void reread_ask(sluice_sender *sender, sluice_outgoing *entry, uint64_t c
         return;
     entry->rereads[entry->reread_count++] = chunk;
     sluice_outgoing_ready_add(sender, entry, true);
+    sluice_intake_repeats_submit(sender); /* no call from outside need follow before it is there */
 }
 
 size_t sluice_sender_fetch(sluice_sender *sender, sluice_object_id id, uint64_t offset, const struct iovec *buffers,

@@ -254,6 +254,33 @@ static void test_tiny_memory(void)
     items_free(items, 2);
 }
 
+/* What is fetched, and is not in memory any more, is being read when fetch has answered: on a path that carries little just then,
+ * no other call to the mover may come for long. */
+static void test_read_again(void)
+{
+    item items[] = {file_item("t/a", 9 * MIB)};
+    fixture *f = fixture_new(true, 1, items, 1);
+    side *sender = &f->client;
+    uint8_t byte;
+    struct iovec buffer = {.iov_base = &byte, .iov_len = 1};
+    f->memory_bytes = 2 * MIB;
+    fixture_start(f);
+    while ((sender->fetched_bytes < 5 * MIB || sender->task_count > 0) && fixture_step(f))
+        continue;
+    CU_ASSERT_EQUAL(sender->task_count, 0);
+    CU_ASSERT_EQUAL(sluice_mover_fetch(sender->mover, sluice_object_of_entry(0, 0), 0, &buffer, 1), 0);
+    CU_ASSERT_EQUAL(sender->task_count, 1);
+    run_until_still(f);
+    CU_ASSERT(f->client.finished);
+    CU_ASSERT_EQUAL(f->client.status, SLUICE_OK);
+    if (!f->server.finished)
+        sluice_mover_closed(f->server.mover, SLUICE_OK, "", f->now);
+    run_until_still(f);
+    CU_ASSERT(fixture_identical(f));
+    fixture_end(f);
+    items_free(items, 1);
+}
+
 /* Holes are told, not sent, and read as zeroes at the other end whatever lay there. */
 static void test_holes(void)
 {
@@ -769,6 +796,7 @@ int main(void)
                                         {"small files that another writer has", test_parcels_busy},
                                         {"small files that have grown", test_parcels_grown},
                                         {"tiny memory", test_tiny_memory},
+                                        {"what is read again", test_read_again},
                                         {"holes", test_holes},
                                         {"resume", test_resume},
                                         {"compare", test_compare},
