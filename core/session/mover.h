@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #define SLUICE_MOVER_WINDOW 4096 /* entries listed but without RESULT */
+#define SLUICE_MOVER_SLICE (8u << 20) /* bytes after which work that may take minutes lets others have a turn */
 
 /* ---- work: a task that belongs to a mover ---- */
 
@@ -24,6 +25,7 @@ struct sluice_work {
     sluice_mover *mover;
     void (*run)(sluice_work *work);
     void (*done)(sluice_work *work);
+    bool again;        /* run leaves so: it is called once more, when its turn has come, before done is */
     sluice_work *next; /* while it waits for its turn: a store that is not PARALLEL gets one call at a time */
 };
 

@@ -222,60 +222,90 @@ void sluice_reading_run(sluice_work *work)
 
 /* ---- comparing ---- */
 
-static int comparing_read(sluice_mover *mover, sluice_comparing *comparing, void *object, uint8_t *bytes)
+static int comparing_memory_fail(sluice_comparing *comparing)
+{
+    return sluice_fail(&comparing->error, SLUICE_ENOMEM, "%s: no memory to compare it", comparing->name);
+}
+
+static int comparing_add(sluice_mover *mover, sluice_comparing *comparing, const uint8_t *bytes, size_t count)
+{
+    if (comparing->count == comparing->capacity) {
+        size_t capacity = comparing->capacity ? comparing->capacity * 2 : 16;
+        sluice_digest *grown = reallocarray(comparing->digests, capacity, sizeof(*grown));
+        if (!grown)
+            return comparing_memory_fail(comparing);
+        comparing->digests = grown;
+        comparing->capacity = capacity;
+    }
+    comparing->at += count;
+    return sluice_digest_seeded(mover->request->checksum, mover->request->seed, bytes, count,
+                                &comparing->digests[comparing->count++])
+               ? comparing_memory_fail(comparing)
+               : SLUICE_OK;
+}
+
+/* *end: all of it was read. */
+static int comparing_slice(sluice_mover *mover, sluice_comparing *comparing, uint8_t *bytes, bool *end)
+{
+    uint64_t until = comparing->at + SLUICE_MOVER_SLICE;
+    int status = SLUICE_OK;
+    *end = false;
+    while (!status && !*end && comparing->at < until) {
+        uint64_t left = comparing->size - comparing->at;
+        size_t want = left < SLUICE_CHUNK_BYTES ? (size_t)left : SLUICE_CHUNK_BYTES;
+        int64_t got = want > 0 && !atomic_load(&mover->stop_work)
+                          ? read_all(mover, comparing->object, comparing->at, bytes, want)
+                          : 0;
+        if (got > 0)
+            status = comparing_add(mover, comparing, bytes, (size_t)got);
+        else if (got < 0)
+            status = failed(mover, got, &comparing->error);
+        *end = got == 0;
+    }
+    return status;
+}
+
+static int comparing_open(sluice_mover *mover, sluice_comparing *comparing)
+{
+    const sluice_mover_store *store = &mover->store;
+    int status = store->source->open(store->state, comparing->name, comparing->operand, &comparing->object,
+                                     &comparing->size);
+    comparing->opened = !status;
+    return status ? failed(mover, status, &comparing->error) : SLUICE_OK;
+}
+
+static int comparing_read(sluice_mover *mover, sluice_comparing *comparing)
 {
     sluice_checksum algorithm = mover->request->checksum;
-    sluice_digest *digests = NULL;
-    size_t count = 0, capacity = 0;
-    uint64_t at = 0;
-    int status = SLUICE_OK;
-    while (!status && at < comparing->size && !atomic_load(&mover->stop_work)) {
-        size_t want = comparing->size - at < SLUICE_CHUNK_BYTES ? (size_t)(comparing->size - at) : SLUICE_CHUNK_BYTES;
-        int64_t got = read_all(mover, object, at, bytes, want);
-        if (got < 0)
-            status = failed(mover, got, &comparing->error);
-        if (got <= 0)
-            break;
-        if (count == capacity) {
-            capacity = capacity ? capacity * 2 : 16;
-            sluice_digest *grown = reallocarray(digests, capacity, sizeof(*grown));
-            if (!grown) {
-                status = sluice_fail(&comparing->error, SLUICE_ENOMEM, "%s: no memory to compare it", comparing->name);
-                break;
-            }
-            digests = grown;
-        }
-        status = sluice_digest_seeded(algorithm, mover->request->seed, bytes, (size_t)got, &digests[count++]);
-        at += (uint64_t)got;
-    }
-    comparing->size = at;
+    uint8_t *bytes = malloc(SLUICE_CHUNK_BYTES);
+    bool end = false;
+    int status = bytes ? SLUICE_OK : comparing_memory_fail(comparing);
+    if (!status && !comparing->opened)
+        status = comparing_open(mover, comparing);
     if (!status)
-        status = sluice_digest_file(algorithm == SLUICE_CHECKSUM_NONE ? SLUICE_CHECKSUM_XXH3_128 : algorithm, at,
-                                    digests, count, sizeof(*digests), &comparing->digest);
-    free(digests);
-    return status;
+        status = comparing_slice(mover, comparing, bytes, &end);
+    free(bytes);
+    if (status || !end) {
+        comparing->work.again = !status;
+        return status;
+    }
+    comparing->size = comparing->at;
+    return sluice_digest_file(algorithm == SLUICE_CHECKSUM_NONE ? SLUICE_CHECKSUM_XXH3_128 : algorithm, comparing->at,
+                              comparing->digests, comparing->count, sizeof(*comparing->digests), &comparing->digest);
 }
 
 void sluice_comparing_run(sluice_work *work)
 {
     sluice_comparing *comparing = (sluice_comparing *)work;
-    sluice_mover *mover = work->mover;
-    void *object = NULL;
-    uint8_t *bytes = malloc(SLUICE_CHUNK_BYTES);
-    if (!bytes) {
-        comparing->status =
-            sluice_fail(&comparing->error, SLUICE_ENOMEM, "%s: no memory to compare it", comparing->name);
+    const sluice_mover_store *store = &work->mover->store;
+    comparing->status = comparing_read(work->mover, comparing);
+    if (work->again)
         return;
-    }
-    comparing->status =
-        mover->store.source->open(mover->store.state, comparing->name, comparing->operand, &object, &comparing->size);
-    if (comparing->status) {
-        failed(mover, comparing->status, &comparing->error);
-    } else {
-        comparing->status = comparing_read(mover, comparing, object, bytes);
-        mover->store.source->close(mover->store.state, object);
-    }
-    free(bytes);
+    if (comparing->opened)
+        store->source->close(store->state, comparing->object);
+    free(comparing->digests);
+    comparing->opened = false;
+    comparing->digests = NULL;
 }
 
 /* ---- listing ---- */

@@ -45,12 +45,17 @@ typedef struct sluice_reading {
 
 void sluice_reading_run(sluice_work *work);
 
-/* Seeded digest of a whole file; the object is closed. */
+/* Seeded digest of a whole file, in slices; zeroed but for the inputs. */
 typedef struct sluice_comparing {
     sluice_work work;
     const char *name;
     uint32_t operand;
-    uint64_t size; /* output */
+    void *object;  /* of its own: while it is */
+    bool opened;   /* open; */
+    uint64_t at;
+    sluice_digest *digests;
+    size_t count, capacity;
+    uint64_t size; /* outputs */
     sluice_digest digest;
     int status;
     sluice_error error;

@@ -94,7 +94,10 @@ static void task_done(sluice_task *task)
     sluice_mover *mover = work->mover;
     mover->works--;
     mover->store_busy = false;
-    work->done(work);
+    if (work->again)
+        sluice_mover_submit(mover, work, work->run, work->done);
+    else
+        work->done(work);
     if (mover->waiting && !mover->store_busy) {
         sluice_work *next = mover->waiting;
         mover->waiting = next->next;
@@ -118,6 +121,7 @@ void sluice_mover_submit(sluice_mover *mover, sluice_work *work, void (*run)(slu
     work->mover = mover;
     work->run = run;
     work->done = done;
+    work->again = false;
     work->next = NULL;
     work->task.run = task_run;
     work->task.done = task_done;

@@ -272,39 +272,61 @@ void sluice_preparing_run(sluice_work *work)
 
 /* ---- checking ---- */
 
-static int checking_read(sluice_mover *mover, sluice_checking *checking, uint8_t *bytes)
+static int checking_memory_fail(sluice_checking *checking)
+{
+    return sluice_fail(&checking->error, SLUICE_ENOMEM, "%s: out of memory to compare it", checking->name);
+}
+
+/* *end: all of it was read. */
+static int checking_slice(sluice_mover *mover, sluice_checking *checking, uint8_t *bytes, bool *end)
+{
+    uint64_t until = checking->at + SLUICE_MOVER_SLICE;
+    *end = false;
+    while (!*end && checking->at < until) {
+        uint64_t left = checking->size - checking->at;
+        size_t want = left < SLUICE_CHUNK_BYTES ? (size_t)left : SLUICE_CHUNK_BYTES, got = 0;
+        int status = SLUICE_OK;
+        if (want > 0 && !atomic_load(&mover->stop_work))
+            status = read_back(mover, checking->object, checking->at, bytes, want, &got, &checking->error);
+        if (status)
+            return status;
+        *end = got == 0;
+        if (got > 0 && sluice_digest_seeded(mover->request->checksum, mover->request->seed, bytes, got,
+                                            &checking->digests[checking->count++]))
+            return checking_memory_fail(checking);
+        checking->at += got;
+    }
+    return SLUICE_OK;
+}
+
+static int checking_read(sluice_mover *mover, sluice_checking *checking)
 {
     sluice_checksum algorithm = mover->request->checksum;
-    uint64_t at = 0;
-    size_t count = (size_t)(checking->size / SLUICE_CHUNK_BYTES + 1), done = 0;
-    sluice_digest *digests = calloc(count, sizeof(*digests));
-    int status = digests ? SLUICE_OK : sluice_fail(&checking->error, SLUICE_ENOMEM, "out of memory to compare");
-    while (!status && at < checking->size && !atomic_load(&mover->stop_work)) {
-        size_t want = checking->size - at < SLUICE_CHUNK_BYTES ? (size_t)(checking->size - at) : SLUICE_CHUNK_BYTES;
-        size_t got = 0;
-        status = read_back(mover, checking->object, at, bytes, want, &got, &checking->error);
-        if (status || got == 0)
-            break;
-        status = sluice_digest_seeded(algorithm, mover->request->seed, bytes, got, &digests[done++]);
-        at += got;
+    uint8_t *bytes = malloc(SLUICE_CHUNK_BYTES);
+    bool end = false;
+    if (!checking->digests)
+        checking->digests =
+            calloc((size_t)(checking->size / SLUICE_CHUNK_BYTES + 1), sizeof(*checking->digests));
+    int status = bytes && checking->digests ? checking_slice(mover, checking, bytes, &end)
+                                            : checking_memory_fail(checking);
+    free(bytes);
+    if (status || !end) {
+        checking->work.again = !status;
+        return status;
     }
-    checking->size = at;
-    if (!status)
-        status = sluice_digest_file(algorithm == SLUICE_CHECKSUM_NONE ? SLUICE_CHECKSUM_XXH3_128 : algorithm, at,
-                                    digests, done, sizeof(*digests), &checking->digest);
-    free(digests);
-    return status;
+    checking->size = checking->at;
+    return sluice_digest_file(algorithm == SLUICE_CHECKSUM_NONE ? SLUICE_CHECKSUM_XXH3_128 : algorithm, checking->at,
+                              checking->digests, checking->count, sizeof(*checking->digests), &checking->digest);
 }
 
 void sluice_checking_run(sluice_work *work)
 {
     sluice_checking *checking = (sluice_checking *)work;
-    uint8_t *bytes = malloc(SLUICE_CHUNK_BYTES);
-    if (!bytes)
-        checking->status = sluice_fail(&checking->error, SLUICE_ENOMEM, "out of memory to compare");
-    else
-        checking->status = checking_read(work->mover, checking, bytes);
-    free(bytes);
+    checking->status = checking_read(work->mover, checking);
+    if (!work->again) {
+        free(checking->digests);
+        checking->digests = NULL;
+    }
 }
 
 /* ---- the end ---- */

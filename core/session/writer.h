@@ -104,7 +104,7 @@ typedef struct sluice_preparing {
 
 void sluice_preparing_run(sluice_work *work);
 
-/* ---- seeded digest of a whole file that seems to be there ---- */
+/* ---- seeded digest of a whole file that seems to be there, in slices ---- */
 
 typedef struct sluice_checking {
     sluice_work work;
@@ -112,7 +112,10 @@ typedef struct sluice_checking {
     const char *name;
     void *object;
     uint64_t size;         /* input: as the entry says; output: as it was read */
-    sluice_digest digest;
+    uint64_t at;           /* of its own: so far; */
+    sluice_digest *digests;
+    size_t count;
+    sluice_digest digest;  /* outputs */
     int status;
     sluice_error error;
 } sluice_checking;

@@ -88,6 +88,7 @@ static int64_t source_read(void *state, void *object, uint64_t offset, const str
     if (at->trickle && bytes > at->trickle)
         bytes = at->trickle;
     memcpy(buffers[0].iov_base, at->data + offset, bytes);
+    f->task_bytes += bytes;
     return (int64_t)bytes;
 }
 
@@ -203,13 +204,14 @@ static int sink_hole(void *state, void *object, uint64_t from, uint64_t to)
 
 static int64_t sink_read(void *state, void *object, uint64_t offset, const struct iovec *buffers, int count)
 {
+    fixture *f = state;
     const stored *at = object;
-    (void)state;
     assert(count == 1);
     if (offset >= at->size)
         return 0;
     size_t bytes = buffers[0].iov_len < at->size - offset ? buffers[0].iov_len : (size_t)(at->size - offset);
     memcpy(buffers[0].iov_base, at->data + offset, bytes);
+    f->task_bytes += bytes;
     return (int64_t)bytes;
 }
 
@@ -534,7 +536,10 @@ static bool task_one(side *s)
     size_t at = random_next(s->fixture) % s->task_count;
     sluice_task *task = s->tasks[at];
     s->tasks[at] = s->tasks[--s->task_count];
+    s->fixture->task_bytes = 0;
     task->run(task);
+    if (s->fixture->task_bytes > s->fixture->task_bytes_most)
+        s->fixture->task_bytes_most = s->fixture->task_bytes;
     task->done(task);
     return true;
 }

@@ -92,6 +92,7 @@ struct fixture {
     size_t store_count;
     int writes_until_full;       /* -1: never */
     uint64_t sink_writes, source_reads;
+    uint64_t task_bytes, task_bytes_most; /* read by the task that runs, of source and sink; by any task, at most */
     unsigned source_interrupts, sink_interrupts;
     bool compare;                /* the sink answers COMPARE where size and mtime agree */
     bool refuse;
