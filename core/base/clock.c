@@ -20,22 +20,32 @@ sluice_time sluice_clock_now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-/* The second number of schedstat: ns spent on a run queue.  0: not told. */
-static sluice_duration run_queue(void)
+/* The first two numbers of schedstat: ns spent on a processor, and on a run queue.  Zeros: not told. */
+static sluice_clock_work read_schedstat(const char *path)
 {
     char text[SCHEDSTAT_BYTES];
-    unsigned long long waited = 0;
-    int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    unsigned long long ran, waited;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t bytes = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
     if (fd >= 0)
         (void)close(fd);
     if (bytes <= 0)
-        return 0;
+        return (sluice_clock_work){0};
     text[bytes] = '\0';
-    return sscanf(text, "%*u %llu", &waited) == 1 ? waited : 0;
+    return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? (sluice_clock_work){.ran_ns = ran, .waited_ns = waited}
+                                                         : (sluice_clock_work){0};
 }
 
 sluice_clock_work sluice_clock_thread(void)
 {
-    return (sluice_clock_work){.ran_ns = read_clock(CLOCK_THREAD_CPUTIME_ID), .waited_ns = run_queue()};
+    sluice_clock_work work = read_schedstat("/proc/thread-self/schedstat");
+    work.ran_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    return work;
+}
+
+sluice_clock_work sluice_clock_thread_of(pid_t thread)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", (int)thread);
+    return read_schedstat(path);
 }

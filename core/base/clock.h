@@ -4,6 +4,7 @@
 #define SLUICE_BASE_CLOCK_H
 
 #include <sluice/types.h>
+#include <sys/types.h>
 
 /* CLOCK_MONOTONIC.  Any thread. */
 sluice_time sluice_clock_now(void);
@@ -15,5 +16,7 @@ typedef struct sluice_clock_work {
 
 /* What the calling thread has done since it began.  Costs some microseconds. */
 sluice_clock_work sluice_clock_thread(void);
+/* The same of any thread of this process, by its id, right to some milliseconds.  Zeros where the kernel does not tell. */
+sluice_clock_work sluice_clock_thread_of(pid_t thread);
 
 #endif

@@ -129,10 +129,11 @@ static int start_threads(sluice_transfer *transfer, sluice_error *error)
 {
     int status = sluice_loop_new(&transfer->loop, error);
     if (status == SLUICE_OK)
-        status = sluice_pool_new(SLUICE_CLIENT_POOL_THREADS, "sluice-pool", &transfer->pool, error);
+        status = sluice_crew_begin(&transfer->crew, transfer->loop, SLUICE_CREW_EACH, error);
+    if (status == SLUICE_OK)
+        status = sluice_crew_join(&transfer->crew, &transfer->member, error);
     if (status != SLUICE_OK)
         return status;
-    transfer->crew = (sluice_crew){.pool = transfer->pool, .loop = transfer->loop};
     status = sluice_watch_new(&transfer->wake_watch, transfer->loop, transfer->wake_fd, on_wake, transfer);
     if (status == SLUICE_OK)
         status = sluice_watch_set(transfer->wake_watch, SLUICE_WATCH_READ);
@@ -421,7 +422,8 @@ void sluice_transfer_free(sluice_transfer *transfer)
     sluice_client_disconnect(transfer);
     sluice_probe_release(transfer->probing);
     sluice_watch_free(transfer->wake_watch);
-    sluice_pool_free(transfer->pool);
+    sluice_crew_leave(&transfer->member);
+    sluice_crew_end(&transfer->crew);
     if (transfer->loop)
         sluice_loop_free(transfer->loop);
     /* Reports may ask for something until they are ended. */

@@ -21,7 +21,6 @@
 #include <stdatomic.h>
 #include <sluice/sluice.h>
 
-#define SLUICE_CLIENT_POOL_THREADS 4
 #define SLUICE_CLIENT_SUITES 128 /* room for names of TLS 1.3 cipher suites */
 
 typedef struct sluice_probing sluice_probing; /* of probe.h */
@@ -62,8 +61,8 @@ struct sluice_transfer {
 
     sluice_loop *loop;
     sluice_thread *thread;
-    sluice_pool *pool;
     sluice_crew crew;
+    sluice_crew_member member;
     sluice_report *report;
     sluice_approach *approach;
     sluice_places *places; /* of the ssh way */

@@ -129,9 +129,9 @@ int sluice_client_make_store(sluice_transfer *transfer, sluice_error *error)
     const sluice_request *request = &transfer->request;
     int status = operands->push
                      ? sluice_store_source(transfer->library, operands->plugin, NULL, request,
-                                           SLUICE_CLIENT_POOL_THREADS, request->drop_behind, store, error)
+                                           SLUICE_CREW_EACH, request->drop_behind, store, error)
                      : sluice_store_sink(transfer->library, operands->plugin, NULL, operands->destination, request,
-                                         SLUICE_CLIENT_POOL_THREADS, request->drop_behind, store, error);
+                                         SLUICE_CREW_EACH, request->drop_behind, store, error);
     if (status == SLUICE_OK)
         transfer->once = sluice_store_once(store);
     /* What is said of the destination's name holds for one file or tree, and these are any number. */

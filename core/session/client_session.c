@@ -296,7 +296,7 @@ static void fill_setup(sluice_transfer *transfer, sluice_session_setup *setup)
         .library = transfer->library,
         .loop = transfer->loop,
         .log = transfer->log,
-        .crew = &transfer->crew,
+        .crew = &transfer->member,
         .report = transfer->report,
         .role = SLUICE_CLIENT,
         .datagram = transfer->datagram,

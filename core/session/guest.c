@@ -47,6 +47,7 @@ struct sluice_guest {
     bool left;     /* ssh has ended */
     bool may_move; /* the session: was agreed upon, or it has only the channel anyway */
 
+    sluice_crew_member crew;
     sluice_task making; /* makes the store on the pool */
     bool making_busy;
     int made_status;
@@ -79,6 +80,7 @@ static void reap(sluice_post *post)
     unlink_guest(guest);
     sluice_error why = guest->session ? *sluice_session_error(guest->session) : (sluice_error){0};
     sluice_session_free(guest->session);
+    sluice_crew_leave(&guest->crew);
     if (guest->streams.make)
         guest->streams.ended(guest->streams.user, &why);
     sluice_store_fini(&guest->store);
@@ -141,7 +143,7 @@ static void make_store(sluice_task *task)
     sluice_server *server = guest->server;
     const sluice_request *request = guest->request;
     const char *root = guest->permit->root;
-    uint32_t threads = sluice_pool_threads(server->pool);
+    uint32_t threads = SLUICE_CREW_EACH;
     bool drop_behind = request->drop_behind || server->serve->drop_behind;
     if (request->probe)
         guest->made_status = sluice_probed_make(&guest->probed, server->library, root, request, threads, &guest->store,
@@ -188,7 +190,7 @@ static void on_requested(void *user, const sluice_request *request)
         sluice_session_refuse(guest->session, status, error.text);
         return;
     }
-    sluice_crew_port crew = sluice_crew_open(&guest->server->crew);
+    sluice_crew_port crew = sluice_crew_open(&guest->crew);
     if (request->probe)
         sluice_probed_begin(&guest->probed, guest->server,
                             check_rights(guest, &(sluice_request){.push = true}, NULL) == SLUICE_OK);
@@ -474,7 +476,9 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
 {
     sluice_server *server = guest->server;
     sluice_keys keys;
-    int status = derive_keys(guest, hello, welcome, &keys, error);
+    int status = sluice_crew_join(&server->crew, &guest->crew, error);
+    if (status == SLUICE_OK)
+        status = derive_keys(guest, hello, welcome, &keys, error);
     if (status != SLUICE_OK)
         return status;
     bool tcp = strcmp(welcome->transport, "tcp") == 0;
@@ -489,7 +493,7 @@ static int make_session(sluice_guest *guest, const sluice_hello_message *hello, 
         .library = server->library,
         .loop = server->loop,
         .log = server->log,
-        .crew = &server->crew,
+        .crew = &guest->crew,
         .report = server->report,
         .role = SLUICE_SERVER,
         .channel = tcp ? &guest->channel : NULL,

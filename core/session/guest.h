@@ -46,7 +46,6 @@ struct sluice_server {
     sluice_log *log;
     sluice_loop *loop;
     sluice_thread *thread;
-    sluice_pool *pool;
     sluice_crew crew;
     sluice_report *report;
     sluice_identity *identity;

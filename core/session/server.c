@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define DEFAULT_PORT 33001
-#define POOL_THREADS 4
 #define ROUND_NS SLUICE_SECOND
 #define TURNED_AWAY_NS (10 * SLUICE_SECOND) /* between two lines about it */
 #define PORT_TRIES 16 /* to find a number that is free for TCP and UDP, when any will do */
@@ -266,10 +265,9 @@ static int start_threads(sluice_server *server, sluice_error *error)
 {
     int status = sluice_loop_new(&server->loop, error);
     if (status == SLUICE_OK)
-        status = sluice_pool_new(POOL_THREADS, "sluice-pool", &server->pool, error);
+        status = sluice_crew_begin(&server->crew, server->loop, SLUICE_CREW_MOST, error);
     if (status != SLUICE_OK)
         return status;
-    server->crew = (sluice_crew){.pool = server->pool, .loop = server->loop};
     status = sluice_timer_new(&server->contention, server->loop, sluice_guests_contend, server);
     if (status == SLUICE_OK)
         status = sluice_timer_new(&server->rounds, server->loop, on_round, server);
@@ -416,7 +414,7 @@ void sluice_server_free(sluice_server *server)
     sluice_watch_free(server->wake_watch);
     sluice_timer_free(server->contention);
     sluice_timer_free(server->rounds);
-    sluice_pool_free(server->pool);
+    sluice_crew_end(&server->crew);
     if (server->loop)
         sluice_loop_free(server->loop);
     if (server->wake_fd >= 0)

@@ -49,7 +49,7 @@ typedef struct sluice_session_setup {
     sluice *library;
     sluice_loop *loop;
     sluice_log *log;
-    sluice_crew *crew;
+    sluice_crew_member *crew;
     sluice_report *report;  /* told of everything; outlives the session */
     sluice_role role;
     sluice_channel **channel;
