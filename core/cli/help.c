@@ -144,10 +144,10 @@ static const sluice_option stream_own[] = {
 
 #define STREAM_KEYS                                                                                                      \
     " checksum ticket-file pin rate min-rate policy congestion transport datagram-size udp-buffer udp-offload cipher "   \
-    "crypto timeout memory deadline gather report json progress quiet verbose "
+    "crypto timeout memory drop-behind deadline gather report json progress quiet verbose "
 #define LISTENING_KEYS                                                                                                   \
     " listen ticket-file default-ticket once max-sessions max-handshakes max-handshakes-per-host max-rate congestion "   \
-    "transport datagram-size udp-buffer udp-offload cipher crypto timeout memory gather report json quiet verbose "
+    "transport datagram-size udp-buffer udp-offload cipher crypto timeout memory drop-behind gather report json quiet verbose "
 
 static const sluice_help send_listening = {
     .table = SLUICE_SETTINGS_SERVE, .config = true, .keys = LISTENING_KEYS, .own = &stream_own[0], .own_count = 2};

@@ -384,6 +384,7 @@ static int choose_cargo(sluice_guest *guest, const sluice_hello_message *hello, 
         .may_read = (guest->permit->rights & SLUICE_TICKET_READ) && !server->serve->write_only,
         .may_write = (guest->permit->rights & SLUICE_TICKET_WRITE) && !server->serve->read_only,
         .memory_bytes = server->serve->memory,
+        .drop_behind = server->serve->drop_behind,
     };
     return server->streams->welcome(server->streams->user, &visitor, &guest->streams, error);
 }

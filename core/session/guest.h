@@ -27,6 +27,7 @@ typedef struct sluice_stream_visitor {
     const char *peer, *ticket; /* names */
     bool may_read, may_write;
     uint64_t memory_bytes;
+    bool drop_behind; /* of what the server reads and writes for it */
 } sluice_stream_visitor;
 
 /* Whoever has streams for a server's clients.  welcome is called on the loop's thread and fills what the session is made

@@ -27,9 +27,11 @@ static int prepare(sluice_stream_session *session, const sluice_stream_connect_o
     snprintf(session->peer, sizeof session->peer, "%s", order->address ? order->address : "server");
     if (status == SLUICE_OK)
         status = sluice_settings_copy(order->settings, &session->settings, error);
-    if (status == SLUICE_OK)
-        session->checksum = (sluice_checksum)sluice_settings_transfer(session->settings)->checksum;
-    return status;
+    if (status != SLUICE_OK)
+        return status;
+    session->checksum = (sluice_checksum)sluice_settings_transfer(session->settings)->checksum;
+    session->drop_behind = sluice_settings_transfer(session->settings)->drop_behind;
+    return SLUICE_OK;
 }
 
 static int start(sluice *instance, const sluice_stream_connect_order *order, sluice_stream_session *session,

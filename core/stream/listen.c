@@ -125,6 +125,7 @@ static int session_fill(const sluice_stream_listener *listener, const sluice_str
     session->library = listener->library;
     session->may_read = visitor->may_read;
     session->may_write = visitor->may_write;
+    session->drop_behind = visitor->drop_behind;
     snprintf(session->peer, sizeof session->peer, "%s", visitor->peer);
     snprintf(session->ticket, sizeof session->ticket, "%s", visitor->ticket ? visitor->ticket : "");
     return sluice_settings_copy(listener->settings, &session->settings, error);

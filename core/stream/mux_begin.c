@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { OPEN_ANNOUNCED = 2, OPEN_DEADLINE = 3 }; /* fields of OPEN; an odd one must be understood */
+enum { OPEN_ANNOUNCED = 2, OPEN_DEADLINE = 3, OPEN_DROP_BEHIND = 4 }; /* fields of OPEN; an odd one must be understood */
 
 static void open_message(sluice_mux *mux, const sluice_stream *stream)
 {
@@ -16,6 +16,8 @@ static void open_message(sluice_mux *mux, const sluice_stream *stream)
         sluice_wire_put_field_u64(body, OPEN_ANNOUNCED, stream->announced_own);
     if (stream->deadline_ns)
         sluice_wire_put_field_u64(body, OPEN_DEADLINE, stream->deadline_ns);
+    if (stream->drop_behind)
+        sluice_wire_put_field_u64(body, OPEN_DROP_BEHIND, 1);
     mux_send(mux, SLUICE_MESSAGE_STREAM_OPEN);
 }
 
@@ -53,6 +55,7 @@ typedef struct opening {
     char name[SLUICE_STREAM_NAME_MAX + 1];
     uint64_t announced;
     sluice_duration deadline_ns;
+    bool drop_behind;
 } opening;
 
 static int opening_get(opening *out, sluice_wire_reader *body, sluice_error *error)
@@ -75,6 +78,8 @@ static int opening_get(opening *out, sluice_wire_reader *body, sluice_error *err
             out->announced = sluice_wire_get_u64(&field);
         else if (tag == OPEN_DEADLINE)
             out->deadline_ns = sluice_wire_get_u64(&field);
+        else if (tag == OPEN_DROP_BEHIND)
+            out->drop_behind = sluice_wire_get_u64(&field) == 1;
         else if (tag & 1)
             return sluice_fail(error, SLUICE_EVERSION, "the client asks something of a stream that is not known here");
     }
@@ -156,6 +161,7 @@ static int accept_stream(sluice_stream *stream, const opening *want, void *strea
     stream->reads = want->mode & SLUICE_STREAM_PUSH;
     stream->deadline_ns = want->deadline_ns;
     stream->checksum = want->checksum;
+    stream->drop_behind = want->drop_behind || stream->session->drop_behind;
     stream->announced_peer = want->announced;
     atomic_store(&stream->user, stream_user);
     memcpy(stream->name, want->name, sizeof stream->name);

@@ -204,7 +204,8 @@ static int source_make(joint *at, sluice *instance, sluice_error *error)
                         : sluice_request_argument_set(&at->request, place.argument);
     if (status != SLUICE_OK)
         return no_memory(error);
-    status = sluice_store_source(instance, place.plugin, NULL, &at->request, 1, false, &at->store, error);
+    status = sluice_store_source(instance, place.plugin, NULL, &at->request, 1, at->stream->drop_behind, &at->store,
+                                 error);
     if (status == SLUICE_OK)
         at->plugin = sluice_store_open(&at->store);
     return status;
@@ -281,7 +282,8 @@ static int sink_make(joint *at, sluice *instance, sluice_error *error)
     sluice_place place;
     int status = sluice_place_parse(instance->registry, SLUICE_SINK, at->place, &place, error);
     if (status == SLUICE_OK)
-        status = sluice_store_sink(instance, place.plugin, NULL, place.argument, &at->request, 1, false, &at->store, error);
+        status = sluice_store_sink(instance, place.plugin, NULL, place.argument, &at->request, 1, at->stream->drop_behind,
+                                   &at->store, error);
     if (status == SLUICE_OK)
         at->plugin = sluice_store_open(&at->store);
     return status;

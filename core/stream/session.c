@@ -255,6 +255,7 @@ int sluice_stream_open(sluice_stream_session *session, const sluice_stream_order
     if (status != SLUICE_OK)
         return sluice_fail(error, status, "out of memory for a stream");
     stream->priority = order->priority ? order->priority : PRIORITY;
+    stream->drop_behind = session->drop_behind;
     stream->announced_own = order->announced_bytes ? order->announced_bytes : SLUICE_UNKNOWN;
     atomic_store(&stream->gather_ns, order->gather_ns);
     status = sluice_stream_digests(stream);

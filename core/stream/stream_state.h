@@ -36,6 +36,7 @@ struct sluice_stream_session {
     atomic_uint refs;
     bool client;
     sluice_checksum checksum;   /* of streams that are opened here */
+    bool drop_behind;           /* what is read and written for them is not to stay in the page cache; client: on both sides */
     uint64_t memory_bytes;
     sluice_fifo_store segments; /* of its streams */
     char name[SLUICE_STREAM_NAME_MAX + 1]; /* client: of streams that are given none */
@@ -124,6 +125,7 @@ struct sluice_stream {
     unsigned priority;
     sluice_duration deadline_ns;
     sluice_checksum checksum;
+    bool drop_behind;       /* of a source or sink that it is joined to here */
     uint64_t announced_own; /* SLUICE_UNKNOWN */
     void *_Atomic user;
 

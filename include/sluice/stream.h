@@ -223,8 +223,9 @@ SLUICE_API void sluice_stream_statistics_get(sluice_stream *stream, sluice_strea
 
 /* Both return when all is done, one way or the other; they make the stream block, and its time-outs hold.  The stream is
  * still the caller's to close.  place: "-" for standard input or output (plugin stdio), KIND:ARGUMENT of a source or sink
- * plugin, or a path (plugin file); relative to the process.  It must come to exactly one object that holds bytes.  A
- * plugin that waits is woken when the stream fails.  A failure of the plugin has one status for both programs:
+ * plugin, or a path (plugin file); relative to the process.  It must come to exactly one object that holds bytes.  With
+ * drop-behind in the settings of the session, a client's for both sides, what is read and written does not stay in the page
+ * cache.  A plugin that waits is woken when the stream fails.  A failure of the plugin has one status for both programs:
  * SLUICE_EFAILED where its own would speak of usage, plugins or connections. */
 
 /* Reads the source to its end, in order, then finishes and verifies the stream.  A source that fails gives the stream up with

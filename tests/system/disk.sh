@@ -62,4 +62,32 @@ warm
 wants 0 '' copy "$room/large" "$(url served)"
 kept "$room/large" "a server's option"
 gone "$room/root/served" "a server's option"
+
+# So it is with streams, whose names say what lies there.
+end_server TERM
+printf '[stream log]\nsink = %s\n[stream data]\nsource = %s\n' "$room/log" "$room/root/plain" >"$room/serve.ini"
+start_server "$room/root" --config "$room/serve.ini"
+stream() { timeout 60 "$SLUICE" "$1" --progress never "${admission[@]}" "${@:2}"; } # send OR recv, OPTION...
+warm
+cat "$room/root/plain" >/dev/null
+wants 0 '' stream send --source "$room/large" "$(url log)"
+kept "$room/large" "a stream without the option"
+kept "$room/log" "a stream without the option"
+wants 0 '' stream recv --sink "$room/back/data" "$(url data)"
+kept "$room/root/plain" "a stream without the option"
+kept "$room/back/data" "a stream without the option"
+wants 0 '' stream send --drop-behind --source "$room/large" "$(url log)"
+gone "$room/large" "a stream"
+gone "$room/log" "a stream"
+cmp -s "$room/large" "$room/log" || fail "the stream differs"
+sync "$room/root/plain"
+wants 0 '' stream recv --drop-behind --sink "$room/back/data" "$(url data)"
+gone "$room/root/plain" "a stream"
+gone "$room/back/data" "a stream"
+end_server TERM
+start_server "$room/root" --config "$room/serve.ini" --drop-behind
+warm
+wants 0 '' stream send --source "$room/large" "$(url log)"
+kept "$room/large" "a server's option"
+gone "$room/log" "a server's option"
 finish
