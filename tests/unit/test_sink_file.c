@@ -284,6 +284,101 @@ static void operand_without_a_name(void)
 
 /* ---- hostile peers ---- */
 
+#define MARK "...sluice-part"
+
+static void start_single(const char *root, const char *destination)
+{
+    sluice_sink_spec spec = spec_of(root, destination);
+    spec.single = true;
+    CU_ASSERT_EQUAL_FATAL(start(&spec), SLUICE_OK);
+}
+
+/* A directory with a file in it, which is what an operand of that name comes to. */
+static void put_tree(const char *operand, const char *file)
+{
+    char name[64];
+    sluice_entry entry = directory_of(operand, 0755);
+    CU_ASSERT_EQUAL(put_entry(&entry), SLUICE_OK);
+    (void)snprintf(name, sizeof name, "%s/%s", operand, file);
+    CU_ASSERT_EQUAL(put(name, file), SLUICE_OK);
+}
+
+/* A directory that was made in an operand's place is something to go into only when it is complete. */
+static void unfinished(void)
+{
+    begin();
+    (void)mkdir("root", 0755);
+    for (int confined = 0; confined < 2; confined++) {
+        const char *root = confined ? "root" : NULL, *into = confined ? "new" : "root/new";
+        start_single(root, into);
+        put_tree("tree", "first");
+        CU_ASSERT(exists("root/new/" MARK));
+        restart(); /* without finish */
+        start_single(root, into);
+        put_tree("other", "file");
+        CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
+        CU_ASSERT(store_file_is("root/new/other/file", "file"));
+        restart();
+        start_single(root, into);
+        CU_ASSERT_EQUAL(put("tree", "a file"), SLUICE_OK);
+        CU_ASSERT(store_file_is("root/new/tree", "a file"));
+        store_command("rm root/new/tree");
+        restart();
+        start_single(root, confined ? "new/" : "root/new/");
+        put_tree("tree", "below");
+        CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
+        CU_ASSERT(store_file_is("root/new/tree/below", "below"));
+        restart();
+        if (!confined) { /* where the kernel has no openat2 no link is followed below a root */
+            (void)symlink("new", "root/link");
+            start_single(root, "root/link");
+            put_tree("tree", "linked");
+            CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
+            CU_ASSERT(store_file_is("root/new/tree/linked", "linked"));
+            restart();
+        }
+        CU_ASSERT(exists("root/new/" MARK));
+        /* An end with something left for another run is none. */
+        start_single(root, into);
+        put_tree("tree", "second");
+        sluice_entry partial = file_of("tree/partial", 10);
+        sluice_sink_verdict verdict = SLUICE_SINK_DONE;
+        CU_ASSERT_EQUAL_FATAL(prepare_only(&partial, &verdict), SLUICE_OK);
+        CU_ASSERT_EQUAL(write_text("01234", 0), SLUICE_OK);
+        ops->abandon(fixture.state, opened, true);
+        CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
+        CU_ASSERT(exists("root/new/" MARK));
+        restart();
+        start_single(root, into);
+        put_tree("tree", "third");
+        CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
+        CU_ASSERT(store_file_is("root/new/first", "first"));
+        CU_ASSERT(store_file_is("root/new/second", "second"));
+        CU_ASSERT(store_file_is("root/new/third", "third"));
+        CU_ASSERT(!exists("root/new/" MARK));
+        CU_ASSERT_EQUAL(mode_of("root/new"), 0755);
+        CU_ASSERT_EQUAL(mtime_of("root/new"), MTIME_NS);
+        restart();
+        start_single(root, into);
+        put_tree("tree", "fourth");
+        CU_ASSERT_EQUAL(ops->finish(fixture.state, NULL, NULL), SLUICE_OK);
+        CU_ASSERT(store_file_is("root/new/tree/fourth", "fourth"));
+        restart();
+        /* What says nothing of an operand is no mark. */
+        static const char *const words[] = {"", "tree/..", "..", "a/b"};
+        for (size_t i = 0; i < SLUICE_COUNT(words); i++) {
+            store_command("rm -rf root/odd && mkdir root/odd");
+            store_file_write("root/odd/" MARK, words[i]);
+            start_single(root, confined ? "odd" : "root/odd");
+            put_tree("tree", "x");
+            CU_ASSERT(store_file_is("root/odd/tree/x", "x"));
+            restart();
+        }
+        store_command("rm -rf root/*");
+    }
+    end();
+}
+
 static void hostile_names(void)
 {
     static const char *const names[] = {"",     ".",    "..", "/",   "/f",    "../f",           "a/../../f",
@@ -982,6 +1077,7 @@ int main(void)
         {"a name only when complete", name_only_when_complete},
         {"where things go", where_things_go},
         {"an operand without a name", operand_without_a_name},
+        {"unfinished trees", unfinished},
         {"hostile names", hostile_names},
         {"links are never followed", links_are_never_followed},
         {"a directory swapped for a link", directory_swapped_for_a_link},

@@ -159,12 +159,15 @@ static void discard(const sluice_file_object *object, int parent)
 void sluice_file_object_abandon(sluice_file_sink *sink, sluice_file_object *object, bool keep)
 {
     struct stat status;
-    if (!object->comparing && (!keep || (fstat(object->fd, &status) == 0 && status.st_size == 0))) {
-        int parent = open_parent(sink, object);
-        if (parent >= 0) {
-            discard(object, parent);
-            (void)close(parent);
-        }
+    bool empty = fstat(object->fd, &status) == 0 && status.st_size == 0;
+    int parent = !object->comparing && (!keep || empty) ? open_parent(sink, object) : -1;
+    if (parent >= 0) {
+        discard(object, parent);
+        (void)close(parent);
+    } else if (!object->comparing) {
+        pthread_mutex_lock(&sink->lock);
+        sink->partials = true;
+        pthread_mutex_unlock(&sink->lock);
     }
     sluice_file_reserve_return(object);
     object_close(sink, object);

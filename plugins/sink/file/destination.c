@@ -173,11 +173,41 @@ static int open_under_name(sluice_file_sink *sink, const sluice_sink_spec *spec,
     return fail_search(sink, search, spec->destination, errno);
 }
 
+/* Whether top is that directory, and no link to it. */
+static bool is_top(const sluice_file_sink *sink, int directory)
+{
+    struct stat named, opened;
+    return fstatat(sink->base, sink->top, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(directory, &opened) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+/* The directory is there: something to go into, unless it is what an earlier run has made in an operand's place. */
+static void open_unfinished(sluice_file_sink *sink, const sluice_sink_spec *spec, lookup *search)
+{
+    int directory = sink->base;
+    if (!spec->single || spec->explicit_names || search->directory ||
+        !sluice_file_unfinished_find(sink, directory, sink->operand))
+        return;
+    sink->unfinished = open_under_name(sink, spec, search) == SLUICE_OK && is_top(sink, directory);
+    if (sink->unfinished) {
+        (void)close(directory);
+        return;
+    }
+    if (sink->base >= 0)
+        (void)close(sink->base);
+    sink->base = directory;
+    if (sink->top != NULL)
+        (void)sink->host->resize(sink->host, sink->top, 0);
+    sink->top = NULL;
+}
+
 static int open_destination(sluice_file_sink *sink, const sluice_sink_spec *spec, lookup *search)
 {
     sink->base = sluice_beneath_open(search->start, search->path, O_PATH | O_DIRECTORY, 0, search->rule);
-    if (sink->base >= 0)
+    if (sink->base >= 0) {
+        open_unfinished(sink, spec, search);
         return SLUICE_OK;
+    }
     int errnum = errno;
     if (errnum != ENOENT && errnum != ENOTDIR)
         return fail_search(sink, search, spec->destination, errnum);
@@ -253,6 +283,28 @@ static int check_name(sluice_file_sink *sink, const sluice_entry *entry, bool na
     return SLUICE_OK;
 }
 
+/* Whether the entry is, or lies below, a directory of the name that the unfinished one was made for. */
+static bool is_continued(const sluice_file_sink *sink, const sluice_entry *entry)
+{
+    size_t bytes = strcspn(entry->name, "/");
+    bool tree = entry->name[bytes] == '/' || entry->type == SLUICE_ENTRY_DIRECTORY;
+    return tree && strlen(sink->operand) == bytes && memcmp(sink->operand, entry->name, bytes) == 0;
+}
+
+/* Whether top stands for the name's first component.  Under the lock. */
+static bool takes_place(sluice_file_sink *sink, const sluice_entry *entry)
+{
+    size_t bytes = strcspn(entry->name, "/");
+    if (sink->top == NULL || sink->nameless || (sink->unfinished && !is_continued(sink, entry)))
+        return false;
+    if (!sink->placed) {
+        memcpy(sink->operand, entry->name, bytes);
+        sink->operand[bytes] = '\0';
+    }
+    sink->placed = true;
+    return true;
+}
+
 int sluice_file_destination_path(sluice_file_sink *sink, const sluice_entry *entry, char **out)
 {
     const sluice_host *host = sink->host;
@@ -263,11 +315,11 @@ int sluice_file_destination_path(sluice_file_sink *sink, const sluice_entry *ent
     pthread_mutex_lock(&sink->lock);
     if (nameless)
         sink->nameless = true;
-    bool below_top = sink->nameless;
+    bool replaced = takes_place(sink, entry);
     pthread_mutex_unlock(&sink->lock);
     const char *top = sink->top != NULL ? sink->top : "";
     const char *rest = nameless ? "" : entry->name;
-    if (sink->top != NULL && !below_top) {
+    if (replaced) {
         rest += strcspn(rest, "/");
         rest += *rest == '/';
     }
@@ -292,10 +344,13 @@ static int make_parents(sluice_file_sink *sink, char *path)
         char cut = *end;
         *end = '\0';
         int fd = -1;
-        if (mkdirat(above, component, 0777) == 0 || errno == EEXIST)
+        bool made = mkdirat(above, component, 0777) == 0;
+        if (made || errno == EEXIST)
             fd = sluice_beneath_open(above, component, O_PATH | O_DIRECTORY, 0, SLUICE_BENEATH_STRICT);
-        *end = cut;
         int errnum = errno;
+        if (made && sink->top != NULL && strcmp(path, sink->top) == 0)
+            sluice_file_unfinished_mark(sink);
+        *end = cut;
         (void)close(above);
         errno = errnum;
         above = fd;

@@ -227,10 +227,11 @@ static int prepare_directory(preparation *visit)
     if (visit->path[0] == '\0')
         return SLUICE_OK;
     mode_t first = (sink->preserve & SLUICE_PRESERVE_MODE) != 0 ? 0700 : 0777;
-    if (mkdirat(visit->parent, visit->leaf, first) == 0)
-        note.made = true;
-    else if (errno != EEXIST)
+    note.made = mkdirat(visit->parent, visit->leaf, first) == 0;
+    if (!note.made && errno != EEXIST)
         return sluice_file_destination_fail(sink, visit->path, errno, "cannot be made");
+    if (note.made && sink->top != NULL && strcmp(visit->path, sink->top) == 0)
+        sluice_file_unfinished_mark(sink);
     int status = look(visit);
     if (status != SLUICE_OK)
         return status;

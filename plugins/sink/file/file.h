@@ -3,6 +3,7 @@
  * file.h - the file sink's state, shared by its rooms:
  *
  *     destination.c  where names lie, and the way to their directories
+ *     unfinished.c   the mark in a tree that is not complete
  *     entry.c        what prepare decides; small files, which are put whole
  *     partial.c      the partial file beside the final one
  *     reserve.c      room for a file before its bytes come
@@ -91,8 +92,12 @@ typedef struct sluice_file_sink {
     const sluice_host *host;
     int base;      /* directory that names lie below */
     bool confined; /* below a root: a server's sink */
-    char *top;     /* single, and no directory there: takes the place of the first component; else NULL */
+    char *top;     /* single, and no directory there but an unfinished one: takes the place of the first component; else NULL */
     bool nameless; /* the operand has no name: top goes before all names */
+    char operand[SLUICE_LEAF_BYTES]; /* whose place top takes, "" until it is known */
+    bool unfinished; /* top is a directory that was made for operand: what is not that goes into it */
+    bool placed;     /* something has come that top takes the place of */
+    bool partials;   /* partial files were left */
     unsigned preserve;
     sluice_overwrite overwrite;
     sluice_resume resume;
@@ -100,7 +105,7 @@ typedef struct sluice_file_sink {
     bool preallocate, drop_behind;
     mode_t umask;
     uint32_t self;        /* our user id */
-    pthread_mutex_t lock; /* of all that follows, and nameless */
+    pthread_mutex_t lock; /* of all that follows, and of nameless to partials */
     sluice_file_owner users[SLUICE_OWNERS], groups[SLUICE_OWNERS];
     sluice_file_notes directories, links;
     sluice_file_behind behind;
@@ -138,6 +143,17 @@ int sluice_file_destination_fail(const sluice_file_sink *sink, const char *path,
 /* The same as text only. */
 int sluice_file_destination_explain(const sluice_file_sink *sink, const char *path, int errnum, const char *what,
                                     char *out, size_t bytes);
+
+/* ---- unfinished.c ---- */
+
+/* The directory top was made, to take the operand's place. */
+void sluice_file_unfinished_mark(sluice_file_sink *sink);
+
+/* Whose place the directory takes that an earlier run did not complete.  False: it is an ordinary one. */
+bool sluice_file_unfinished_find(const sluice_file_sink *sink, int directory, char operand[SLUICE_LEAF_BYTES]);
+
+/* All is there. */
+void sluice_file_unfinished_end(const sluice_file_sink *sink);
 
 /* ---- entry.c: as of sluice_sink_ops ---- */
 

@@ -145,6 +145,7 @@ int sluice_file_finish(sluice_file_sink *sink,
 {
     finishing run = {.sink = sink, .failed = failed, .user = user};
     finish_notes(&run, &sink->links, finish_link);
+    sluice_file_unfinished_end(sink);
     finish_notes(&run, &sink->directories, finish_directory);
     if (sink->sync != SLUICE_SYNC_NONE)
         sync_all(&run);
