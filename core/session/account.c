@@ -177,7 +177,7 @@ void sluice_session_limiting_feed(sluice_session *session, const sluice_transpor
         .now = sluice_loop_now(session->loop),
         .target_bps = sluice_session_own_limits(session)->target_bps,
         .in_flight_most = SLUICE_SESSION_IN_FLIGHT_MOST,
-        .loop_busy = session->busy.high,
+        .thread_busy = session->thread_busy,
         .receiver_limit = session->peer_progress.receiver_limit,
         .source_busy = cargo->source_busy,
         .memory_full = cargo->memory_full,
@@ -192,9 +192,13 @@ void sluice_session_limiting_tick(sluice_session *session, const sluice_transpor
 {
     sluice_time now = sluice_loop_now(session->loop);
     sluice_clock_work work = sluice_clock_thread();
+    sluice_busy threads[SLUICE_LANES_MOST];
+    size_t others = session->bundle ? sluice_bundle_busy(session->bundle, threads + 1) : 0;
     sluice_busy_feed(&session->busy, now, &work);
+    threads[0] = session->busy;
+    session->thread_busy = sluice_busy_any(threads, 1 + others);
     if (session->first_data_came != 0)
-        sluice_receiving_feed(&session->receiving, now, session->busy.high, cargo->sink_busy, cargo->sink_ns);
+        sluice_receiving_feed(&session->receiving, now, session->thread_busy, cargo->sink_busy, cargo->sink_ns);
     sluice_session_limiting_feed(session, own, cargo);
 }
 

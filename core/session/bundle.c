@@ -280,3 +280,16 @@ void sluice_bundle_statistics(sluice_bundle *bundle, sluice_transport_statistics
     for (int wait = 0; wait < SLUICE_WAITS; wait++)
         sum->waited_ns[wait] /= bundle->lanes;
 }
+
+size_t sluice_bundle_busy(sluice_bundle *bundle, sluice_busy out[SLUICE_LANES_MOST - 1])
+{
+    size_t count = 0;
+    for (uint32_t i = 1; i < bundle->lanes; i++) {
+        sluice_side_lane_view view;
+        if (!bundle->side[i] || !bundle->accounts[i].live)
+            continue;
+        sluice_side_lane_look(bundle->side[i], &view);
+        out[count++] = view.busy;
+    }
+    return count;
+}

@@ -75,5 +75,7 @@ void sluice_bundle_congestion(sluice_bundle *bundle, const char *name);
 void sluice_bundle_hold(sluice_bundle *bundle, bool held);
 /* Adds what the side lanes have counted to what lane 0 has. */
 void sluice_bundle_statistics(sluice_bundle *bundle, sluice_transport_statistics *sum);
+/* How busy the threads of the live side lanes are; how many that are. */
+size_t sluice_bundle_busy(sluice_bundle *bundle, sluice_busy out[SLUICE_LANES_MOST - 1]);
 
 #endif

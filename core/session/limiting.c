@@ -49,6 +49,14 @@ void sluice_busy_feed(sluice_busy *busy, sluice_time now, const sluice_clock_wor
     busy->work = *work;
 }
 
+bool sluice_busy_any(const sluice_busy *threads, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (threads[i].high)
+            return true;
+    return false;
+}
+
 /* ---- at the sender ---- */
 
 /* What was sent since the last feeding, as a share of the target. */
@@ -86,7 +94,7 @@ static sluice_limit control_limit(const sluice_limiting *before, const sluice_li
         return SLUICE_LIMIT_RECEIVER_CPU;
     if (facts->receiver_limit == SLUICE_LIMIT_RECEIVER_CPU)
         return SLUICE_LIMIT_RECEIVER_CPU;
-    return facts->loop_busy ? SLUICE_LIMIT_SENDER_CPU : path_limit(before, now);
+    return facts->thread_busy ? SLUICE_LIMIT_SENDER_CPU : path_limit(before, now);
 }
 
 /* A pacer that is at the target waits for nothing else, unless the machine cannot keep up with it. */
@@ -94,7 +102,7 @@ static sluice_limit pacing_limit(const sluice_limiting *before, const sluice_lim
 {
     bool at_target = facts->target_bps != 0 &&
                      facts->transport->control.pacing_bps >= facts->target_bps - facts->target_bps / 50;
-    if (at_target && (!facts->loop_busy || target_reached(before, facts)))
+    if (at_target && (!facts->thread_busy || target_reached(before, facts)))
         return SLUICE_LIMIT_TARGET;
     return control_limit(before, facts);
 }
@@ -147,7 +155,7 @@ void sluice_limiting_feed(sluice_limiting *limiting, const sluice_limiting_facts
     losses_count(&limiting->lasting, LOSS_MEMORY_NS, facts->now - limiting->at, sent, lost);
     const sluice_limit by_wait[SLUICE_WAITS] = {
         /* There is something to send: who does not send it is too slow, or the local socket takes no more. */
-        [SLUICE_WAIT_NOTHING] = facts->loop_busy ? SLUICE_LIMIT_SENDER_CPU : SLUICE_LIMIT_NETWORK,
+        [SLUICE_WAIT_NOTHING] = facts->thread_busy ? SLUICE_LIMIT_SENDER_CPU : SLUICE_LIMIT_NETWORK,
         [SLUICE_WAIT_PACING] = pacing_limit(limiting, facts),
         [SLUICE_WAIT_WINDOW] = window_limit(limiting, facts),
         [SLUICE_WAIT_CREDIT] = credit_limit(facts),
@@ -207,7 +215,7 @@ static sluice_limit receiving_limit(const sluice_receiving *receiving, sluice_ti
     return spent_ns == 0 || spent_ns >= (now - receiving->began) / 2 ? SLUICE_LIMIT_SINK : SLUICE_LIMIT_RECEIVER_CPU;
 }
 
-void sluice_receiving_feed(sluice_receiving *receiving, sluice_time now, bool loop_busy, bool sink_busy,
+void sluice_receiving_feed(sluice_receiving *receiving, sluice_time now, bool thread_busy, bool sink_busy,
                            sluice_duration sink_ns)
 {
     if (receiving->began == 0)
@@ -215,7 +223,7 @@ void sluice_receiving_feed(sluice_receiving *receiving, sluice_time now, bool lo
     receiving->sink_ns = sink_ns;
     receiving->feeds++;
     receiving->full += sink_busy;
-    receiving->busy += loop_busy;
+    receiving->busy += thread_busy;
     if (receiving->feeds < RECEIVING_FEEDS)
         return;
     sluice_limit limit = receiving_limit(receiving, now);

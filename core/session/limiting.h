@@ -37,6 +37,8 @@ typedef struct sluice_busy {
 } sluice_busy;
 
 void sluice_busy_feed(sluice_busy *busy, sluice_time now, const sluice_clock_work *work);
+/* Whether one of the threads that carry a session is: what the others have left is of no use for what lies with that one. */
+bool sluice_busy_any(const sluice_busy *threads, size_t count);
 
 /* ---- at the sender ---- */
 
@@ -45,7 +47,7 @@ typedef struct sluice_limiting_facts {
     sluice_time now;
     sluice_rate target_bps;  /* 0: none */
     uint64_t in_flight_most; /* IP bytes: the transport's own bound */
-    bool loop_busy;          /* the thread that seals and sends has no time left */
+    bool thread_busy;        /* one that seals and sends has no time left */
     uint64_t receiver_limit; /* what the receiver says: as of sluice_receiving */
     /* Waiting for data has several reasons.  source_busy: something is being read.  memory_full: something could be, but
      * unacknowledged bytes hold all the memory there may be.  Neither: all of it is on its way, or the receiver has not asked
@@ -89,9 +91,9 @@ typedef struct sluice_receiving {
     sluice_limit limit;
 } sluice_receiving;
 
-/* sink_busy: so many bytes wait for the sink that the sender will be held up.  sink_ns: spent in the sink so far by the calls
+/* thread_busy: one that receives and opens has no time left.  sink_busy: so many bytes wait for the sink that the sender will be held up.  sink_ns: spent in the sink so far by the calls
  * that are done. */
-void sluice_receiving_feed(sluice_receiving *receiving, sluice_time now, bool loop_busy, bool sink_busy,
+void sluice_receiving_feed(sluice_receiving *receiving, sluice_time now, bool thread_busy, bool sink_busy,
                            sluice_duration sink_ns);
 
 #endif

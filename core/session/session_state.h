@@ -55,6 +55,7 @@ struct sluice_session {
     uint64_t last_wire_bytes;
     sluice_rate rate_bps;
     sluice_busy busy; /* of the loop's thread */
+    bool thread_busy; /* that one, or the thread of another lane */
     sluice_limiting limiting;
     sluice_receiving receiving;
     sluice_limit limit_recent;

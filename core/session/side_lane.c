@@ -45,6 +45,7 @@ struct sluice_side_lane {
     sluice_role role;
     uint64_t wants_most, fetched_told;
     sluice_time reconnected;
+    sluice_busy busy;      /* the strand */
 
     /* Guarded by news.lock. */
     sluice_side_lane_view view;
@@ -83,6 +84,7 @@ static void look(sluice_side_lane *lane)
     lane->view.statistics = statistics;
     lane->view.fetched = lane->pieces.fetched;
     lane->view.wants = wants(lane, &statistics);
+    lane->view.busy = lane->busy;
     pthread_mutex_unlock(&lane->news.lock);
 }
 
@@ -278,6 +280,8 @@ static void reconnect_if_silent(sluice_side_lane *lane, sluice_time now)
 static void on_tick(void *user, sluice_time now)
 {
     sluice_side_lane *lane = user;
+    sluice_clock_work work = sluice_clock_thread();
+    sluice_busy_feed(&lane->busy, now, &work);
     reconnect_if_silent(lane, now);
     settle_soon(lane);
     sluice_timer_set(lane->tick, now + TICK_NS);

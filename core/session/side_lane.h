@@ -11,6 +11,7 @@
 
 #include "session/lane.h"
 #include "session/lane_mail.h"
+#include "session/limiting.h"
 #include "session/strand.h"
 
 typedef struct sluice_side_lane sluice_side_lane;
@@ -20,6 +21,7 @@ typedef struct sluice_side_lane_view {
     sluice_transport_statistics statistics;
     uint64_t fetched; /* bytes of what it was offered that were sent once, or given up before */
     uint64_t wants;   /* bytes that should lie ready to be sent for the first time */
+    sluice_busy busy; /* its strand, whichever sessions' lanes make it so */
 } sluice_side_lane_view;
 
 typedef struct sluice_side_lane_setup {

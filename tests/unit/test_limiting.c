@@ -14,7 +14,7 @@ typedef struct row {
     uint64_t sent, lost, drops;
     sluice_duration queue_ns;
     uint64_t wire_bytes; /* sent in the second that this takes */
-    bool loop_busy;
+    bool thread_busy;
     sluice_limit receiver;
     bool source_busy, memory_full;
     sluice_duration source_ns; /* spent in it */
@@ -29,8 +29,8 @@ typedef struct row {
 static const row rows[] = {
     /* The target holds, whatever is lost meanwhile; but who is too busy to reach it is not held by it. */
     {AT_TARGET(.lost = 300), .word = "target"},
-    {AT_TARGET(.loop_busy = true, .wire_bytes = 12500000), .word = "target"},
-    {AT_TARGET(.loop_busy = true, .wire_bytes = 11000000), .word = "sender_cpu"},
+    {AT_TARGET(.thread_busy = true, .wire_bytes = 12500000), .word = "target"},
+    {AT_TARGET(.thread_busy = true, .wire_bytes = 11000000), .word = "sender_cpu"},
     {PACED(QUEUED, .target_bps = 100 * MBIT, .lost = 1), .word = "network"},
     /* Some loss belongs to a path; it is what holds where there is much of it, or no queue. */
     {PACED(QUEUED, .lost = 10), .word = "network"},
@@ -43,8 +43,8 @@ static const row rows[] = {
     {PACED(.lost = 60, .drops = 50), .word = "receiver_cpu"},
     {PACED(.receiver = SLUICE_LIMIT_RECEIVER_CPU), .word = "receiver_cpu"},
     {PACED(.receiver = SLUICE_LIMIT_SINK), .word = "network"},
-    {PACED(.loop_busy = true), .word = "sender_cpu"},
-    {WINDOWED(.loop_busy = true), .word = "sender_cpu"},
+    {PACED(.thread_busy = true), .word = "sender_cpu"},
+    {WINDOWED(.thread_busy = true), .word = "sender_cpu"},
     /* Our own bound, not that of a control. */
     {.wait = SLUICE_WAIT_WINDOW, .cwnd_bytes = 0, .word = "window"},
     {.wait = SLUICE_WAIT_WINDOW, .cwnd_bytes = IN_FLIGHT_MOST, .word = "window"},
@@ -59,7 +59,7 @@ static const row rows[] = {
     {.wait = SLUICE_WAIT_SOURCE, .source_busy = true, .source_ns = SLUICE_SECOND / 4, .word = "sender_cpu"},
     {.wait = SLUICE_WAIT_SOURCE, .memory_full = true, .word = "window"},
     {.wait = SLUICE_WAIT_SOURCE, .word = NULL},
-    {.wait = SLUICE_WAIT_NOTHING, .loop_busy = true, .word = "sender_cpu"},
+    {.wait = SLUICE_WAIT_NOTHING, .thread_busy = true, .word = "sender_cpu"},
     {.wait = SLUICE_WAIT_NOTHING, .word = "network"},
 };
 
@@ -71,7 +71,7 @@ static void feed(sluice_limiting *limiting, const sluice_transport_statistics *n
         .now = SLUICE_SECOND,
         .target_bps = want->target_bps,
         .in_flight_most = IN_FLIGHT_MOST,
-        .loop_busy = want->loop_busy,
+        .thread_busy = want->thread_busy,
         .receiver_limit = want->receiver,
         .source_busy = want->source_busy,
         .memory_full = want->memory_full,
@@ -166,14 +166,44 @@ static void test_busy(void)
 }
 
 /* What the receiver finds in some feedings, 100 ms apart. */
-static sluice_limit found(bool loop_busy, bool sink_busy, sluice_duration sink_ns)
+static sluice_limit found(bool thread_busy, bool sink_busy, sluice_duration sink_ns)
 {
     sluice_receiving receiving = {0};
     for (sluice_time i = 1; i <= 8; i++) {
         CU_ASSERT(i > 2 || receiving.limit == SLUICE_LIMIT_UNKNOWN);
-        sluice_receiving_feed(&receiving, i * 100 * SLUICE_MS, loop_busy, sink_busy, i * sink_ns);
+        sluice_receiving_feed(&receiving, i * 100 * SLUICE_MS, thread_busy, sink_busy, i * sink_ns);
     }
     return receiving.limit;
+}
+
+/* What limits a sender that waits for its pacer. */
+static sluice_limit paced(bool thread_busy)
+{
+    sluice_limiting limiting = {0};
+    sluice_transport_statistics now = {.first_data_sent = 1, .control.pacing_bps = 50 * MBIT};
+    now.waited_ns[SLUICE_WAIT_PACING] = SLUICE_SECOND;
+    feed(&limiting, &now, &(row){.thread_busy = thread_busy});
+    return sluice_limiting_recent(&limiting);
+}
+
+/* Of several lanes each has a thread; the busiest says what the session is limited by, whichever it is, at either end. */
+static void test_threads(void)
+{
+    sluice_busy threads[3];
+    for (size_t busiest = 0; busiest <= SLUICE_COUNT(threads); busiest++) {
+        memset(threads, 0, sizeof threads);
+        CU_ASSERT_FALSE(sluice_busy_any(threads, SLUICE_COUNT(threads)));
+        for (size_t i = 0; i < SLUICE_COUNT(threads); i++) {
+            sluice_clock_work work = {0};
+            sluice_busy_feed(&threads[i], SLUICE_SECOND, &work);
+            work.ran_ns = (i == busiest ? 95 : 40) * SLUICE_MS;
+            sluice_busy_feed(&threads[i], SLUICE_SECOND + 100 * SLUICE_MS, &work);
+        }
+        bool busy = sluice_busy_any(threads, SLUICE_COUNT(threads));
+        CU_ASSERT_EQUAL(busy, busiest < SLUICE_COUNT(threads));
+        CU_ASSERT_EQUAL(paced(busy), busy ? SLUICE_LIMIT_SENDER_CPU : SLUICE_LIMIT_NETWORK);
+        CU_ASSERT_EQUAL(found(busy, false, 10 * SLUICE_MS), busy ? SLUICE_LIMIT_RECEIVER_CPU : SLUICE_LIMIT_WINDOW);
+    }
 }
 
 static void test_receiving(void)
@@ -193,6 +223,7 @@ int main(void)
         {"the longest wait wins", test_longest},
         {"waits before the first data do not count", test_before_data},
         {"a busy thread is known by its time", test_busy},
+        {"the busiest of several threads counts", test_threads},
         {"the receiver says what holds up what arrives", test_receiving},
         CU_TEST_INFO_NULL,
     };
