@@ -93,17 +93,21 @@ static void last_news(sluice_bundle *bundle, sluice_side_lane *lane)
     sluice_lane_notes_fini(&news);
 }
 
+void sluice_bundle_lane_end(sluice_bundle *bundle, uint32_t lane)
+{
+    if (!bundle->side[lane])
+        return;
+    sluice_side_lane_end(bundle->side[lane]);
+    last_news(bundle, bundle->side[lane]);
+    sluice_side_lane_free(bundle->side[lane]);
+    bundle->side[lane] = NULL;
+}
+
 void sluice_bundle_end(sluice_bundle *bundle)
 {
     bundle->over = true;
-    for (uint32_t i = 1; i < bundle->lanes; i++) {
-        if (!bundle->side[i])
-            continue;
-        sluice_side_lane_end(bundle->side[i]);
-        last_news(bundle, bundle->side[i]);
-        sluice_side_lane_free(bundle->side[i]);
-        bundle->side[i] = NULL;
-    }
+    for (uint32_t i = 1; i < bundle->lanes; i++)
+        sluice_bundle_lane_end(bundle, i);
     sluice_loop_unpost(bundle->loop, &bundle->dispatch);
 }
 
@@ -178,6 +182,9 @@ void sluice_bundle_start(sluice_bundle *bundle, const sluice_address *peer)
 void sluice_bundle_stay(sluice_bundle *bundle)
 {
     bundle->alone = true;
+    for (uint32_t i = 1; i < bundle->lanes; i++)
+        if (bundle->side[i] && !bundle->accounts[i].live)
+            sluice_bundle_lane_leave(bundle, i);
 }
 
 /* ---- the whole ---- */

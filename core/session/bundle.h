@@ -34,7 +34,7 @@ typedef struct sluice_bundle_setup {
     /* The transport's calls about objects and events, of lane 0 and of all lanes; cut as of a lane. */
     const sluice_transport_calls *calls;
     void (*cut)(void *user, const sluice_error *why);
-    /* A side lane is over: the session cannot go on. */
+    /* A side lane that was live is over: the session cannot go on. */
     void (*broken)(void *user, int status, const char *sentence);
     /* Where a lane is to live; called when the session is live.  An error: there will be fewer lanes. */
     int (*strand)(void *user, uint32_t number, sluice_strand **out, sluice_error *error);
@@ -60,7 +60,7 @@ sluice_carrier sluice_bundle_carrier(sluice_bundle *bundle);
 
 /* Lane 0 is live, and its peer at this address: the others begin. */
 void sluice_bundle_start(sluice_bundle *bundle, const sluice_address *peer);
-/* Lane 0 leaves the datagrams: there will be no others. */
+/* Lane 0 leaves the datagrams: there will be no others, and those end that are not live. */
 void sluice_bundle_stay(sluice_bundle *bundle);
 
 /* Lanes that are live; 1 at first. */

@@ -25,6 +25,9 @@ void sluice_bundle_dispatch_run(sluice_post *post)
 {
     sluice_bundle *bundle = (sluice_bundle *)(void *)((char *)post - offsetof(sluice_bundle, dispatch));
     bundle->dispatch_posted = false;
+    for (uint32_t i = 1; i < bundle->lanes; i++)
+        if (bundle->gone >> i & 1)
+            sluice_bundle_lane_end(bundle, i);
     dispatch(bundle);
 }
 
@@ -34,6 +37,12 @@ void sluice_bundle_dispatch_soon(sluice_bundle *bundle)
         return;
     bundle->dispatch_posted = true;
     sluice_loop_post(bundle->loop, &bundle->dispatch);
+}
+
+void sluice_bundle_lane_leave(sluice_bundle *bundle, uint32_t lane)
+{
+    bundle->gone |= UINT32_C(1) << lane;
+    sluice_bundle_dispatch_soon(bundle);
 }
 
 int sluice_bundle_order(sluice_bundle *bundle, uint32_t lane, const sluice_lane_note *note)
@@ -151,7 +160,7 @@ void sluice_bundle_cut(void *user, const sluice_error *why)
 
 static void became_live(sluice_bundle *bundle, uint32_t lane)
 {
-    if (bundle->accounts[lane].live)
+    if (bundle->accounts[lane].live || bundle->gone >> lane & 1)
         return;
     bundle->accounts[lane].live = true;
     bundle->live++;
@@ -184,6 +193,12 @@ static void closed(sluice_bundle *bundle, uint32_t lane, const sluice_lane_note 
 {
     char line[SENTENCE];
     int status = -(int)note->to;
+    if (status == SLUICE_ETIMEOUT && !bundle->accounts[lane].live) { /* nothing was given to it */
+        free(note->owner);
+        sluice_log_say(bundle->log, SLUICE_LOG_WARNING, "the session does without lane %u: nothing came by it", (unsigned)lane);
+        sluice_bundle_lane_leave(bundle, lane);
+        return;
+    }
     const char *why = note->owner ? note->owner : sluice_status_text(status);
     if (status == SLUICE_ETIMEOUT)
         snprintf(line, sizeof line, "lane %u of the session: nothing came from the peer for too long, though other lanes live",

@@ -52,6 +52,7 @@ struct sluice_bundle {
     sluice_side_lane *side[SLUICE_LANES_MOST]; /* NULL: it did not begin; 0 is lane 0 */
     sluice_lane_account accounts[SLUICE_LANES_MOST];
     uint64_t credit_due[SLUICE_LANES_MOST];
+    uint32_t gone;    /* lanes that the session does without, a bit each; those that are there still end at the next dispatch */
     int last; /* the lane that got the last bytes */
     sluice_cargo cargo;
     uint64_t wants_most, held_most;
@@ -95,12 +96,16 @@ void sluice_bundle_fail(sluice_bundle *bundle, int status, const char *sentence)
 void sluice_bundle_out_of_memory(sluice_bundle *bundle);
 /* Each live lane gets its part of the limits. */
 void sluice_bundle_limits_share(sluice_bundle *bundle);
+/* Ends a side lane, if it is there, and takes back what it had.  Not from inside its news. */
+void sluice_bundle_lane_end(sluice_bundle *bundle, uint32_t lane);
 
 /* ---- bundle_lanes.c ---- */
 
 /* To a side lane that is there.  SLUICE_ENOMEM: what the note owns is still the caller's, and the session ends. */
 int sluice_bundle_order(sluice_bundle *bundle, uint32_t lane, const sluice_lane_note *note);
 void sluice_bundle_order_all(sluice_bundle *bundle, const sluice_lane_note *note);
+/* The session does without this lane, which was never live: it ends when the callback under way is over. */
+void sluice_bundle_lane_leave(sluice_bundle *bundle, uint32_t lane);
 /* Orders leave, and credit, when the callback under way is over. */
 void sluice_bundle_dispatch_soon(sluice_bundle *bundle);
 void sluice_bundle_dispatch_run(sluice_post *post);
