@@ -6,6 +6,11 @@
 #include <sys/param.h>
 
 #define WANTS_MOST ((uint64_t)4 << 20)
+/* What may come by a side lane before more is told, which is when it is live. */
+#define SIDE_CREDIT ((uint64_t)64 << 10)
+/* As of side_lane.c: after so long a client tries another port, and who has waited for the lane waits no more. */
+#define RESERVED_NS (2500 * SLUICE_MS)
+#define RESERVED_ROUNDS 4
 
 /* ---- what goes wrong ---- */
 
@@ -27,10 +32,25 @@ void sluice_bundle_out_of_memory(sluice_bundle *bundle)
 sluice_lane_setup sluice_bundle_lane_setup(const sluice_lane_setup *whole, uint32_t lanes)
 {
     sluice_lane_setup part = *whole;
+    /* The peer's credit, which they share, bounds what is under way as well. */
+    if (part.transport_setup.in_flight_most < part.transport_setup.peer_receive_bytes)
+        part.transport_setup.in_flight_most /= lanes;
     part.transport_setup.receive_bytes /= lanes;
     part.transport_setup.peer_receive_bytes /= lanes;
-    part.transport_setup.in_flight_most /= lanes;
     return part;
+}
+
+/* Each lane begins with its part, the side lanes with no more than a bit of it: credit that was given cannot be taken back, and
+ * they may never come about. */
+static void credit_begin(sluice_bundle *bundle)
+{
+    uint64_t part = bundle->credit / bundle->lanes;
+    bundle->spare = bundle->credit;
+    for (uint32_t i = 0; i < bundle->lanes; i++) {
+        bundle->accounts[i].credit = i == 0 ? part : MIN(part, SIDE_CREDIT);
+        bundle->spare -= bundle->accounts[i].credit;
+    }
+    bundle->reserved_until = SLUICE_NEVER;
 }
 
 int sluice_bundle_new(sluice_bundle **out, const sluice_bundle_setup *setup, sluice_error *error)
@@ -43,6 +63,8 @@ int sluice_bundle_new(sluice_bundle **out, const sluice_bundle_setup *setup, slu
     bundle->lanes = setup->lanes;
     bundle->live = 1;
     bundle->accounts[0].live = true;
+    bundle->credit = setup->lane->transport_setup.receive_bytes;
+    credit_begin(bundle);
     memcpy(bundle->ids + 1, setup->ids, (setup->lanes - 1) * sizeof *setup->ids);
     /* What lies ready on all lanes, and what they keep for repeats, leaves room for what is being read. */
     bundle->wants_most = MIN(WANTS_MOST, setup->memory_bytes / 4 / setup->lanes);
@@ -95,12 +117,15 @@ static void last_news(sluice_bundle *bundle, sluice_side_lane *lane)
 
 void sluice_bundle_lane_end(sluice_bundle *bundle, uint32_t lane)
 {
-    if (!bundle->side[lane])
-        return;
-    sluice_side_lane_end(bundle->side[lane]);
-    last_news(bundle, bundle->side[lane]);
-    sluice_side_lane_free(bundle->side[lane]);
-    bundle->side[lane] = NULL;
+    sluice_lane_account *account = &bundle->accounts[lane];
+    if (bundle->side[lane]) {
+        sluice_side_lane_end(bundle->side[lane]);
+        last_news(bundle, bundle->side[lane]);
+        sluice_side_lane_free(bundle->side[lane]);
+        bundle->side[lane] = NULL;
+    }
+    bundle->spare += account->credit - account->delivered;
+    account->credit = account->delivered;
 }
 
 void sluice_bundle_end(sluice_bundle *bundle)
@@ -130,6 +155,8 @@ static sluice_lane_setup setup_of(const sluice_bundle *bundle, uint32_t number, 
     sluice_lane_setup setup = sluice_bundle_lane_setup(&bundle->like, bundle->lanes);
     bool client = setup.transport_setup.role == SLUICE_CLIENT;
     sluice_lane_statistics(bundle->own, &own);
+    setup.transport_setup.receive_bytes = MIN(setup.transport_setup.receive_bytes, SIDE_CREDIT);
+    setup.transport_setup.peer_receive_bytes = MIN(setup.transport_setup.peer_receive_bytes, SIDE_CREDIT);
     setup.number = number;
     setup.peer = client ? peer : NULL; /* a server hears where its client's other sockets are */
     setup.validated = client ? NULL : peer;
@@ -168,14 +195,22 @@ static int side_begin(sluice_bundle *bundle, uint32_t number, const sluice_addre
 
 void sluice_bundle_start(sluice_bundle *bundle, const sluice_address *peer)
 {
-    if (bundle->started || bundle->alone || bundle->over || !sluice_side_lane_serves(sluice_bundle_own_ops(bundle)))
+    sluice_transport_statistics own = {0};
+    if (bundle->started || bundle->alone || bundle->over)
         return;
+    if (!sluice_side_lane_serves(sluice_bundle_own_ops(bundle))) {
+        sluice_bundle_stay(bundle);
+        return;
+    }
+    sluice_lane_statistics(bundle->own, &own);
     bundle->started = true;
+    bundle->reserved_until = sluice_loop_now(bundle->loop) + MAX(RESERVED_NS, RESERVED_ROUNDS * own.srtt_ns);
     for (uint32_t i = 1; i < bundle->lanes; i++) {
         sluice_error error = {0};
         if (side_begin(bundle, i, peer, &error) == SLUICE_OK)
             continue;
         sluice_log_say(bundle->log, SLUICE_LOG_WARNING, "the session does without lane %u: %s", (unsigned)i, error.text);
+        sluice_bundle_lane_leave(bundle, i);
     }
 }
 
@@ -185,6 +220,7 @@ void sluice_bundle_stay(sluice_bundle *bundle)
     for (uint32_t i = 1; i < bundle->lanes; i++)
         if (bundle->side[i] && !bundle->accounts[i].live)
             sluice_bundle_lane_leave(bundle, i);
+    sluice_bundle_credit_share(bundle);
 }
 
 /* ---- the whole ---- */

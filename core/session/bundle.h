@@ -42,7 +42,7 @@ typedef struct sluice_bundle_setup {
     void *user;
 } sluice_bundle_setup;
 
-/* Each lane's part of what is the session's: credit and windows, limits, packets in flight. */
+/* A lane's part of what is the session's: first credit, and packets in flight. */
 sluice_lane_setup sluice_bundle_lane_setup(const sluice_lane_setup *whole, uint32_t lanes);
 
 /* ENOMEM. */

@@ -28,6 +28,8 @@ void sluice_bundle_dispatch_run(sluice_post *post)
     for (uint32_t i = 1; i < bundle->lanes; i++)
         if (bundle->gone >> i & 1)
             sluice_bundle_lane_end(bundle, i);
+    if (bundle->gone)
+        sluice_bundle_credit_share(bundle);
     dispatch(bundle);
 }
 
@@ -59,6 +61,25 @@ void sluice_bundle_order_all(sluice_bundle *bundle, const sluice_lane_note *note
     for (uint32_t i = 1; i < bundle->lanes; i++)
         if (bundle->side[i])
             (void)sluice_bundle_order(bundle, i, note);
+}
+
+void sluice_bundle_credit_share(sluice_bundle *bundle)
+{
+    bool reserved = !bundle->alone && sluice_loop_now(bundle->loop) < bundle->reserved_until;
+    uint64_t open = sluice_share_open(bundle->accounts, bundle->lanes, bundle->credit, reserved), own = 0, part;
+    size_t lane;
+    while ((part = sluice_share_credit(bundle->accounts, bundle->lanes, bundle->spare, open, &lane)) > 0) {
+        bundle->spare -= part;
+        if (lane == 0)
+            own += part;
+        else
+            bundle->credit_due[lane] += part;
+    }
+    if (own > 0) {
+        sluice_bundle_own_ops(bundle)->consumed(sluice_bundle_own_state(bundle), own);
+        sluice_lane_wake(bundle->own);
+    }
+    sluice_bundle_dispatch_soon(bundle);
 }
 
 /* ---- what lanes tell ---- */
@@ -166,6 +187,7 @@ static void became_live(sluice_bundle *bundle, uint32_t lane)
     bundle->live++;
     sluice_log_say(bundle->log, SLUICE_LOG_DEBUG, "lane %u is live", (unsigned)lane);
     sluice_bundle_limits_share(bundle);
+    sluice_bundle_credit_share(bundle);
     if (bundle->held)
         (void)sluice_bundle_order(bundle, lane, &(sluice_lane_note){.type = SLUICE_NOTE_HOLD, .to = 1});
 }

@@ -281,18 +281,8 @@ static int carrier_skip(void *state, sluice_object_id id, uint64_t upto)
 static void carrier_consumed(void *state, uint64_t bytes)
 {
     sluice_bundle *bundle = state;
-    while (bytes > 0) {
-        size_t lane;
-        uint64_t part = sluice_share_credit(bundle->accounts, bundle->lanes, bytes, &lane);
-        if (part == 0)
-            return;
-        bytes -= part;
-        if (lane == 0)
-            sluice_bundle_own_ops(bundle)->consumed(sluice_bundle_own_state(bundle), part);
-        else
-            bundle->credit_due[lane] += part;
-    }
-    sluice_bundle_dispatch_soon(bundle);
+    bundle->spare += bytes;
+    sluice_bundle_credit_share(bundle);
 }
 
 static void carrier_consumed_ordered(void *state, sluice_object_id id, uint64_t bytes)

@@ -38,18 +38,34 @@ uint64_t sluice_share_piece(const sluice_lane_account *lane, uint64_t from, uint
     return MIN(left, step - from % step);
 }
 
-uint64_t sluice_share_credit(sluice_lane_account *lanes, size_t count, uint64_t bytes, size_t *which)
+static uint64_t open_of(const sluice_lane_account *lane)
 {
-    uint64_t most = 0;
+    return lane->credit - lane->delivered;
+}
+
+uint64_t sluice_share_open(const sluice_lane_account *lanes, size_t count, uint64_t whole, bool reserved)
+{
+    uint64_t live = 0, elsewhere = 0;
+    if (reserved)
+        return whole / count;
+    for (size_t i = 0; i < count; i++) {
+        live += lanes[i].live;
+        elsewhere += lanes[i].live ? 0 : open_of(&lanes[i]);
+    }
+    return (whole - elsewhere) / live;
+}
+
+uint64_t sluice_share_credit(sluice_lane_account *lanes, size_t count, uint64_t spare, uint64_t open, size_t *which)
+{
+    uint64_t least = open;
     *which = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t debt = lanes[i].delivered - lanes[i].credited;
-        if (debt > most) {
-            most = debt;
+        if (lanes[i].live && open_of(&lanes[i]) < least) {
+            least = open_of(&lanes[i]);
             *which = i;
         }
     }
-    bytes = MIN(bytes, most);
-    lanes[*which].credited += bytes;
-    return bytes;
+    uint64_t part = MIN(spare, open - least);
+    lanes[*which].credit += part;
+    return part;
 }

@@ -51,8 +51,10 @@ struct sluice_bundle {
     sluice_lane_ids ids[SLUICE_LANES_MOST];
     sluice_side_lane *side[SLUICE_LANES_MOST]; /* NULL: it did not begin; 0 is lane 0 */
     sluice_lane_account accounts[SLUICE_LANES_MOST];
+    uint64_t credit, spare;       /* of the session's credit: the whole, and what no lane has now */
     uint64_t credit_due[SLUICE_LANES_MOST];
-    uint32_t gone;    /* lanes that the session does without, a bit each; those that are there still end at the next dispatch */
+    sluice_time reserved_until;   /* from then on the live lanes have the credit of those that are not */
+    uint32_t gone; /* lanes that the session does without, a bit each; those that are there still end at the next dispatch */
     int last; /* the lane that got the last bytes */
     sluice_cargo cargo;
     uint64_t wants_most, held_most;
@@ -96,7 +98,7 @@ void sluice_bundle_fail(sluice_bundle *bundle, int status, const char *sentence)
 void sluice_bundle_out_of_memory(sluice_bundle *bundle);
 /* Each live lane gets its part of the limits. */
 void sluice_bundle_limits_share(sluice_bundle *bundle);
-/* Ends a side lane, if it is there, and takes back what it had.  Not from inside its news. */
+/* Ends a side lane, if it is there, and takes back what it had, and its credit.  Not from inside its news. */
 void sluice_bundle_lane_end(sluice_bundle *bundle, uint32_t lane);
 
 /* ---- bundle_lanes.c ---- */
@@ -109,6 +111,8 @@ void sluice_bundle_lane_leave(sluice_bundle *bundle, uint32_t lane);
 /* Orders leave, and credit, when the callback under way is over. */
 void sluice_bundle_dispatch_soon(sluice_bundle *bundle);
 void sluice_bundle_dispatch_run(sluice_post *post);
+/* Gives the live lanes what is spare of the session's credit. */
+void sluice_bundle_credit_share(sluice_bundle *bundle);
 /* Of a side lane. */
 void sluice_bundle_on_news(void *bundle, sluice_side_lane *lane);
 

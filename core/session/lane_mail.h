@@ -23,7 +23,7 @@ typedef enum sluice_lane_note_type {
     SLUICE_NOTE_PASSED,     /* no object below id is used any more */
     SLUICE_NOTE_ABORT,      /* object id is given up, with code `to` */
     SLUICE_NOTE_STOP,       /* the peer's object id is not wanted, with code `to` */
-    SLUICE_NOTE_CONSUMED,   /* `to` bytes that this lane delivered have left memory */
+    SLUICE_NOTE_CONSUMED,   /* `to` bytes more may come by this lane */
     SLUICE_NOTE_HOLD,       /* no bytes are sent (to: 1), or again (0) */
     SLUICE_NOTE_LIMITS,     /* owner: sluice_limits, to be freed */
     SLUICE_NOTE_CONGESTION, /* owner: the name of the control, to be freed */

@@ -216,7 +216,8 @@ typedef struct sluice_transport_ops {
 
     /* ---- objects in; all reentrant ---- */
 
-    /* Required.  bytes of unordered data have left memory: the session's credit grows by as much. */
+    /* Required.  bytes of unordered data have left memory: the session's credit grows by as much.  Where several lanes share
+     * it, also bytes that another brought, or that no lane had: so it may be more than came by this one. */
     void (*consumed)(void *state, uint64_t bytes);
     /* Required.  The window of an ordered object of the peer moves on: the user has taken bytes of it.  Of skipped bytes
      * the transport knows that nobody will; they are not to be told. */

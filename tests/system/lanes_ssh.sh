@@ -71,4 +71,17 @@ wants_said 'has 1 lane, not 2'
 : >"$room/remote_options"
 
 await 10 "the end of the servers" no_stdio_server
+
+# A lane that is alone has all the credit of the session: on a path of one second a fourth of 16 MiB would be 32 Mbit/s at most, and
+# waiting for credit most of the time.
+widen --rate 100m --rtt 1s
+udp_answers_only
+echo '--memory 16Mi' >"$room/remote_options"
+head -c 80000000 /dev/zero >"$room/large"
+begin_copy --lanes 4 --transport udp --policy fixed --rate 90m "$room/large" "near:$room/there/"
+end_copy 0 "a push by one lane of four on a long path"
+went_by 1 "a push over a long path"
+wants_told limited_by target
+cmp -s "$room/large" "$room/there/large" || fail "what came over a long path differs"
+filter_off
 finish

@@ -91,18 +91,126 @@ static void pieces_end_where_chunks_do(void)
     CU_ASSERT_EQUAL(sluice_share_piece(&slow, 65000, 10 * MIB), 536);
 }
 
-/* All that was delivered is credited in the end, never more than that at any lane, and the one that waits for most first. */
+/* ---- credit ---- */
+
+/* Lanes that share some credit, and what came by them and is in memory. */
+typedef struct purse {
+    sluice_lane_account lanes[4];
+    size_t count;
+    uint64_t whole, spare, held;
+    bool reserved;
+} purse;
+
+static uint64_t open_of(const purse *at, size_t lane)
+{
+    return at->lanes[lane].credit - at->lanes[lane].delivered;
+}
+
+/* No byte of credit is lost, and none is made. */
+static void share(purse *at)
+{
+    uint64_t open = sluice_share_open(at->lanes, at->count, at->whole, at->reserved), sum = 0, part;
+    size_t which;
+    while ((part = sluice_share_credit(at->lanes, at->count, at->spare, open, &which)) > 0) {
+        CU_ASSERT_FATAL(part <= at->spare && at->lanes[which].live);
+        at->spare -= part;
+    }
+    for (size_t i = 0; i < at->count; i++)
+        sum += open_of(at, i);
+    CU_ASSERT_EQUAL(sum + at->held + at->spare, at->whole);
+}
+
+static void come(purse *at, size_t lane, uint64_t bytes)
+{
+    CU_ASSERT_FATAL(bytes <= open_of(at, lane));
+    at->lanes[lane].delivered += bytes;
+    at->held += bytes;
+}
+
+static void leave(purse *at, uint64_t bytes)
+{
+    at->held -= bytes;
+    at->spare += bytes;
+    share(at);
+}
+
+/* Whichever lane brought it, what leaves memory goes to the one that has least. */
 static void credit_goes_where_it_is_missed(void)
 {
-    sluice_lane_account lanes[3] = {{.delivered = 10}, {.delivered = 100, .credited = 20}, {.delivered = 50}};
-    size_t which;
-    CU_ASSERT_EQUAL(sluice_share_credit(lanes, 3, 30, &which), 30);
-    CU_ASSERT_EQUAL(which, 1);
-    CU_ASSERT_EQUAL(sluice_share_credit(lanes, 3, 1000, &which), 50);
-    uint64_t sum = 80;
-    for (uint64_t part; (part = sluice_share_credit(lanes, 3, 7, &which)) > 0; sum += part)
-        CU_ASSERT_TRUE(lanes[which].credited <= lanes[which].delivered);
-    CU_ASSERT_EQUAL(sum, 140);
+    purse at = {.count = 3, .whole = 300};
+    for (size_t i = 0; i < 3; i++)
+        at.lanes[i] = (sluice_lane_account){.live = true, .credit = 100};
+    come(&at, 0, 10);
+    come(&at, 1, 80);
+    come(&at, 2, 50);
+    leave(&at, 30);
+    CU_ASSERT(open_of(&at, 0) == 90 && open_of(&at, 1) == 50 && open_of(&at, 2) == 50);
+    leave(&at, 60);
+    CU_ASSERT(open_of(&at, 0) == 90 && open_of(&at, 1) + open_of(&at, 2) == 160);
+    leave(&at, 50);
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(open_of(&at, i), 100);
+}
+
+/* The first lane has the whole when the others never come about, but not while they still may; and who comes late gets its part as
+ * soon as bytes leave memory, so that all together never have more than one would. */
+static void lanes_that_are_not_live_hold_no_credit(void)
+{
+    purse at = {.count = 3, .whole = 900, .spare = 580, .reserved = true};
+    at.lanes[0] = (sluice_lane_account){.live = true, .credit = 300};
+    at.lanes[1] = at.lanes[2] = (sluice_lane_account){.credit = 10};
+    come(&at, 0, 200);
+    leave(&at, 200);
+    CU_ASSERT_EQUAL(open_of(&at, 0), 300);
+    at.reserved = false;
+    share(&at);
+    CU_ASSERT_EQUAL(open_of(&at, 0), 880);
+    at.lanes[2].live = true;
+    share(&at);
+    CU_ASSERT_EQUAL(open_of(&at, 2), 10);
+    come(&at, 0, 300);
+    leave(&at, 300);
+    CU_ASSERT(open_of(&at, 0) == 580 && open_of(&at, 2) == 310);
+    come(&at, 0, 300);
+    leave(&at, 300);
+    CU_ASSERT(open_of(&at, 0) == 445 && open_of(&at, 2) == 445);
+    at.spare += 10; /* it is given up for good, with the little that it had */
+    at.lanes[1].credit = 0;
+    share(&at);
+    CU_ASSERT(open_of(&at, 0) == 450 && open_of(&at, 2) == 450);
+}
+
+/* Bytes come and leave by chance, and lanes come about: who is live never starves when all has left, and has its part then. */
+static void credit_is_kept_by_chance(void)
+{
+    uint64_t random = 1;
+    for (unsigned run = 0; run < 200; run++) {
+        purse at = {.count = 4, .whole = 4000, .spare = 2970, .reserved = run % 2};
+        at.lanes[0] = (sluice_lane_account){.live = true, .credit = 1000};
+        for (size_t i = 1; i < 4; i++)
+            at.lanes[i].credit = 10;
+        for (unsigned step = 0; step < 300; step++) {
+            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            uint64_t part = random >> 40;
+            size_t lane = (size_t)(random >> 33) % 4;
+            at.lanes[lane].live = at.lanes[lane].live || part % 50 == 0;
+            at.reserved = at.reserved && step < 100;
+            if (at.lanes[lane].live)
+                come(&at, lane, part % (open_of(&at, lane) + 1));
+            leave(&at, part % (at.held + 1));
+        }
+        uint64_t live = 0;
+        for (size_t i = 0; i < 4; i++)
+            live += at.lanes[i].live;
+        for (unsigned turn = 0; turn < 2; turn++) { /* what one had too much is used up, and then all has its place */
+            for (size_t i = 0; i < 4; i++)
+                if (at.lanes[i].live)
+                    come(&at, i, open_of(&at, i));
+            leave(&at, at.held);
+        }
+        for (size_t i = 0; i < 4; i++)
+            CU_ASSERT_EQUAL(open_of(&at, i), at.lanes[i].live ? (4000 - 10 * (4 - live)) / live : 10);
+    }
 }
 
 /* ---- pieces ---- */
@@ -306,6 +414,8 @@ int main(void)
         {"lanes are used by their rates", lanes_are_used_by_their_rates},
         {"pieces end where chunks do", pieces_end_where_chunks_do},
         {"credit goes where it is missed", credit_goes_where_it_is_missed},
+        {"lanes that are not live hold no credit", lanes_that_are_not_live_hold_no_credit},
+        {"credit is kept, by chance", credit_is_kept_by_chance},
         {"pieces are read across their borders", pieces_are_read_across_their_borders},
         {"what is too much comes back when it is lost", what_is_too_much_comes_back_when_it_is_lost},
         {"whoever was refused is told once", whoever_was_refused_is_told_once},

@@ -134,6 +134,45 @@ static void untold_credit_is_told_when_it_is_needed(void)
     pair_free(p);
 }
 
+/* Of several lanes one may begin with little credit, and get what others had, before it has brought anything: as much comes as was
+ * given, to the byte, and is told in few frames. */
+static void a_lane_is_given_what_another_had(void)
+{
+    static const uint64_t given[] = {1, 8 << 20, 5000, 3 << 20};
+    sluice_transport_setup setup[2];
+    sluice_transport_statistics sent, got;
+    pair_setup(setup);
+    setup[1].receive_bytes = setup[0].peer_receive_bytes = SMALL_WINDOW;
+    pair *p = pair_new(setup);
+    p->end[1].auto_consume = false;
+    wanted = 40000000;
+    pair_send(p, 0, 2, 0, wanted);
+    pair_run(p, p->now + SLUICE_SECOND, NULL);
+    CU_ASSERT_EQUAL(p->end[1].unconsumed, SMALL_WINDOW);
+    uint64_t whole = SMALL_WINDOW;
+    for (size_t i = 0; i < SLUICE_COUNT(given); i++) {
+        whole += given[i];
+        p->ops->consumed(p->end[1].state, given[i]);
+        pair_run(p, p->now + 3 * SLUICE_SECOND, NULL);
+        if (given[i] > SMALL_WINDOW / 8)
+            CU_ASSERT_EQUAL(p->end[1].unconsumed, whole);
+    }
+    CU_ASSERT_EQUAL(p->ops->waits(p->end[0].state, p->now), SLUICE_WAIT_CREDIT);
+    pair_statistics(p, 1, &got);
+    p->end[1].auto_consume = true;
+    p->ops->consumed(p->end[1].state, whole);
+    p->end[1].unconsumed = 0;
+    CU_ASSERT(pair_run(p, p->now + MINUTES(1), object_two_done));
+    uint64_t before = got.packets_sent - got.reports_sent;
+    pair_statistics(p, 1, &got);
+    pair_statistics(p, 0, &sent);
+    /* An eighth of what is open at a time. */
+    CU_ASSERT(got.packets_sent - got.reports_sent - before < 64 + wanted / (whole / 8));
+    CU_ASSERT_EQUAL(sent.data_bytes_sent, wanted);
+    CU_ASSERT_EQUAL(p->faults, 0);
+    pair_free(p);
+}
+
 /* The user grants, takes and holds back at random, on a path that loses and reorders. */
 static void windows_change_at_random(void)
 {
@@ -233,6 +272,7 @@ int main(void)
         {"a wide window fills the path", a_wide_window_fills_the_path},
         {"windows shrink by holding back", windows_shrink_by_holding_back},
         {"untold credit is told when it is needed", untold_credit_is_told_when_it_is_needed},
+        {"a lane is given what another had", a_lane_is_given_what_another_had},
         {"windows change at random", windows_change_at_random},
         {"scattered bytes cost what was granted", scattered_bytes_cost_what_was_granted},
         {"unused windows cost nothing", unused_windows_cost_nothing},
