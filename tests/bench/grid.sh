@@ -21,7 +21,8 @@ trap 'rm -rf "$room"' EXIT
 mkdir "$room/nowhere"
 ${CC:-cc} -O2 -shared -fPIC -I"$TOP_SRCDIR/include" -o "$room/nowhere/sink_file.so" "$TOP_SRCDIR/tests/bench/sink_nowhere.c" || exit 99
 
-# Rate in Mbit/s, round trip in ms, loss in percent, policy, and the seconds where it is not 20 s or 100 round trips; share to reach.
+# Rate in Mbit/s, round trip in ms, loss in percent, policy, and the seconds where it is not 20 s or 100 round trips; share to reach;
+# lanes where there are several.
 rows="1000 10 0.1 fixed 0 0.95
 1000 90 1 fixed 0 0.95
 1000 150 2 fixed 0 0.95
@@ -34,12 +35,13 @@ rows="1000 10 0.1 fixed 0 0.95
 300 550 5 fair 0 0.90
 1000 1000 30 fixed 120 0.90
 2000 100 1 fixed 0 0.90
-2000 100 1 fair 0 0.90"
+2000 100 1 fair 0 0.90
+1000 90 1 fixed 0 0.95 2"
 
 value() { sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p" "$1" 2>/dev/null | tail -n 1; }
 
 # One transfer; its figures are a line of $room/figures.
-one() { # RATE RTT LOSS POLICY SECONDS
+one() { # RATE RTT LOSS POLICY SECONDS LANES
     local bytes target=() memory=()
     bytes=$(awk -v rate="$1" -v rtt="$2" -v loss="$3" -v seconds="$5" 'BEGIN {
         least = rtt / 10 > 20 ? rtt / 10 : 20
@@ -54,9 +56,10 @@ one() { # RATE RTT LOSS POLICY SECONDS
             ${memory[*]} --listen 10.99.0.2:33001 --root '$room/in' --ticket-file '$room/state/ticket' >'$room/out/serve.log' 2>&1" \
         "i=0; while ! grep -qs fetch '$room/out/serve.log' && [ \$i -lt 200 ]; do sleep 0.05; i=\$((i+1)); done; \
             exec '$measure' '$room/out/client.json' '$SLUICE' copy --json --progress never --ticket-file '$room/state/ticket' \
-            --policy $4 ${target[*]} ${memory[*]} zero:$bytes sluice://10.99.0.2:33001/ >'$room/out/copy.json' 2>'$room/out/copy.log'" \
+            --policy $4 --lanes $6 ${target[*]} ${memory[*]} zero:$bytes sluice://10.99.0.2:33001/ >'$room/out/copy.json' 2>'$room/out/copy.log'" \
         >"$room/out/wan.log" 2>&1 || sed 's/^/bench: /' "$room/out/copy.log" "$room/out/wan.log" >&2
     grep '"event":"done"' "$room/out/copy.json" >"$room/out/done.json" || return
+    [ "$(value "$room/out/done.json" lanes)" = "$6" ] || echo "bench: there were $(value "$room/out/done.json" lanes) lanes, not $6" >&2
     awk -v rate="$1" -v loss="$3" -v bytes="$(value "$room/out/done.json" bytes)" \
         -v seconds="$(value "$room/out/done.json" seconds)" -v setup="$(value "$room/out/done.json" setup_seconds)" \
         -v resent="$(value "$room/out/done.json" resent_packets)" -v packets="$(value "$room/out/done.json" data_packets)" \
@@ -71,11 +74,11 @@ median() { # COLUMN
     cut -d ' ' -f "$1" "$room/figures" | sort -n | awk '{ v[NR] = $1 } END { printf "%s", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
-while read -r rate rtt loss policy seconds reach; do
-    name="$rate Mbit/s, $rtt ms, $loss %, $policy"
+while read -r rate rtt loss policy seconds reach lanes; do
+    name="$rate Mbit/s, $rtt ms, $loss %, $policy${lanes:+, $lanes lanes}"
     [[ "$name" =~ ${ROWS:-.} ]] || continue
     : >"$room/figures"
-    for _ in $(seq "$runs"); do one "$rate" "$rtt" "$loss" "$policy" "$seconds"; done
+    for _ in $(seq "$runs"); do one "$rate" "$rtt" "$loss" "$policy" "$seconds" "${lanes:-1}"; done
     [ -s "$room/figures" ] || continue
     printf '{"case":"grid","path":"%s","share":%s,"resent":%s,"redundant":%s,"seconds":%s,"sender_peak_mb":%s,"receiver_peak_mb":%s,"late_ms":%s,"reach":"share %s%s"}\n' \
         "$name" "$(median 1)" "$(median 2)" "$(median 3)" "$(median 4)" "$(median 5)" "$(median 6)" "$(median 7)" "$reach" \
