@@ -15,7 +15,9 @@
  *
  * v is Copa's velocity (Arun, Balakrishnan, NSDI 2018): it doubles while a flow has moved in one direction for three
  * rounds and is halved when it turns.  The common queue makes all flows turn; flows that are apart from their share
- * keep moving.  Without it two flows at 200 ms would need hundreds of rounds to meet.
+ * keep moving.  Without it two flows at 200 ms would need hundreds of rounds to meet.  In the two rounds after a turn, which the
+ * queue does not show yet, a step is at most all that is off: a flow of high velocity would take back several times the queue,
+ * and find the path idle.
  *
  * x*.  The flatter T is, the less differs what unequal flows want of one queue, and the slower they meet.  But all see the
  * same mean queue, and from it the same x* at which T(x*) is that queue: the even share.  A flow above x* grows by so much
@@ -34,7 +36,9 @@
  * Start.  The window grows by `growth` = 2.5 a round trip until the least queue of an eighth of a round trip exceeds
  * T(x).  The rate crosses the capacity one round trip before that is seen, so what is in flight then is
  * (g - 1)/ln g = 1.64 of what the path holds: a queue of 0.64 BDP at most, and the window is divided by just that.
- * 2.5 finds 1 Gbit/s at 200 ms in 7 rounds from 32 packets; 3 would leave 0.82 BDP of queue.
+ * 3 would leave 0.82 BDP of queue.  Where a slot has enough packets, the bottleneck's rate, which they show, tells the window.
+ * The start is made with 32 packets or, on long paths, with what 2 Mbit/s are in a round trip, and finds 1 Gbit/s at 200 ms in
+ * seven rounds.  Random loss that was there two rounds before is the calm loss from then on.
  *
  * Loss.  Random loss is not congestion.  Loss above the calm loss, beyond what chance explains, may be a queue too
  * shallow to see: so the flow tries for some rounds at 0.9 of what was delivered, which the path carries whatever its
@@ -86,6 +90,9 @@
 #define RECEIVER_RAISE_PART 0.01
 #define RTT_UNKNOWN 0.1   /* s, until the first measurement */
 #define LOSS_MOST 0.25    /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
+#define EARLY_PACKETS 400 /* of startup tell its calm loss: 5 % to within 1 % */
+#define BUSY_PACKETS 256  /* that a slot of startup needs, to tell the bottleneck's rate */
+#define BUSY_LEAST 0.8    /* of what growth says is the least that is believed */
 #define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
 /* The queue that flows of one's own kind keep lies below two targets of the best rate; it lies beyond for two seconds more
  * than it does not before the base is doubted. */
@@ -95,6 +102,7 @@
  * those who came late and saw a queue first. */
 #define DRIFT_TARGETS 0.25
 #define VELOCITY_MOST 1024
+#define TURN_EPOCHS 2 /* after a turn: until the queue shows the new direction, a step is at most what is off */
 #define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
 #define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
 #define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
@@ -205,6 +213,7 @@ int fair_law_init(fair_law *fair, const fair_law_config *config, const fair_law_
     fair->min_rtt = seconds(start->min_rtt_ns);
     fair->velocity = 1;
     fair->window = (double)fair->config.initial_packets * fair->packet_bytes;
+    fair->window = fmax(fair->window, (double)fair->config.initial_rate / 8 * fair->srtt);
     fair->window = fmax(fair->window, 1.5 * rtt_of(fair) * (double)start->limits.target_bps / 8);
     if (start->delivery_rate_bps && start->srtt_ns) {
         fair->phase = FAIR_LAW_STEADY;
@@ -221,6 +230,16 @@ int fair_law_init(fair_law *fair, const fair_law_config *config, const fair_law_
 
 /* ---- startup ---- */
 
+/* Loss that was there two rounds before the bottleneck was met, at a sixth of its rate, is no queue's; nor, where the receiver's
+ * socket dropped nothing, the receiver's. */
+static double early_loss(const fair_law *fair)
+{
+    const fair_law_judgement *early = &fair->early[0];
+    double n = early->acked + early->lost;
+
+    return n < EARLY_PACKETS || fair->early[1].drops > 0 ? 0 : fmin(LOSS_MOST, early->lost / n);
+}
+
 static void steady_begin(fair_law *fair, double window)
 {
     fair->phase = FAIR_LAW_STEADY;
@@ -229,8 +248,8 @@ static void steady_begin(fair_law *fair, double window)
     fair->direction = 0;
     fair->same = fair->idle = 0;
     fair->skip = 2;
-    /* The loss of startup may be its own; whether it is random will be tried. */
-    fair->loss = 0;
+    /* What else is lost may be startup's own; whether it is random will be tried. */
+    fair->loss = early_loss(fair);
     fair->smooth_rate = 0;
     fair->judgement = (fair_law_judgement){0};
 }
@@ -238,32 +257,54 @@ static void steady_begin(fair_law *fair, double window)
 static void startup_begin(fair_law *fair)
 {
     fair->phase = FAIR_LAW_STARTUP;
-    fair->seen_acked = fair->seen_lost = fair->slot_acked = fair->slot_lost = fair->best_rate = 0;
+    fair->seen_acked = fair->seen_lost = fair->recent_acked = fair->recent_lost = 0;
+    fair->slot_acked = fair->slot_lost = fair->best_rate = 0;
+    fair->early[0] = fair->early[1] = (fair_law_judgement){0};
     fair->stalled = 0;
 }
 
-/* What the path holds, read from a window that grew until now. */
-static double startup_window(const fair_law *fair, const sluice_sample *sample)
+/* The bottleneck's rate (bit/s), where it was busy throughout a slot that has enough packets to tell; 0: it cannot be told. */
+static double busy_rate(const fair_law *fair, const sluice_sample *sample)
 {
-    double g = fair->config.growth;
+    if (fair->slot_acked < BUSY_PACKETS)
+        return 0;
+    return fair->slot_acked * fair->packet_bytes * 8 / seconds(sample->now - fair->slot_began);
+}
 
+/* What the path holds, read from a window that grew until now; the bottleneck's rate, where that is known, tells it better. */
+static double startup_window(const fair_law *fair, const sluice_sample *sample, double busy)
+{
+    double g = fair->config.growth, part = log(g) / (g - 1);
+
+    if (!fair->limits.target_bps && busy > 0) {
+        double holds = busy / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss);
+
+        return fmax(BUSY_LEAST * part * fair->window, fmin(fair->window, holds));
+    }
     if (!fair->limits.target_bps)
-        return fair->window * log(g) / (g - 1);
+        return fair->window * part;
     /* A window that a target set says nothing. */
     if (sample->delivery_rate_bps)
         return fmin(fair->window, (double)sample->delivery_rate_bps / 8 * (fair->min_rtt + queue_target(fair)));
     return fair->window / 2;
 }
 
-/* A slot of startup is over: has it met the bottleneck? */
+/* A slot of startup is over: has it met the bottleneck?  What is lost is found out up to a slot later than what arrived with it,
+ * and acknowledgements come in lumps: so slots count in the loss for some time, each half as much as the next. */
 static void startup_slot(fair_law *fair, const sluice_sample *sample)
 {
-    double seen = fair->seen_acked + fair->seen_lost, sent = fair->slot_acked + fair->slot_lost;
-    bool queue = fair->slot_least > queue_target(fair);
-    bool loss = seen > 50 && sent > 50 && fair->slot_lost / sent > fair->seen_lost / seen + 0.2;
+    double seen = fair->seen_acked + fair->seen_lost, sent;
+    bool queue = fair->slot_least > queue_target(fair), loss;
 
+    fair->recent_acked = fair->recent_acked / 2 + fair->slot_acked;
+    fair->recent_lost = fair->recent_lost / 2 + fair->slot_lost;
+    sent = fair->recent_acked + fair->recent_lost;
+    loss = seen > 50 && sent > 50 && fair->recent_lost / sent > fair->seen_lost / seen + 0.2;
     if (queue || loss) {
-        steady_begin(fair, startup_window(fair, sample));
+        double busy = queue ? busy_rate(fair, sample) : 0;
+
+        steady_begin(fair, startup_window(fair, sample, busy));
+        fair->plateau[fair->plateau_at] = fmax(fair->plateau[fair->plateau_at], busy);
         return;
     }
     fair->seen_acked += fair->slot_acked;
@@ -275,9 +316,9 @@ static void startup_sample(fair_law *fair, const sluice_sample *sample)
 {
     double target = (double)fair->limits.target_bps / 8, most;
 
-    /* In growth by 2.5 packets meet 0.4 of the present window in flight; far less means that the window is not what
-     * holds the sender back, and that a larger one would only be a burst to come. */
-    if (fmax(fair->in_flight, fair->epoch.in_flight) > (sample->app_limited ? 0.5 : 0.25) * fair->window)
+    /* Where far less was in flight than the window lets out, it is not what holds the sender back, and a larger one would only be
+     * a burst to come. */
+    if (fmax(fair->flown, fair->epoch.flown) > 0.5 * fair->window)
         fair->window += (fair->config.growth - 1) * (double)sample->acked_bytes;
     most = 2 * target * rtt_of(fair) + 2 * (double)fair->config.initial_packets * fair->packet_bytes;
     if (target > 0 && fair->window > most)
@@ -348,6 +389,9 @@ static void startup_epoch(fair_law *fair, const sluice_sample *sample, bool limi
         receiver_begin(fair, sample);
         return;
     }
+    fair->early[0] = fair->early[1];
+    fair->early[1] = (fair_law_judgement){
+        .acked = fair->seen_acked, .lost = fair->seen_lost, .drops = fair->early[0].drops + fair->epoch.drops};
     if (limited)
         return;
     if (fair->rate > 1.25 * fair->best_rate) {
@@ -371,7 +415,7 @@ static double velocity_of(fair_law *fair, int direction)
         fair->velocity = fmin(fair->velocity * 2, fair->manner.yields ? VELOCITY_YIELDING : VELOCITY_MOST);
     }
     fair->direction = direction;
-    return fair->velocity;
+    return fair->same < TURN_EPOCHS ? fmin(fair->velocity, 1 / fair->config.gain) : fair->velocity;
 }
 
 /* No queue for five rounds, and the rate has grown beyond what it was: the path has become larger, and is looked for
@@ -707,7 +751,7 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
             steady_epoch(fair, queue, limited);
         }
     }
-    fair->in_flight = epoch->in_flight;
+    fair->flown = epoch->flown;
     epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
 }
 
@@ -787,10 +831,12 @@ void fair_law_sample(void *state, const sluice_sample *sample, sluice_control *c
 
 void fair_law_sent(void *state, sluice_time now, uint64_t bytes, uint64_t in_flight_bytes, sluice_control *control)
 {
+    fair_law_epoch *epoch = &((fair_law *)state)->epoch;
+
     (void)now;
-    (void)in_flight_bytes;
     (void)control;
-    ((fair_law *)state)->epoch.sent += (double)bytes;
+    epoch->sent += (double)bytes;
+    epoch->flown = fmax(epoch->flown, (double)in_flight_bytes);
 }
 
 void fair_law_limits(void *state, sluice_time now, const sluice_limits *limits, sluice_control *control)

@@ -19,6 +19,7 @@ typedef struct fair_law_config {
     sluice_duration target_queue, epoch, slot, yield_interval;
     double gain, step_most, growth, headroom;
     int64_t initial_packets;
+    sluice_rate initial_rate;
 } fair_law_config;
 
 /* The option table's rows; target and start are the defaults of target-queue and growth. */
@@ -43,7 +44,9 @@ typedef struct fair_law_config {
                            .help = "After this long without an empty queue (or 50 round trips, if longer) the flow " \
                                    "empties its part of it for a round trip."), \
     SLUICE_OPTION_INT(fair_law_config, initial_packets, .def = "32", .min = "2", .max = "1000", .unit = "packets", \
-                      .help = "Sent in the first round trip.")
+                      .help = "Sent in the first round trip."), \
+    SLUICE_OPTION_RATE(fair_law_config, initial_rate, .def = "2m", .min = "0", .max = "1g", \
+                       .help = "Or so fast, where that is more: on long paths few packets are a very low rate.")
 
 /* How one policy uses the law. */
 typedef struct fair_law_manner {
@@ -58,7 +61,7 @@ typedef struct fair_law_epoch {
     sluice_time began;
     uint64_t round, delivered;           /* when it began */
     double acked, lost, drops, marked, limited; /* packets; limited: with app_limited */
-    double sent, in_flight;              /* bytes; the most in flight that a packet met */
+    double sent, flown, in_flight;       /* bytes; the most in flight, and the most that a packet which came met there */
     double pacing_least;                 /* bit/s, the least answered in it */
     bool rated, used;                    /* a rate was measured; the window was filled */
 } fair_law_epoch;
@@ -83,7 +86,7 @@ typedef struct fair_law {
     sluice_limits limits; /* with the manner's weight */
     fair_law_phase phase;
     double packet_bytes, srtt, min_rtt; /* s */
-    double window, in_flight;           /* bytes; the most in flight in the last epoch */
+    double window, flown;               /* bytes; the most in flight in the last epoch */
     double rate, smooth_rate;           /* bit/s delivered: in the last epoch, over about eight */
     double plateau[FAIR_LAW_PLATEAU];
     unsigned plateau_at;
@@ -101,8 +104,9 @@ typedef struct fair_law {
     unsigned same, idle; /* epochs in one direction; epochs without a queue */
     double idle_rate;
 
-    /* Startup. */
-    double seen_acked, seen_lost, slot_lost, best_rate;
+    /* Startup: packets until now, in the slot, and of late. */
+    double seen_acked, seen_lost, slot_lost, recent_acked, recent_lost, best_rate;
+    fair_law_judgement early[2]; /* seen when the round before the last ended, and the last */
     unsigned stalled;
 
     /* Loss. */
