@@ -6,7 +6,7 @@
 # Other programs on the same loopback as sluice: one file, tmpfs to tmpfs, by those that move files; memory to memory by iperf3.
 # A line of JSON for each with the median of the passes, which go round all of them.  What is not installed is said to be missing.
 # `make bench CASES=peers`; PEERS='BYTES PASSES' for other sizes, PEER_CASES for some of them.  Needs root for the sshd that scp,
-# rsync and rclone talk to.  On Debian: openssh-server rsync rclone srt-tools iperf3 ngtcp2-client ngtcp2-server.
+# rsync and rclone talk to.  On Debian: openssh-server rsync rclone srt-tools libudt-dev iperf3 ngtcp2-client ngtcp2-server.
 set -u
 : "${SLUICE:?}" "${TOP_SRCDIR:?}" "${TOP_BUILDDIR:?}"
 bytes=${1:-4000000000} passes=${2:-3}
@@ -97,6 +97,24 @@ peer_quic() {
     kill "$pid"
     wait "$pid" 2>/dev/null
 }
+udt_ready() { # its library alone is packaged; the program is ours
+    [ -x "$room/udt_file" ] && return
+    "${CXX:-g++}" -O2 -o "$room/udt_file" "$TOP_SRCDIR/tests/bench/udt_file.cpp" -ludt -pthread 2>/dev/null ||
+        { missing="libudt-dev, or a C++ compiler"; return 1; }
+}
+udt_send() { # PID of the receiver, which has all when it ends
+    "$room/udt_file" send 33993 "$room/file" "$bytes" && wait "$1"
+}
+peer_udt() {
+    local pid
+    udt_ready || return 1
+    "$room/udt_file" receive 33993 "$room/in/file" "$bytes" >"$room/udt.log" 2>&1 &
+    pid=$!
+    sleep 0.5
+    timed udt_send "$pid"
+    kill "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+}
 iperf() { # CONGESTION: seconds that BYTES take at its rate, memory to memory and without encryption
     local pid
     has iperf3 || return 1
@@ -111,7 +129,7 @@ iperf() { # CONGESTION: seconds that BYTES take at its rate, memory to memory an
 peer_tcp_cubic() { iperf cubic; }
 peer_tcp_bbr() { iperf bbr; }
 
-all=${PEER_CASES:-sluice scp rsync rclone srt quic tcp_cubic tcp_bbr}
+all=${PEER_CASES:-sluice scp rsync rclone srt udt quic tcp_cubic tcp_bbr}
 for pass in $(seq "$passes"); do
     for name in $all; do
         missing=
