@@ -74,7 +74,8 @@ typedef struct sluice_sample {
     uint32_t packet_bytes;                     /* of a full-size packet; changes with path discovery */
 
     /* What queue_ns and queue_min_ns lie above: the least one-way delay of the last 10 s or so, between two clocks, so only
-     * its changes mean something.  A control that must remember an emptier path for longer adds it to them. */
+     * its changes mean something.  A control that must remember an emptier path for longer adds it to them.  0: of small packets,
+     * which are faster on the line than full ones, so that theirs is not to be remembered. */
     int64_t queue_base_ns;
 } sluice_sample;
 

@@ -29,6 +29,8 @@ double delay_memory_above(delay_memory *memory, const sluice_sample *sample)
     double delay = ((double)sample->queue_base_ns + (double)sample->queue_min_ns) / 1e9, least;
 
     minutes_pass(memory, sample->now);
+    if (sample->queue_base_ns == 0)
+        return (double)sample->queue_min_ns / 1e9;
     least = memory->least[memory->minute] = fmin(memory->least[memory->minute], delay);
     for (int i = 0; i < DELAY_MEMORY_MINUTES; i++)
         least = fmin(least, memory->least[i]);

@@ -107,6 +107,7 @@
 #define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
 #define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
 #define YIELD_STEP -0.7 /* of a flow that yields, before a queue that is not its own: two rounds leave a tenth */
+#define CROWD_OWN 0.85 /* of what the flow took back: a queue that has fallen by so much is its own */
 #define TRIAL_EPOCHS 2 /* until what is sent at the trial's rate comes to be reported */
 /* Under a ceiling that was hit.  On short paths 16 rounds are less than it takes to tell what is lost at the next try. */
 #define HOLD_EPOCHS 16
@@ -316,9 +317,9 @@ static void startup_sample(fair_law *fair, const sluice_sample *sample)
 {
     double target = (double)fair->limits.target_bps / 8, most;
 
-    /* Where far less was in flight than the window lets out, it is not what holds the sender back, and a larger one would only be
-     * a burst to come. */
-    if (fmax(fair->flown, fair->epoch.flown) > 0.5 * fair->window)
+    /* In growth by 2.5 packets meet 0.4 of the present window in flight; far less means that the window is not what
+     * holds the sender back, and that a larger one would only be a burst to come. */
+    if (fmax(fair->in_flight, fair->epoch.in_flight) > (sample->app_limited ? 0.5 : 0.25) * fair->window)
         fair->window += (fair->config.growth - 1) * (double)sample->acked_bytes;
     most = 2 * target * rtt_of(fair) + 2 * (double)fair->config.initial_packets * fair->packet_bytes;
     if (target > 0 && fair->window > most)
@@ -432,13 +433,16 @@ static void idle_note(fair_law *fair, bool empty)
         startup_begin(fair);
 }
 
-/* Far too long a queue: most of it goes in this round, and the next shows the past.  A flow that yields looks whether it
- * has gone when that has become true of all of it; if it has not, the queue is another's. */
+/* Far too long a queue: most of it goes in this round, and the next shows the past, when it may still have grown.  A flow that
+ * yields looks whether it has gone when that has become true of all of it; if half of it still stands, and it has not fallen by most
+ * of what the flow took back, the queue is another's. */
 static double crowd_step(fair_law *fair, double queue, double part)
 {
-    bool others = fair->manner.yields && fair->crowd > 0 && queue > 0.5 * fair->crowd;
+    bool stands = queue > 0.5 * fair->crowd && queue > fair->crowd_most - CROWD_OWN * fair->crowd_cut;
+    bool others = fair->manner.yields && fair->crowd > 0 && stands;
 
     fair->crowd = others ? fmin(queue, fair->crowd) : queue;
+    fair->crowd_most = queue;
     if (others)
         return YIELD_STEP;
     fair->skip = 1;
@@ -528,6 +532,7 @@ static void steady_epoch(fair_law *fair, double queue, bool limited)
         step = fmin(step, crowd_step(fair, queue, off / rtt));
     else
         fair->crowd = 0;
+    fair->crowd_cut = -step * fair->window * 8 / fmax(plateau(fair), 1e4);
     if (fair->epoch.marked > 0)
         step = fmin(step, -0.5 * fair->epoch.marked / fmax(fair->epoch.acked, 1));
     fair->window = fmax(fair->window * (1 + step), contention_floor(&fair->contention));
@@ -739,6 +744,7 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
     }
     if (fair->skip) {
         fair->skip--;
+        fair->crowd_most = fmax(fair->crowd_most, queue);
     } else {
         fair->rate = average;
         fair->smooth_rate += (average - fair->smooth_rate) / (fair->smooth_rate > 0 ? 8 : 1);
@@ -751,7 +757,7 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
             steady_epoch(fair, queue, limited);
         }
     }
-    fair->flown = epoch->flown;
+    fair->in_flight = epoch->in_flight;
     epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
 }
 
@@ -831,12 +837,10 @@ void fair_law_sample(void *state, const sluice_sample *sample, sluice_control *c
 
 void fair_law_sent(void *state, sluice_time now, uint64_t bytes, uint64_t in_flight_bytes, sluice_control *control)
 {
-    fair_law_epoch *epoch = &((fair_law *)state)->epoch;
-
     (void)now;
+    (void)in_flight_bytes;
     (void)control;
-    epoch->sent += (double)bytes;
-    epoch->flown = fmax(epoch->flown, (double)in_flight_bytes);
+    ((fair_law *)state)->epoch.sent += (double)bytes;
 }
 
 void fair_law_limits(void *state, sluice_time now, const sluice_limits *limits, sluice_control *control)

@@ -61,7 +61,7 @@ typedef struct fair_law_epoch {
     sluice_time began;
     uint64_t round, delivered;           /* when it began */
     double acked, lost, drops, marked, limited; /* packets; limited: with app_limited */
-    double sent, flown, in_flight;       /* bytes; the most in flight, and the most that a packet which came met there */
+    double sent, in_flight;              /* bytes; the most in flight that a packet met */
     double pacing_least;                 /* bit/s, the least answered in it */
     bool rated, used;                    /* a rate was measured; the window was filled */
 } fair_law_epoch;
@@ -86,7 +86,7 @@ typedef struct fair_law {
     sluice_limits limits; /* with the manner's weight */
     fair_law_phase phase;
     double packet_bytes, srtt, min_rtt; /* s */
-    double window, flown;               /* bytes; the most in flight in the last epoch */
+    double window, in_flight;           /* bytes; the most in flight in the last epoch */
     double rate, smooth_rate;           /* bit/s delivered: in the last epoch, over about eight */
     double plateau[FAIR_LAW_PLATEAU];
     unsigned plateau_at;
@@ -117,7 +117,8 @@ typedef struct fair_law {
     fair_law_judgement judgement;
 
     /* Yielding. */
-    double crowd; /* far too long a queue that the last epoch met; 0: none */
+    double crowd; /* s: far too long a queue that the last epoch met; 0: none */
+    double crowd_most, crowd_cut; /* s: the longest since, and what the flow took back of it */
     double empty_queue, yield_window;
     sluice_time empty_at, yield_until, yield_shows; /* yield_shows: what comes in then was sent in it */
     delay_memory memory;

@@ -378,6 +378,14 @@ static sluice_duration hold_of(const engine_report *report)
     return report->hold_us > UINT64_C(1) << 40 ? 0 : report->hold_us * 1000;
 }
 
+/* The queue that a packet of ours saw, if it tells.  One of three quarters of the full size counts as full. */
+static bool oneway(transport_engine *engine, uint64_t number, sluice_time arrived, sluice_duration *queue)
+{
+    const engine_sent *sent = engine_flight_at(&engine->flight, number);
+    bool small = sent->wire_bytes < engine_wire_bytes(engine, engine_packet_bytes(engine)) / 4 * 3;
+    return engine_rtt_oneway(&engine->rtt, sent->sent, arrived, small, queue);
+}
+
 /* Round trip and one-way delays, before the numbers are settled: only what is newly acknowledged measures. */
 static void measure(transport_engine *engine, const engine_report *report, sluice_time received)
 {
@@ -389,10 +397,9 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
     uint64_t newest = 0;
     for (uint32_t i = 0; i < report->arrival_count; i++) {
         uint64_t number = report->arrivals[i].number;
-        if (!measures(engine, number))
+        sluice_duration queue;
+        if (!measures(engine, number) || !oneway(engine, number, report->arrivals[i].time_us * 1000, &queue))
             continue;
-        sluice_duration queue =
-            engine_rtt_oneway(&engine->rtt, engine_flight_at(flight, number)->sent, report->arrivals[i].time_us * 1000);
         if (!sample->queue_valid || queue < sample->queue_min_ns)
             sample->queue_min_ns = queue;
         if (!sample->queue_valid || number >= newest) {
@@ -406,16 +413,17 @@ static void measure(transport_engine *engine, const engine_report *report, sluic
         sluice_duration raw = received > sent ? received - sent : 0;
         sample->rtt_ns = raw > hold ? raw - hold : 1;
         engine_rtt_sample(&engine->rtt, engine->now, sample->rtt_ns);
-        sample->queue_ns = engine_rtt_oneway(&engine->rtt, sent, arrived);
-        if (!sample->queue_valid || sample->queue_ns < sample->queue_min_ns)
-            sample->queue_min_ns = sample->queue_ns;
-        sample->queue_valid = true;
-        recovery->queue = sample->queue_ns;
+        if (oneway(engine, report->newest, arrived, &sample->queue_ns)) {
+            if (!sample->queue_valid || sample->queue_ns < sample->queue_min_ns)
+                sample->queue_min_ns = sample->queue_ns;
+            sample->queue_valid = true;
+            recovery->queue = sample->queue_ns;
+        }
     }
     /* The least delay so far may have been found among these packets: what was compared with an older one shrinks. */
     if (sample->queue_min_ns > sample->queue_ns)
         sample->queue_min_ns = sample->queue_ns;
-    sample->queue_base_ns = sample->queue_valid ? engine->rtt.least_oneway.least : 0;
+    sample->queue_base_ns = sample->queue_valid ? engine_rtt_base(&engine->rtt, engine->now) : 0;
     if (!is_fresh(engine, report->newest))
         return;
     sluice_time here = engine_rtt_arrival(&engine->rtt, engine->now, arrived);

@@ -184,13 +184,30 @@ static void skew_note(engine_rtt *rtt, sluice_time sent, int64_t delay)
     }
 }
 
-sluice_duration engine_rtt_oneway(engine_rtt *rtt, sluice_time sent, sluice_time arrived)
+static bool full_of_late(const engine_rtt *rtt, sluice_time now)
+{
+    return rtt->full_at > 0 && now < rtt->full_at + ENGINE_LEAST_SLOTS * SLOT;
+}
+
+bool engine_rtt_oneway(engine_rtt *rtt, sluice_time sent, sluice_time arrived, bool small, sluice_duration *queue)
 {
     int64_t raw = (int64_t)(arrived - sent);
-    skew_note(rtt, sent, raw);
+    engine_least *least = small ? &rtt->least_small : &rtt->least_oneway;
+    if (small && full_of_late(rtt, sent))
+        return false;
+    if (!small) {
+        skew_note(rtt, sent, raw);
+        rtt->full_at = sent > rtt->full_at ? sent : rtt->full_at;
+    }
     int64_t corrected = raw - (int64_t)((double)(sent - rtt->skew_origin) * rtt->skew);
-    engine_least_add(&rtt->least_oneway, sent, SLOT, corrected);
-    return corrected > rtt->least_oneway.least ? (sluice_duration)(corrected - rtt->least_oneway.least) : 0;
+    engine_least_add(least, sent, SLOT, corrected);
+    *queue = corrected > least->least ? (sluice_duration)(corrected - least->least) : 0;
+    return true;
+}
+
+int64_t engine_rtt_base(const engine_rtt *rtt, sluice_time now)
+{
+    return full_of_late(rtt, now) ? rtt->least_oneway.least : 0;
 }
 
 sluice_time engine_rtt_arrival(engine_rtt *rtt, sluice_time now, sluice_time arrived)

@@ -3,7 +3,8 @@
  * rtt.h - what is known of the path's delays: round trip (RFC 6298), its least, and the queue on the way out.
  *
  * The one-way delay is the receiver's clock minus ours: only its changes mean something.  The queue is the delay
- * above the least one seen, after the clocks' skew has been taken out.
+ * above the least one seen, after the clocks' skew has been taken out.  A small packet is faster on the line: on 10 Mbit/s by a
+ * millisecond, which a control that keeps a short queue would take for one.  So as long as full ones come, only these tell.
  *
  * There are two round trips.  That of the path ends when the kernel has the report, and the peer's hold is taken out of
  * it: the rate control goes by it, since waits in sockets are no queue of the path.  But time-outs run until a report is
@@ -30,7 +31,9 @@ typedef struct engine_rtt {
     sluice_duration initial;               /* assumed until then */
     sluice_duration answer_latest, answer, answer_var; /* until a report is read: what time-outs go by */
     engine_least least_rtt;
-    engine_least least_oneway; /* of skew-corrected one-way delays */
+    engine_least least_oneway; /* of skew-corrected one-way delays of full packets */
+    engine_least least_small;  /* the same of small ones, while no others come */
+    sluice_time full_at;       /* when the last full packet that told was sent; 0: none yet */
     engine_least least_return; /* report's arrival here minus the packet's arrival there */
     struct {
         sluice_time time;
@@ -67,8 +70,11 @@ sluice_duration engine_rtt_answer(const engine_rtt *rtt);
 /* How long a receiver holds its report back at most: a quarter of the round trip, 1 to 20 ms. */
 sluice_duration engine_rtt_report_delay(const engine_rtt *rtt);
 
-/* Notes one packet's one-way delay and returns the queue it saw. */
-sluice_duration engine_rtt_oneway(engine_rtt *rtt, sluice_time sent, sluice_time arrived);
+/* Notes one packet's one-way delay; *queue: what it saw.  False: it is small, and full ones have told of late. */
+bool engine_rtt_oneway(engine_rtt *rtt, sluice_time sent, sluice_time arrived, bool small, sluice_duration *queue);
+
+/* The least one-way delay of full packets that were sent of late; 0: there were none. */
+int64_t engine_rtt_base(const engine_rtt *rtt, sluice_time now);
 
 /* When the report would have been here with an empty way back: what delivery rates are measured with, so that a queue
  * on the way back does not disturb them. */
