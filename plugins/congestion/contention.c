@@ -161,6 +161,11 @@ bool contention_begins(contention *c, contention_round *round)
     return true;
 }
 
+double contention_best_target(const contention *c)
+{
+    return c->memory.target;
+}
+
 double contention_floor(const contention *c)
 {
     return c->crowd_at ? CROWD_GIVES * c->crowd_holds : 0;

@@ -89,6 +89,9 @@ typedef struct contention {
 /* For each round in which it is off: true if it is on from here, with the window that is put in round->window. */
 bool contention_begins(contention *contention, contention_round *round);
 
+/* The queue, in seconds, that is wanted at the best rate of late; 0: no round was told of yet. */
+double contention_best_target(const contention *contention);
+
 /* The least window, in bytes, while it is not known yet whose a queue is. */
 double contention_floor(const contention *contention);
 

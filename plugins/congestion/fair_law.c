@@ -33,41 +33,23 @@
  * (1 - loss), so a queue that cannot be seen is not run into.  Rounds in which the sender did not use what it had
  * (source, CPU, credit) do not make the plateau fall: they say how fast it went, not how fast it can go.
  *
- * Start.  The window grows by `growth` = 2.5 a round trip until the least queue of an eighth of a round trip exceeds
- * T(x).  The rate crosses the capacity one round trip before that is seen, so what is in flight then is
- * (g - 1)/ln g = 1.64 of what the path holds: a queue of 0.64 BDP at most, and the window is divided by just that.
- * 3 would leave 0.82 BDP of queue.  Where a slot has enough packets, the bottleneck's rate, which they show, tells the window.
- * The start is made with 32 packets or, on long paths, with what 2 Mbit/s are in a round trip, and finds 1 Gbit/s at 200 ms in
- * seven rounds.  Random loss that was there two rounds before is the calm loss from then on.
- *
- * Loss.  Random loss is not congestion.  Loss above the calm loss, beyond what chance explains, may be a queue too
- * shallow to see: so the flow tries for some rounds at 0.9 of what was delivered, which the path carries whatever its
- * queue.  If the loss stays it was random and becomes the new calm loss; if it goes, the flow stays just under what
- * was delivered (the ceiling), which rises by a twentieth from time to time.
- *
- * Receiver.  Drops at the receiver's own socket lead to a ceiling at once: a CPU has no queue that could be seen.  It is
- * looked at every 100 ms: lowered by 15 % of what was sent when there were drops, whosever they were, else raised by 4 Mbit/s
- * and 1 %.  All flows of a receiver are told of the same drops, so they come down together by the same part and go up by
- * nearly the same amount, which makes them even (Chiu and Jain, 1989); had each its own drops to go by, or a part to rise by,
- * they would stay as far apart as chance has put them.  In the laboratory fifty flows then lie within 15 %.  A second
- * without drops ends that caution.
- *
  * Empty queue.  The delay is known only above the least seen.  A flow that has not seen a lower queue for 5 s (or 50
  * round trips) lowers its window for one round trip, at most by half, as BBR's ProbeRTT (draft-ietf-ccwg-bbr).
  * All flows of a bottleneck see that dip at the same moment, so from then on they do it together, and a flow that
- * came late to a standing queue learns the true base.  Where each of ten flows dips by itself the queue never empties: so the
- * base is at most a quarter of a target above the least of ten minutes, for as long as what lies above that is no longer than a
- * queue of the own kind.
+ * came late to a standing queue learns the true base.
  *
- * Others.  Beside flows that fill the queue (CUBIC, Reno, BBR) the law would leave nothing; contention.h is what is done then.
+ * What is not the law has files of its own.  fair_start.h: how a flow that does not know its path begins.  fair_loss.h: which
+ * loss is random, and the ceiling under which the flow stays where it is not.  delay_base.h: above which delay the queue
+ * is counted.  contention.h: what is done beside flows that fill the queue (CUBIC, Reno, BBR), where the law would leave nothing.
+ * Here are the law, the phases, and what comes of a sample.
  *
  * CE marks lower the window by half the marked part, as DCTCP (RFC 8257).
  *
  * Three policies use the law: fair as it is, high with twice the weight, low with a target so small that the queue of
- * anybody else lies above it.  Such a flow (`yields`) measures the queue above the least delay of ten minutes.  A queue of
- * more than twice its target that is still there after the flow has taken back its own part is somebody else's: before it the
- * window goes to 0.3 each round, down to the least pacing rate.  LEDBAT++ halves at most; a quarter of the path is then left
- * when a TCP that comes has overshot and the queue is empty again, and the flow lingers there until that TCP has grown.
+ * anybody else lies above it.  Before such a flow (`yields`) a queue of more than twice its target that is still there after
+ * the flow has taken back its own part is somebody else's: the window goes to 0.3 each round, down to the least pacing
+ * rate.  LEDBAT++ halves at most; a quarter of the path is then left when a TCP that comes has overshot and the queue is empty
+ * again, and the flow lingers there until that TCP has grown.
  */
 #include "fair_law.h"
 
@@ -79,28 +61,8 @@
 #define PACING_LEAST 2
 #define PACING_LEAST_TIME 0.1
 #define PACING_GAIN 1.2 /* the window holds the flow back; this keeps the pacer from doing so (Linux paces TCP alike) */
-#define RECEIVER_TIME (100 * SLUICE_MS)
-#define RECEIVER_LOWER 0.85
-/* After so many periods without a drop the receiver has more room than was thought, and the part by which the ceiling rises
- * doubles from one to the next: one flow alone is back at ten times its rate within three seconds.  Where many flows share a
- * receiver there are drops more often than that. */
-#define RECEIVER_CALM 10
-#define RECEIVER_RAISE_MOST 0.25
-#define RECEIVER_RAISE_BPS 4e6
-#define RECEIVER_RAISE_PART 0.01
 #define RTT_UNKNOWN 0.1   /* s, until the first measurement */
-#define LOSS_MOST 0.25    /* more is never taken for calm loss: the pacing rate is divided by 1 - loss */
-#define EARLY_PACKETS 400 /* of startup tell its calm loss: 5 % to within 1 % */
-#define BUSY_PACKETS 256  /* that a slot of startup needs, to tell the bottleneck's rate */
-#define BUSY_LEAST 0.8    /* of what growth says is the least that is believed */
 #define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
-/* The queue that flows of one's own kind keep lies below two targets of the best rate; it lies beyond for two seconds more
- * than it does not before the base is doubted. */
-#define DOUBT_TARGETS 2
-#define DOUBT_MOST 2.0 /* s */
-/* ... and by so much the least of ten seconds may have drifted away from the true base: what all have drifted alike makes even
- * those who came late and saw a queue first. */
-#define DRIFT_TARGETS 0.25
 #define VELOCITY_MOST 1024
 #define TURN_EPOCHS 2 /* after a turn: until the queue shows the new direction, a step is at most what is off */
 #define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
@@ -108,11 +70,6 @@
 #define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
 #define YIELD_STEP -0.7 /* of a flow that yields, before a queue that is not its own: two rounds leave a tenth */
 #define CROWD_OWN 0.85 /* of what the flow took back: a queue that has fallen by so much is its own */
-#define TRIAL_EPOCHS 2 /* until what is sent at the trial's rate comes to be reported */
-/* Under a ceiling that was hit.  On short paths 16 rounds are less than it takes to tell what is lost at the next try. */
-#define HOLD_EPOCHS 16
-#define HOLD_TIME 0.5 /* s */
-#define RAISE_EPOCHS 4 /* between raises of a ceiling that was not */
 
 static double seconds(sluice_duration duration)
 {
@@ -164,9 +121,9 @@ static double pacing_of(const fair_law *fair, double window)
     } else {
         pacing = PACING_GAIN * window * 8 / rtt_of(fair);
         if (most > 0 && !fair->contention.on)
-            pacing = fmin(pacing, most * (1 + fair->config.headroom) / (1 - fair->loss));
-        if (fair->ceiling > 0)
-            pacing = fmin(pacing, fair->ceiling);
+            pacing = fmin(pacing, most * (1 + fair->config.headroom) / (1 - fair->loss.calm));
+        if (fair->loss.ceiling > 0)
+            pacing = fmin(pacing, fair->loss.ceiling);
     }
     pacing = fmax(pacing, pacing_least(fair));
     return target > 0 ? fmin(pacing, target) : pacing;
@@ -222,24 +179,15 @@ int fair_law_init(fair_law *fair, const fair_law_config *config, const fair_law_
         fair->window = fair->rate / 8 * fair->srtt;
     }
     fair->slot_least = fair->empty_queue = HUGE_VAL;
-    fair->slot_began = fair->empty_at = fair->receiver.began = start->now;
-    delay_memory_begin(&fair->memory, start->now);
+    fair->slot_began = fair->empty_at = start->now;
+    fair_loss_begin(&fair->loss, start->now, 0);
+    delay_base_init(&fair->base, manner->yields, start->now);
     epoch_begin(fair, start->now, 0, 0);
     answer(fair, control);
     return SLUICE_OK;
 }
 
 /* ---- startup ---- */
-
-/* Loss that was there two rounds before the bottleneck was met, at a sixth of its rate, is no queue's; nor, where the receiver's
- * socket dropped nothing, the receiver's. */
-static double early_loss(const fair_law *fair)
-{
-    const fair_law_judgement *early = &fair->early[0];
-    double n = early->acked + early->lost;
-
-    return n < EARLY_PACKETS || fair->early[1].drops > 0 ? 0 : fmin(LOSS_MOST, early->lost / n);
-}
 
 static void steady_begin(fair_law *fair, double window)
 {
@@ -250,159 +198,63 @@ static void steady_begin(fair_law *fair, double window)
     fair->same = fair->idle = 0;
     fair->skip = 2;
     /* What else is lost may be startup's own; whether it is random will be tried. */
-    fair->loss = early_loss(fair);
+    fair_loss_found(&fair->loss, fair_start_loss(&fair->start));
     fair->smooth_rate = 0;
-    fair->judgement = (fair_law_judgement){0};
 }
 
 static void startup_begin(fair_law *fair)
 {
     fair->phase = FAIR_LAW_STARTUP;
-    fair->seen_acked = fair->seen_lost = fair->recent_acked = fair->recent_lost = 0;
-    fair->slot_acked = fair->slot_lost = fair->best_rate = 0;
-    fair->early[0] = fair->early[1] = (fair_law_judgement){0};
-    fair->stalled = 0;
+    fair->start = (fair_start){0};
+    fair->slot_acked = fair->slot_lost = 0;
 }
 
-/* The bottleneck's rate (bit/s), where it was busy throughout a slot that has enough packets to tell; 0: it cannot be told. */
-static double busy_rate(const fair_law *fair, const sluice_sample *sample)
+static fair_start_flow start_of(const fair_law *fair)
 {
-    if (fair->slot_acked < BUSY_PACKETS)
-        return 0;
-    return fair->slot_acked * fair->packet_bytes * 8 / seconds(sample->now - fair->slot_began);
-}
-
-/* What the path holds, read from a window that grew until now; the bottleneck's rate, where that is known, tells it better. */
-static double startup_window(const fair_law *fair, const sluice_sample *sample, double busy)
-{
-    double g = fair->config.growth, part = log(g) / (g - 1);
-
-    if (!fair->limits.target_bps && busy > 0) {
-        double holds = busy / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss);
-
-        return fmax(BUSY_LEAST * part * fair->window, fmin(fair->window, holds));
-    }
-    if (!fair->limits.target_bps)
-        return fair->window * part;
-    /* A window that a target set says nothing. */
-    if (sample->delivery_rate_bps)
-        return fmin(fair->window, (double)sample->delivery_rate_bps / 8 * (fair->min_rtt + queue_target(fair)));
-    return fair->window / 2;
-}
-
-/* A slot of startup is over: has it met the bottleneck?  What is lost is found out up to a slot later than what arrived with it,
- * and acknowledgements come in lumps: so slots count in the loss for some time, each half as much as the next. */
-static void startup_slot(fair_law *fair, const sluice_sample *sample)
-{
-    double seen = fair->seen_acked + fair->seen_lost, sent;
-    bool queue = fair->slot_least > queue_target(fair), loss;
-
-    fair->recent_acked = fair->recent_acked / 2 + fair->slot_acked;
-    fair->recent_lost = fair->recent_lost / 2 + fair->slot_lost;
-    sent = fair->recent_acked + fair->recent_lost;
-    loss = seen > 50 && sent > 50 && fair->recent_lost / sent > fair->seen_lost / seen + 0.2;
-    if (queue || loss) {
-        double busy = queue ? busy_rate(fair, sample) : 0;
-
-        steady_begin(fair, startup_window(fair, sample, busy));
-        fair->plateau[fair->plateau_at] = fmax(fair->plateau[fair->plateau_at], busy);
-        return;
-    }
-    fair->seen_acked += fair->slot_acked;
-    fair->seen_lost += fair->slot_lost;
-    fair->loss = fmin(LOSS_MOST, fair->seen_lost / (fair->seen_acked + fair->seen_lost));
+    return (fair_start_flow){.growth = fair->config.growth,
+                             .window = fair->window,
+                             .packet = fair->packet_bytes,
+                             .initial = (double)fair->config.initial_packets * fair->packet_bytes,
+                             .target_bps = (double)fair->limits.target_bps,
+                             .rtt = rtt_of(fair),
+                             .min_rtt = fair->min_rtt,
+                             .queue_target = queue_target(fair),
+                             .loss = fair->loss.calm};
 }
 
 static void startup_sample(fair_law *fair, const sluice_sample *sample)
 {
-    double target = (double)fair->limits.target_bps / 8, most;
+    fair_start_flow flow = start_of(fair);
+    double in_flight = fmax(fair->in_flight, fair->epoch.in_flight);
 
-    /* In growth by 2.5 packets meet 0.4 of the present window in flight; far less means that the window is not what
-     * holds the sender back, and that a larger one would only be a burst to come. */
-    if (fmax(fair->in_flight, fair->epoch.in_flight) > (sample->app_limited ? 0.5 : 0.25) * fair->window)
-        fair->window += (fair->config.growth - 1) * (double)sample->acked_bytes;
-    most = 2 * target * rtt_of(fair) + 2 * (double)fair->config.initial_packets * fair->packet_bytes;
-    if (target > 0 && fair->window > most)
-        fair->window = most;
+    fair->window = fair_start_grow(&flow, (double)sample->acked_bytes, in_flight, sample->app_limited);
 }
 
-/* ---- the receiver's CPU ---- */
-
-static void receiver_begin(fair_law *fair, const sluice_sample *sample)
+static void startup_slot(fair_law *fair, const sluice_sample *sample)
 {
-    fair_law_receiver before = fair->receiver;
-    fair->receiver = (fair_law_receiver){
-        .began = sample->now, .delivered = sample->delivered_bytes, .rules = before.rules, .calm = before.calm};
-}
+    fair_start_flow flow = start_of(fair);
+    fair_start_slot slot = {.acked = fair->slot_acked,
+                            .lost = fair->slot_lost,
+                            .time = seconds(sample->now - fair->slot_began),
+                            .queue = fair->slot_least,
+                            .delivered = (double)sample->delivery_rate_bps};
 
-/* A drop for a hundred packets of ours is no accident. */
-static bool receiver_met(const fair_law *fair)
-{
-    return fair->receiver.drops > 0.01 * (fair->receiver.acked + fair->receiver.lost);
-}
-
-static void receiver_lower(fair_law *fair, const sluice_sample *sample)
-{
-    double length = seconds(sample->now - fair->receiver.began);
-    double delivered = (double)(sample->delivered_bytes - fair->receiver.delivered) * 8 / fmax(length, 1e-3);
-    double sent = delivered * (1 + fair->receiver.lost / fmax(1, fair->receiver.acked));
-
-    /* A period in which the sender had little to send, or had hardly begun, says little of what the receiver can take. */
-    sent = fmax(sent, 0.5 * (fair->ceiling > 0 ? fair->ceiling : plateau(fair)));
-    fair->ceiling = RECEIVER_LOWER * sent;
-    fair->receiver.rules = true;
-    fair->receiver.calm = 0;
-    fair->trial = 0;
-    fair->judgement = (fair_law_judgement){0};
-}
-
-static void receiver_raise(fair_law *fair)
-{
-    double part = RECEIVER_RAISE_PART;
-    if (++fair->receiver.calm > RECEIVER_CALM)
-        part = fmin(ldexp(part, (int)(fair->receiver.calm - RECEIVER_CALM)), RECEIVER_RAISE_MOST);
-    fair->ceiling += fmin(0.5 * fair->ceiling, RECEIVER_RAISE_BPS + part * fair->ceiling);
-    if (fair->ceiling <= 1.5 * plateau(fair) / (1 - fair->loss))
-        return;
-    fair->ceiling = 0;
-    fair->receiver.rules = false;
-}
-
-static void receiver_epoch(fair_law *fair, const sluice_sample *sample)
-{
-    fair->receiver.acked += fair->epoch.acked;
-    fair->receiver.lost += fair->epoch.lost;
-    if (sample->now < fair->receiver.began + RECEIVER_TIME)
-        return;
-    if (receiver_met(fair))
-        receiver_lower(fair, sample);
-    else if (fair->receiver.rules && fair->ceiling > 0)
-        receiver_raise(fair);
-    receiver_begin(fair, sample);
-}
-
-/* Three rounds without a quarter more (as BBR): the sender, the receiver, or a queue that cannot be seen. */
-static void startup_epoch(fair_law *fair, const sluice_sample *sample, bool limited)
-{
-    if (fair->receiver.acked + fair->receiver.lost >= 20 && receiver_met(fair)) {
-        steady_begin(fair, fair->window);
-        receiver_lower(fair, sample);
-        receiver_begin(fair, sample);
+    if (!fair_start_meets(&fair->start, &flow, &slot)) {
+        fair_loss_found(&fair->loss, flow.loss);
         return;
     }
-    fair->early[0] = fair->early[1];
-    fair->early[1] = (fair_law_judgement){
-        .acked = fair->seen_acked, .lost = fair->seen_lost, .drops = fair->early[0].drops + fair->epoch.drops};
-    if (limited)
-        return;
-    if (fair->rate > 1.25 * fair->best_rate) {
-        fair->best_rate = fair->rate;
-        fair->stalled = 0;
-    } else if (++fair->stalled >= 3) {
-        double holds = plateau(fair) / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss);
+    steady_begin(fair, flow.window);
+    fair->plateau[fair->plateau_at] = fmax(fair->plateau[fair->plateau_at], slot.busy);
+}
 
-        steady_begin(fair, fmin(fair->window, 1.5 * holds));
-    }
+static void startup_epoch(fair_law *fair, const fair_loss_epoch *losses, bool limited)
+{
+    fair_start_flow flow = start_of(fair);
+    fair_start_epoch epoch = {
+        .rate = fair->rate, .most = plateau(fair), .drops = fair->epoch.drops, .limited = limited};
+
+    if (fair_loss_meets_receiver(&fair->loss, losses) || fair_start_stalls(&fair->start, &flow, &epoch))
+        steady_begin(fair, flow.window);
 }
 
 /* ---- the law ---- */
@@ -423,7 +275,7 @@ static double velocity_of(fair_law *fair, int direction)
  * anew. */
 static void idle_note(fair_law *fair, bool empty)
 {
-    if (!empty || fair->ceiling > 0) {
+    if (!empty || fair->loss.ceiling > 0) {
         fair->idle = 0;
         return;
     }
@@ -470,16 +322,16 @@ static contention_round round_of(const fair_law *fair, sluice_time now, double q
                               .packet = fair->packet_bytes,
                               .best_packet_time = fair->packet_bytes * 8 / fmax(most, 1e4),
                               .best_target = queue_target_at(fair, most),
-                              .holds = fair->rate / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss),
+                              .holds = fair->rate / 8 * (fair->min_rtt + queue_target(fair)) / (1 - fair->loss.calm),
                               .segment = fair->packet_bytes * fmax(fair->limits.weight, 1e-3),
                               .rtt = rtt_of(fair),
                               .target = queue_target(fair),
-                              .queue = queue + fair->base_above,
+                              .queue = queue + fair->base.above,
                               .recent_queue = queue,
                               .acked = epoch->acked,
                               .lost = fmax(0, epoch->lost - epoch->drops),
                               .marked = epoch->marked,
-                              .calm = fair->loss,
+                              .calm = fair->loss.calm,
                               .used = epoch->used && !limited};
 }
 
@@ -492,9 +344,7 @@ static bool contend_begin(fair_law *fair, sluice_time now, double queue, bool li
         return false;
     fair->phase = FAIR_LAW_CONTEND;
     fair->window = round.window;
-    fair->trial = 0;
-    if (!fair->receiver.rules)
-        fair->ceiling = 0;
+    fair_loss_leave(&fair->loss);
     return true;
 }
 
@@ -539,90 +389,6 @@ static void steady_epoch(fair_law *fair, double queue, bool limited)
     idle_note(fair, queue < target / 2);
 }
 
-/* ---- loss ---- */
-
-static unsigned hold_epochs(const fair_law *fair)
-{
-    return (unsigned)fmax(HOLD_EPOCHS, HOLD_TIME / fmax(rtt_of(fair), seconds(fair->config.epoch)));
-}
-
-/* The trial is over: what it sent lay below what the path had delivered, so its loss is no queue's. */
-static void trial_end(fair_law *fair, double loss, double noise)
-{
-    fair->loss = fmin(loss, LOSS_MOST);
-    if (fair->trial_loss - loss > 0.01 + noise || loss > LOSS_MOST + noise) {
-        fair->ceiling = 0.98 * fair->trial_rate / (1 - fair->loss);
-        fair->receiver.rules = false;
-        fair->hold = hold_epochs(fair);
-    } else {
-        fair->ceiling = 0;
-    }
-}
-
-/* Under a ceiling the rate comes down by the excess, once; when that does not help, the loss is tried again. */
-static void excess_met(fair_law *fair, double loss)
-{
-    if (fair->ceiling > 0 && !fair->hit) {
-        fair->ceiling *= 1 - (loss - fair->loss);
-        fair->hold = hold_epochs(fair);
-        fair->hit = true;
-        return;
-    }
-    fair->trial_loss = loss;
-    fair->trial_rate = fair->smooth_rate;
-    fair->trial = TRIAL_EPOCHS + 1;
-    fair->ceiling = 0.9 * fair->smooth_rate;
-    fair->receiver.rules = false;
-}
-
-/* No excess: the calm loss follows, and a ceiling that was not hit for long enough rises by a twentieth.  It goes when
- * it no longer holds anything back.  Under a ceiling calm loss does not rise, lest it follow the ceiling's own. */
-static void calm_met(fair_law *fair, double loss)
-{
-    fair->hit = false;
-    if (fair->ceiling <= 0 || loss < fair->loss)
-        fair->loss = fmin(LOSS_MOST, fair->loss + 0.1 * (loss - fair->loss));
-    if (fair->ceiling <= 0 || fair->hold > 0 || fair->receiver.rules)
-        return;
-    fair->hold = RAISE_EPOCHS;
-    fair->ceiling *= 1.05;
-    if (fair->ceiling > 1.5 * plateau(fair) / (1 - fair->loss))
-        fair->ceiling = 0;
-}
-
-static void judge(fair_law *fair, const fair_law_epoch *epoch)
-{
-    fair_law_judgement *sum = &fair->judgement;
-    double n, loss, noise;
-
-    if (fair->trial > 1) {
-        fair->trial--;
-        *sum = (fair_law_judgement){0};
-        return;
-    }
-    fair->hold -= fair->hold > 0;
-    sum->acked += epoch->acked;
-    sum->lost += epoch->lost;
-    n = sum->acked + sum->lost;
-    if (n < 50)
-        return;
-    loss = fmax(0, sum->lost - sum->drops) / n;
-    noise = 3 * sqrt(fmax(fair->trial ? loss : fmax(loss, fair->loss), 0.002) / n);
-    if (fair->trial) {
-        if (noise > 0.025)
-            return;
-        fair->trial = 0;
-        trial_end(fair, loss, noise);
-    } else if (loss > fair->loss + 0.01 + noise) {
-        excess_met(fair, loss);
-    } else if (noise > 0.025) {
-        return;
-    } else {
-        calm_met(fair, loss);
-    }
-    *sum = (fair_law_judgement){0};
-}
-
 /* ---- yielding ---- */
 
 /* Below 80 ms half the window goes; beyond, twice what the largest targets keep standing (20 ms) will do. */
@@ -639,14 +405,14 @@ static void dip_end(fair_law *fair, sluice_time now)
 {
     bool seen = fair->slots > 0;
 
-    contention_dipped(&fair->contention, now, seen ? fair->slots_sum / fair->slots + fair->base_above : fair->long_least);
+    contention_dipped(&fair->contention, now, seen ? fair->slots_sum / fair->slots + fair->base.above : fair->long_least);
     if (fair->contention.on) {
         fair->phase = FAIR_LAW_CONTEND;
         fair->skip = 1;
         return;
     }
     /* The queue was its own: what stays is the path, be it longer than it was. */
-    delay_memory_begin(&fair->memory, now);
+    delay_base_forget(&fair->base, now);
     fair->window = fmin(fair->window, fair->yield_window * (1 + queue_target(fair) / fmax(fair->min_rtt, 1e-4)));
 }
 
@@ -714,8 +480,7 @@ static void epoch_note(fair_law *fair, const sluice_sample *sample)
     epoch->marked += (double)sample->ce_packets;
     epoch->limited += sample->app_limited ? (double)sample->acked_packets : 0;
     epoch->drops += (double)sample->receiver_drop_packets;
-    fair->judgement.drops += (double)sample->receiver_drop_packets;
-    fair->receiver.drops += (double)sample->receiver_drop_packets;
+    fair_loss_dropped(&fair->loss, (double)sample->receiver_drop_packets);
     epoch->in_flight = fmax(epoch->in_flight, (double)sample->prior_in_flight_bytes);
     if (epoch->in_flight + 2 * fair->packet_bytes > 0.8 * fair->window)
         epoch->used = true;
@@ -726,6 +491,17 @@ static void epoch_note(fair_law *fair, const sluice_sample *sample)
     }
 }
 
+static fair_loss_epoch loss_of(const fair_law *fair, const sluice_sample *sample)
+{
+    return (fair_loss_epoch){.now = sample->now,
+                             .delivered = sample->delivered_bytes,
+                             .acked = fair->epoch.acked,
+                             .lost = fair->epoch.lost,
+                             .rate = fair->smooth_rate,
+                             .most = plateau(fair),
+                             .length = fmax(rtt_of(fair), seconds(fair->config.epoch))};
+}
+
 static void epoch_end(fair_law *fair, const sluice_sample *sample)
 {
     fair_law_epoch *epoch = &fair->epoch;
@@ -734,8 +510,9 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
     double queue = fair->slots > 0 ? fair->slots_sum / fair->slots : fair->slot_least;
     /* The sender did not use what it had: source, credit, or its own CPU. */
     bool limited = epoch->limited > 0.5 * epoch->acked || (!epoch->used && sent < 0.9 * epoch->pacing_least);
+    fair_loss_epoch losses = loss_of(fair, sample);
 
-    receiver_epoch(fair, sample);
+    fair_loss_watch_receiver(&fair->loss, &losses);
     if (!epoch->rated)
         fair->plateau[fair->plateau_at] = fmax(fair->plateau[fair->plateau_at], average);
     if (!limited) {
@@ -748,12 +525,13 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
     } else {
         fair->rate = average;
         fair->smooth_rate += (average - fair->smooth_rate) / (fair->smooth_rate > 0 ? 8 : 1);
+        losses = loss_of(fair, sample);
         if (fair->phase == FAIR_LAW_STARTUP) {
-            startup_epoch(fair, sample, limited);
+            startup_epoch(fair, &losses, limited);
         } else if (fair->phase == FAIR_LAW_CONTEND) {
             contend_epoch(fair, sample->now, queue, limited);
         } else if (!contend_begin(fair, sample->now, queue, limited)) {
-            judge(fair, epoch);
+            fair_loss_judge(&fair->loss, &losses);
             steady_epoch(fair, queue, limited);
         }
     }
@@ -765,45 +543,9 @@ static void epoch_end(fair_law *fair, const sluice_sample *sample)
 static void silence(fair_law *fair, const sluice_sample *sample)
 {
     fair->skip = 3;
-    fair->judgement = (fair_law_judgement){0};
-    receiver_begin(fair, sample);
+    fair_loss_begin(&fair->loss, sample->now, sample->delivered_bytes);
     fair->slot_acked = fair->slot_lost = 0;
     epoch_begin(fair, sample->now, sample->round, sample->delivered_bytes);
-}
-
-static void doubt_note(fair_law *fair, sluice_time now, double above)
-{
-    double target = fair->contention.memory.target > 0 ? fair->contention.memory.target : queue_target(fair);
-    double passed = fair->doubt_at ? seconds(now - fair->doubt_at) : 0;
-
-    fair->doubt_at = now;
-    fair->doubt += above < DOUBT_TARGETS * target ? -passed : passed;
-    fair->doubt = fmax(0, fmin(DOUBT_MOST, fair->doubt));
-    if (fair->doubt <= 0)
-        fair->doubts = false;
-    else if (fair->doubt >= DOUBT_MOST)
-        fair->doubts = true;
-}
-
-/* The least of ten seconds may be a queue that many small flows keep, none of whose dips empties it.  While what lies above the
- * least of ten minutes is about what they would keep, the base stays near that.  Else the queue is others', or the path is longer
- * now. */
-static double queue_above(fair_law *fair, const sluice_sample *sample)
-{
-    double recent = seconds(sample->queue_min_ns), above = delay_memory_above(&fair->memory, sample);
-
-    doubt_note(fair, sample->now, above);
-    fair->base_above = above - recent;
-    if (!fair->doubts)
-        fair->base_above = fmin(fair->base_above, DRIFT_TARGETS * fair->contention.memory.target);
-    return above - fair->base_above;
-}
-
-static double queue_of(fair_law *fair, const sluice_sample *sample)
-{
-    if (sample->queue_valid)
-        return fair->manner.yields ? delay_memory_above(&fair->memory, sample) : queue_above(fair, sample);
-    return sample->srtt_ns > sample->min_rtt_ns ? seconds(sample->srtt_ns - sample->min_rtt_ns) : 0;
 }
 
 void fair_law_sample(void *state, const sluice_sample *sample, sluice_control *control)
@@ -820,9 +562,10 @@ void fair_law_sample(void *state, const sluice_sample *sample, sluice_control *c
     }
     epoch_note(fair, sample);
     if (sample->acked_packets) {
-        double queue = queue_of(fair, sample);
+        double best_target = contention_best_target(&fair->contention);
+        double queue = delay_base_queue(&fair->base, sample, queue_target(fair), best_target);
 
-        fair->long_least = fmin(fair->long_least, queue + fair->base_above);
+        fair->long_least = fmin(fair->long_least, queue + fair->base.above);
         empty_note(fair, sample, queue);
         if (fair->phase == FAIR_LAW_STARTUP)
             startup_sample(fair, sample);
@@ -857,7 +600,7 @@ void fair_law_view(const void *state, sluice_congestion_view *out)
     static const char *const names[] = {"startup", "steady", "yield", "contend"};
     const fair_law *fair = state;
 
-    out->phase = fair->phase == FAIR_LAW_STEADY && fair->ceiling > 0 ? "ceiling" : names[fair->phase];
+    out->phase = fair->phase == FAIR_LAW_STEADY && fair->loss.ceiling > 0 ? "ceiling" : names[fair->phase];
     out->estimate_bps = (sluice_rate)fmin(plateau(fair), 1e15);
     out->queue_target_ns = (sluice_duration)(queue_target(fair) * 1e9);
 }

@@ -9,7 +9,9 @@
 #define CONGESTION_FAIR_LAW_H
 
 #include "contention.h"
-#include "delay_memory.h"
+#include "delay_base.h"
+#include "fair_loss.h"
+#include "fair_start.h"
 
 #include <sluice/congestion.h>
 
@@ -66,20 +68,6 @@ typedef struct fair_law_epoch {
     bool rated, used;                    /* a rate was measured; the window was filled */
 } fair_law_epoch;
 
-/* Loss is judged over as many epochs as it takes to tell it from chance. */
-typedef struct fair_law_judgement {
-    double acked, lost, drops;
-} fair_law_judgement;
-
-/* What became of the packets of the last RECEIVER_TIME.  drops are those of the receiver's socket, whosever they were. */
-typedef struct fair_law_receiver {
-    sluice_time began;
-    double acked, lost, drops;
-    uint64_t delivered;
-    bool rules; /* the ceiling is the receiver's doing */
-    unsigned calm; /* periods in a row without drops, while it rules */
-} fair_law_receiver;
-
 typedef struct fair_law {
     fair_law_config config;
     fair_law_manner manner;
@@ -95,7 +83,7 @@ typedef struct fair_law {
 
     /* Queue: the mean over the epoch's slots of the least delay in each. */
     sluice_time slot_began;
-    double slot_acked, slot_least, slots, slots_sum;
+    double slot_acked, slot_lost, slot_least, slots, slots_sum;
     double queue_mean; /* s, over many epochs */
 
     /* The law's velocity. */
@@ -104,30 +92,17 @@ typedef struct fair_law {
     unsigned same, idle; /* epochs in one direction; epochs without a queue */
     double idle_rate;
 
-    /* Startup: packets until now, in the slot, and of late. */
-    double seen_acked, seen_lost, slot_lost, recent_acked, recent_lost, best_rate;
-    fair_law_judgement early[2]; /* seen when the round before the last ended, and the last */
-    unsigned stalled;
-
-    /* Loss. */
-    double loss, trial_loss, trial_rate, ceiling; /* calm loss; bit/s, 0: none */
-    unsigned trial, hold;
-    bool hit; /* the ceiling was lowered and not found calm since */
-    fair_law_receiver receiver;
-    fair_law_judgement judgement;
-
     /* Yielding. */
     double crowd; /* s: far too long a queue that the last epoch met; 0: none */
     double crowd_most, crowd_cut; /* s: the longest since, and what the flow took back of it */
     double empty_queue, yield_window;
     sluice_time empty_at, yield_until, yield_shows; /* yield_shows: what comes in then was sent in it */
-    delay_memory memory;
-    sluice_time doubt_at;
-    double doubt; /* s: by how much longer the queue above the memory's least was too long than it was not */
-    bool doubts;  /* ... so that the base is the least of ten seconds */
+    double long_least; /* s, the least queue of a dip */
 
+    fair_start start;
+    fair_loss loss;
+    delay_base base;
     contention contention;
-    double long_least, base_above; /* s; the least queue of a dip; how far the base in use lies above the memory's */
 } fair_law;
 
 int fair_law_init(fair_law *fair, const fair_law_config *config, const fair_law_manner *manner,
