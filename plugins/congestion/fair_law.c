@@ -15,9 +15,8 @@
  *
  * v is Copa's velocity (Arun, Balakrishnan, NSDI 2018): it doubles while a flow has moved in one direction for three
  * rounds and is halved when it turns.  The common queue makes all flows turn; flows that are apart from their share
- * keep moving.  Without it two flows at 200 ms would need hundreds of rounds to meet.  In the two rounds after a turn, which the
- * queue does not show yet, a step is at most all that is off: a flow of high velocity would take back several times the queue,
- * and find the path idle.
+ * keep moving.  Without it two flows at 200 ms would need hundreds of rounds to meet.  In the round in which it turns a step is at
+ * most all that is off: a flow of high velocity would take back several times the queue, and find the path idle.
  *
  * x*.  The flatter T is, the less differs what unequal flows want of one queue, and the slower they meet.  But all see the
  * same mean queue, and from it the same x* at which T(x*) is that queue: the even share.  A flow above x* grows by so much
@@ -64,7 +63,6 @@
 #define RTT_UNKNOWN 0.1   /* s, until the first measurement */
 #define SLOT_PACKETS 8    /* that a slot needs, so that its least delay is free of jitter */
 #define VELOCITY_MOST 1024
-#define TURN_EPOCHS 2 /* after a turn: until the queue shows the new direction, a step is at most what is off */
 #define VELOCITY_YIELDING 8 /* the start is sought again where there is room; more would only overshoot, and look like others */
 #define MEAN_EPOCHS 16 /* of the queue for x*: longer than its swings, which take some five rounds each way */
 #define DAMPING_MOST 3 /* with more a lone flow that has misjudged the queue once takes too long to mend it */
@@ -268,7 +266,7 @@ static double velocity_of(fair_law *fair, int direction)
         fair->velocity = fmin(fair->velocity * 2, fair->manner.yields ? VELOCITY_YIELDING : VELOCITY_MOST);
     }
     fair->direction = direction;
-    return fair->same < TURN_EPOCHS ? fmin(fair->velocity, 1 / fair->config.gain) : fair->velocity;
+    return fair->same == 0 ? fmin(fair->velocity, 1 / fair->config.gain) : fair->velocity;
 }
 
 /* No queue for five rounds, and the rate has grown beyond what it was: the path has become larger, and is looked for
