@@ -42,7 +42,7 @@ typedef struct sluice_tls_limits {
                                     is not done makes room */
     unsigned strangers_per_host; /* the same of one IPv4 address or one IPv6 /64; 0: 8 */
     uint64_t stranger_bytes;     /* received by each before it is admitted; 0: 64 KiB */
-    sluice_duration stranger_ns; /* from accept to admission; 0: 10 s */
+    sluice_duration stranger_ns; /* from accept to admission; 0: 30 s */
 } sluice_tls_limits;
 
 typedef struct sluice_tls_listener_statistics {

@@ -11,7 +11,7 @@
 #define STRANGERS 256
 #define STRANGERS_PER_HOST 8
 #define STRANGER_BYTES 65536
-#define STRANGER_NS (10 * SLUICE_SECOND)
+#define STRANGER_NS (30 * SLUICE_SECOND) /* TCP repeats after 1, 3, 7 s: where a second of path loses a third, ten are too few */
 #define BACKLOG 1024
 #define ACCEPTS 64                  /* at once, before others get their turn */
 #define PAUSE_NS (100 * SLUICE_MS)  /* when there are no descriptors left */
