@@ -42,7 +42,10 @@ start() { # NAME
     # A source on a pipe, and a reader that is many times slower.
     pipe) run "$1" "source = command:head -c 8000000 /dev/urandom" "stream = slow" "destination = $(url)" ;;
     sender_cpu) toil "$1" "$room/root/large" "$(url sender_cpu)" seal ;;
-    receiver_cpu) toil "$1" "$(url large)" "$room/received" open ;;
+    receiver_cpu)
+        rm -f "$room/received" # else a second try finds it there, and has nothing to do
+        toil "$1" "$(url large)" "$room/received" open
+        ;;
     stalled-source)
         release "$1" &
         run "$1" "source = sluggish:x" "destination = $(url stalled-source/)" '[source sluggish]' 'files = 4' 'bytes = 3Mi' \
