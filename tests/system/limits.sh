@@ -31,7 +31,7 @@ release() { # NAME
 # Encrypts, or decrypts, as slowly as it is told.
 toil() { # NAME SOURCE DESTINATION OPTION
     run "$1" "source = $2" "destination = $3" 'cipher = none' 'crypto = toil' 'datagram-size = 1400' 'memory = 4Mi' \
-        '[crypto toil]' "$4 = 150us"
+        '[crypto toil]' "$4 = 400us"
 }
 
 start() { # NAME
