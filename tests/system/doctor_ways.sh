@@ -45,7 +45,8 @@ filter_off
 # A wide path: 40 ms, a packet in twenty lost, and a tunnel.
 widen --rate 100m --rtt 40ms --loss 5%
 wants 0 '' doctor
-found 'ok|WARN' rtt path 'round trip (39|4[0-9])'
+# A host that sets its clock by a few ms meanwhile shortens one round trip by as much, for packets are stamped by it.
+found 'ok|WARN' rtt path 'round trip (3[6-9]|4[0-9])'
 found WARN loss path 'to .* were lost'
 found WARN loss path 'from .* were lost'
 finish
